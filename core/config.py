@@ -1,0 +1,309 @@
+"""Every knob, once.
+
+A pydantic model per command is the only list of options: name, type, default, bounds, choices, group and help. Flags,
+YAML keys, validation, the board's form and `--help` are made from the fields below; to add a knob, add a field. Names
+are those of TRL's `SFTConfig` and `ModelConfig`, transformers' `TrainingArguments` and peft's `LoraConfig`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from core.errors import UserError, did_you_mean
+
+Group = Literal["model", "data", "method", "optimisation", "run", "generation", "evaluation"]
+ConfigT = TypeVar("ConfigT", bound="Config")
+
+
+def knob(default: Any, help: str, group: Group, *, main: bool = False, label: str = "", **bounds: Any) -> Any:
+    """A field with its help and group. `main` puts it on the first page of the board's form."""
+    extra: dict[str, Any] = {"group": group, "main": main}
+    if label:
+        extra["label"] = label
+    if isinstance(default, (list, dict)):
+        return Field(
+            default_factory=lambda: type(default)(default), description=help, json_schema_extra=extra, **bounds
+        )
+    return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+class Config(BaseModel):
+    """What all configs share: unknown keys are errors, values are checked on assignment too."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=())
+
+
+class ModelOptions(Config):
+    """How a model is loaded."""
+
+    template: str = knob(
+        "auto",
+        "Chat template: `auto` (the one that the run was trained with, or the model's own), a name from the library "
+        "(chatml), or a .jinja file.",
+        "model",
+        main=True,
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = knob(
+        "auto", "Device: the GPU if there is one, else the CPU.", "model"
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob(
+        "auto", "Number type of the weights: bfloat16 where the device computes in it, else float32.", "model"
+    )
+
+
+class DataOptions(Config):
+    """Which conversations, and how they become examples."""
+
+    dataset: list[str] = knob(
+        [], "Datasets: names from dataset_info.json, or files.", "data", main=True, label="Datasets"
+    )
+    dataset_dir: str = knob(
+        "",
+        "Folder with dataset_info.json; empty: the samples that ship with Tuneboard.",
+        "data",
+        label="Dataset folder",
+    )
+    max_samples: int | None = knob(None, "Use at most this many rows of each dataset.", "data", ge=1)
+    max_length: int = knob(
+        1024,
+        "Longest example in tokens; longer conversations are dropped and counted.",
+        "data",
+        main=True,
+        ge=16,
+        le=1_048_576,
+    )
+    train_on: Literal["assistant", "last_turn"] = knob(
+        "assistant", "Loss on every assistant turn, or on the last one of each conversation only.", "data"
+    )
+
+
+class TrainConfig(ModelOptions, DataOptions):
+    """Options of `core-cli train` and of the board's Train tab."""
+
+    model_name_or_path: str = knob(
+        "starter",
+        "A model: a Hub name, a folder, or `starter`, the tiny one that is embedded.",
+        "model",
+        main=True,
+        label="Model",
+    )
+    eval_dataset: list[str] = knob([], "Held-out datasets, evaluated while training.", "data")
+    val_size: float = knob(
+        0.0, "Part of the training rows to hold out when there is no eval_dataset (0.05 = 5 %).", "data", ge=0, lt=1
+    )
+    finetuning_type: Literal["lora", "full"] = knob(
+        "lora", "LoRA trains a small adapter, full trains every weight.", "method", main=True, label="Method"
+    )
+    lora_r: int = knob(16, "LoRA rank.", "method", main=True, ge=1, le=1024)
+    lora_alpha: int = knob(32, "LoRA scaling: updates are multiplied by alpha / rank.", "method", ge=1)
+    lora_dropout: float = knob(0.0, "Dropout inside the adapter.", "method", ge=0, lt=1)
+    lora_target_modules: list[str] = knob(
+        ["all-linear"], "Layers that get an adapter: module names, or all-linear.", "method"
+    )
+    learning_rate: float | None = knob(
+        None, "Peak learning rate; empty: 2e-4 for LoRA, 2e-5 for full.", "optimisation", main=True, gt=0, le=1
+    )
+    num_train_epochs: float = knob(3.0, "Passes over the data.", "optimisation", main=True, gt=0, le=10_000)
+    max_steps: int = knob(-1, "Stop after this many optimiser steps; -1: by epochs.", "optimisation", ge=-1)
+    per_device_train_batch_size: int = knob(
+        8, "Examples in one forward pass.", "optimisation", main=True, ge=1, le=4096, label="Batch size"
+    )
+    gradient_accumulation_steps: int = knob(
+        2,
+        "Forward passes per optimiser step: the effective batch is this times the batch size.",
+        "optimisation",
+        main=True,
+        ge=1,
+        le=4096,
+    )
+    per_device_eval_batch_size: int = knob(8, "Examples in one forward pass of an evaluation.", "optimisation", ge=1)
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = knob(
+        "cosine", "How the learning rate falls.", "optimisation"
+    )
+    warmup_ratio: float = knob(0.04, "Part of the steps in which the learning rate rises.", "optimisation", ge=0, lt=1)
+    optim: str = knob("adamw_torch", "Optimiser, by transformers' name.", "optimisation")
+    weight_decay: float = knob(0.0, "Weight decay.", "optimisation", ge=0, le=1)
+    max_grad_norm: float = knob(1.0, "Gradients are clipped to this norm.", "optimisation", ge=0)
+    gradient_checkpointing: bool = knob(
+        False, "Recompute activations in the backward pass: less memory, about a third slower.", "optimisation"
+    )
+    seed: int = knob(42, "Seed of everything random.", "optimisation", ge=0)
+    run_name: str = knob("", "A label for the run; empty: made from model and data.", "run", main=True)
+    runs_dir: str = knob("", "Folder of the runs; empty: $TUNEBOARD_RUNS or ./runs.", "run")
+    logging_steps: int = knob(1, "Write metrics every this many steps.", "run", ge=1)
+    save_steps: float = knob(
+        0.25, "Checkpoint every this many steps; below 1: this part of the whole run.", "run", gt=0
+    )
+    save_total_limit: int = knob(2, "Keep at most this many checkpoints.", "run", ge=1)
+    extra: dict[str, Any] = knob({}, "Any other SFTConfig option by its own name.", "run")
+
+    def peak_learning_rate(self) -> float:
+        """The learning rate, or the default of the method (QLoRA paper, §B.2, for adapters)."""
+        return self.learning_rate or (2e-4 if self.finetuning_type == "lora" else 2e-5)
+
+
+class GenerationOptions(Config):
+    """How the model writes."""
+
+    max_new_tokens: int = knob(256, "Longest answer in tokens.", "generation", main=True, ge=1, le=65_536)
+    temperature: float = knob(
+        0.0, "0 takes the likeliest token; higher is more varied.", "generation", main=True, ge=0, le=5
+    )
+    top_p: float = knob(
+        1.0, "Sample from the likeliest tokens that hold this much probability.", "generation", gt=0, le=1
+    )
+
+
+class EvalConfig(ModelOptions, DataOptions, GenerationOptions):
+    """Options of `core-cli eval`."""
+
+    base: bool = knob(False, "Evaluate the model below the adapter too, for comparison.", "evaluation", main=True)
+    examples: int = knob(0, "Print this many whole conversations with what the model wrote.", "evaluation", ge=0)
+    batch_size: int = knob(16, "Turns generated at once.", "evaluation", ge=1)
+
+
+class ChatConfig(ModelOptions, GenerationOptions):
+    """Options of `core-cli chat` and of the board's Chat tab."""
+
+    system: str = knob("", "System prompt.", "generation")
+    tools: str = knob("", "A JSON file with the tools that the model may call.", "generation")
+
+
+def parse_config(cls: type[ConfigT], values: Mapping[str, Any], *, file: str | Path | None = None) -> ConfigT:
+    """Validate `values`; a `UserError` names every bad key (with the nearest known one) and every bad value."""
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        lines = [_explain(cls, item) for item in error.errors()]
+        raise UserError("; ".join(lines), file=file) from None
+
+
+def load_config(cls: type[ConfigT], path: Path | None, overrides: Mapping[str, Any]) -> ConfigT:
+    """A config from a YAML file (or none) with `overrides` on top. Raises `UserError`."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = read_yaml(path)
+    return parse_config(cls, {**values, **overrides}, file=path)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds one mapping. Raises `UserError` with the line."""
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError("no such file", file=path, remedy="give a YAML file with training options") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {error}", file=path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise UserError(f"not valid YAML: {problem}", file=path, line=mark.line + 1 if mark else None) from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UserError(f"holds a {type(loaded).__name__}, expected `key: value` lines", file=path)
+    return {str(key): value for key, value in loaded.items()}
+
+
+def dump_yaml(config: Config) -> str:
+    """The config as YAML, all keys, in the order of the fields."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def add_arguments(parser: argparse.ArgumentParser, cls: type[Config], *, skip: tuple[str, ...] = ()) -> None:
+    """One flag a field (`--learning-rate`), grouped and described as the fields are. Unset flags are left out."""
+    groups: dict[str, Any] = {}
+    for name, field in cls.model_fields.items():
+        if name in skip:
+            continue
+        title = extra(field)["group"]
+        group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            default=argparse.SUPPRESS,
+            help=flag_help(field),
+            **_argument_type(name, field),
+        )
+
+
+def config_from_arguments(cls: type[ConfigT], arguments: argparse.Namespace, path: Path | None = None) -> ConfigT:
+    """The config that the parsed flags (and a YAML file) ask for."""
+    overrides = {name: value for name, value in vars(arguments).items() if name in cls.model_fields}
+    return load_config(cls, path, overrides)
+
+
+def extra(field: FieldInfo) -> dict[str, Any]:
+    """The group, label and page of a field."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def default_of(field: FieldInfo) -> Any:
+    """A field's default value."""
+    return field.get_default(call_default_factory=True, validated_data={})
+
+
+def bounds_of(field: FieldInfo) -> dict[str, float]:
+    """`{"ge": …, "gt": …, "le": …, "lt": …}`, those that the field has."""
+    found = {}
+    for constraint in field.metadata:
+        for name in ("ge", "gt", "le", "lt"):
+            if hasattr(constraint, name):
+                found[name] = getattr(constraint, name)
+    return found
+
+
+def value_type(field: FieldInfo) -> Any:
+    """The field's type without `| None`."""
+    annotation = field.annotation
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(arg for arg in get_args(annotation) if arg is not type(None))
+    return annotation
+
+
+def flag_help(field: FieldInfo) -> str:
+    """Help, default and bounds in one line."""
+    default = default_of(field)
+    shown = "empty" if default in (None, "", [], {}) else " ".join(default) if isinstance(default, list) else default
+    limits = ", ".join(
+        f"{symbol} {value}"
+        for name, symbol in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+        if (value := bounds_of(field).get(name)) is not None
+    )
+    return f"{field.description} [{shown}{'; ' + limits if limits else ''}]".replace("%", "%%")
+
+
+def _argument_type(name: str, field: FieldInfo) -> dict[str, Any]:
+    kind = value_type(field)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(kind) is Literal:
+        return {"choices": list(get_args(kind)), "metavar": "{" + ",".join(get_args(kind)) + "}"}
+    if get_origin(kind) is list:
+        return {"nargs": "*", "metavar": name.upper()}
+    if get_origin(kind) is dict:
+        return {"type": _mapping, "metavar": "YAML"}
+    return {"metavar": name.split("_")[-1].upper()}
+
+
+def _mapping(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise argparse.ArgumentTypeError(f"not a YAML mapping: {text}") from None
+
+
+def _explain(cls: type[Config], item: Any) -> str:
+    name = str(item["loc"][0]) if item["loc"] else cls.__name__
+    if item["type"] == "extra_forbidden":
+        return f'unknown option "{name}": {did_you_mean(name, cls.model_fields)}'
+    message = item["msg"].replace("Input should", "should")
+    return f"{'.'.join(str(part) for part in item['loc'])}: {message}, got {item['input']!r}"

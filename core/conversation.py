@@ -1,0 +1,165 @@
+"""The one data type: a conversation, and what was found wrong with the row that it came from.
+
+Every format is read into `Conversation`; rendering, training, evaluation and chat know nothing else. The shape is
+OpenAI's with three differences: arguments are parsed objects, reasoning lies apart from the text, and each message may
+say whether (`train`) and how strongly (`weight`) it is trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+Action = Literal["repaired", "dropped", "kept", "stopped"]
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the assistant makes: `arguments` is the parsed object, `id` ties the result to it."""
+
+    name: str
+    arguments: JsonObject
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `tool_call_id` and `name` belong to results (role `tool`).
+
+    `train=None` leaves the choice to `train_on`; True and False override it. `weight` multiplies the loss of the
+    message's tokens.
+    """
+
+    role: Role
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
+    train: bool | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A whole conversation with the tools it may call (OpenAI's shape: `{"type": "function", "function": {…}}`).
+
+    `file` and `line` (from 1) say where the row came from; `line` is 0 when there is no file.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[JsonObject, ...] = ()
+    file: str = ""
+    line: int = 0
+
+    def to_openai(self) -> JsonObject:
+        """The canonical JSON: OpenAI's shape, arguments as JSON text."""
+        row: JsonObject = {"messages": [_openai_message(message) for message in self.messages]}
+        if self.tools:
+            row["tools"] = list(self.tools)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with a row, and what was done about it.
+
+    `code` is stable and listed in CONTRIBUTING.md's rule table, `path` is a JSON path inside the row, `before` and
+    `after` are short texts of the change.
+    """
+
+    code: str
+    action: Action
+    message: str
+    file: str = ""
+    line: int = 0
+    path: str = ""
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.file else ""
+        at = f"{self.path}: " if self.path else ""
+        change = f" ({self.before} → {self.after})" if self.after else ""
+        return f"{where}{at}{self.message}{change} [{self.code}, {self.action}]"
+
+
+class RowRefusedError(Exception):
+    """Raised while a row is read: the row cannot be kept, and `finding` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+@dataclass(slots=True)
+class Row:
+    """A raw record on its way to a conversation; what is repaired on the way is noted in `findings`.
+
+    `unreadable` is the reason when the line could not even be parsed; `data` is then None.
+    """
+
+    data: Any
+    file: str = ""
+    line: int = 0
+    unreadable: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    def repaired(self, code: str, path: str, message: str, before: Any = "", after: Any = "") -> None:
+        """Note a repair, with a short before and after."""
+        change = (snippet(before), snippet(after)) if before != "" or after != "" else ("", "")
+        self.findings.append(Finding(code, "repaired", message, self.file, self.line, path, *change))
+
+    def kept(self, code: str, path: str, message: str) -> None:
+        """Note something odd that stays as it is."""
+        self.findings.append(Finding(code, "kept", message, self.file, self.line, path))
+
+    def refuse(self, code: str, path: str, message: str) -> RowRefusedError:
+        """The exception to raise when the row cannot be kept."""
+        return RowRefusedError(Finding(code, "dropped", message, self.file, self.line, path))
+
+
+def snippet(value: Any, length: int = 60) -> str:
+    """A value as one short line, for messages."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def template_messages(messages: Sequence[Message]) -> list[JsonObject]:
+    """The messages as a chat template sees them: transformers' convention, arguments as objects."""
+    return [_template_message(message) for message in messages]
+
+
+def _template_message(message: Message) -> JsonObject:
+    out: JsonObject = {"role": message.role, "content": message.content}
+    if message.reasoning:
+        out["reasoning_content"] = message.reasoning
+    if message.tool_calls:
+        out["tool_calls"] = [_call(call, call.arguments) for call in message.tool_calls]
+    if message.role == "tool":
+        out["tool_call_id"] = message.tool_call_id
+        out["name"] = message.name
+    return out
+
+
+def _call(call: ToolCall, arguments: Mapping[str, Any] | str) -> JsonObject:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def _openai_message(message: Message) -> JsonObject:
+    out = _template_message(message)
+    if message.tool_calls:
+        out["tool_calls"] = [_call(c, json.dumps(c.arguments, ensure_ascii=False)) for c in message.tool_calls]
+        out["content"] = message.content or None
+    if message.role == "tool" and not message.name:
+        del out["name"]
+    if message.train is not None:
+        out["train"] = message.train
+    if message.weight != 1.0:
+        out["weight"] = message.weight
+    return out

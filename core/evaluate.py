@@ -1,0 +1,195 @@
+"""How good a model is on held-out conversations, turn by turn.
+
+Every assistant turn is written anew behind the reference history, and compared with the reference: did it call when it
+should and not when it should not, which tool, which arguments. The loss of the reference text is measured too, for
+words and for calls apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.config import EvalConfig
+from core.conversation import Conversation, Message, ToolCall
+from core.encode import IGNORED, Example, prepare
+from core.errors import UserError
+from core.generate import prompt_ids, write_texts
+from core.model import LoadedModel
+from core.template.reader import call_syntax, describe, read
+from core.template.spans import KINDS, trained_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One judged turn: what stood before it, the reference, and what the model wrote."""
+
+    conversation: int
+    message: int
+    reference: Message
+    written: Message
+    raw: str
+
+    @property
+    def exact_calls(self) -> bool:
+        """Whether the calls are the reference's, in any order."""
+        return len(self.reference.tool_calls) == len(self.written.tool_calls) == len(_matched(self)["exact"])
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """The figures (shares from 0 to 1, losses in nats per token), and the turns that they were taken from."""
+
+    metrics: dict[str, float]
+    turns: list[Turn] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for programs."""
+        turns = [
+            {
+                "conversation": turn.conversation,
+                "message": turn.message,
+                "reference": describe(turn.reference),
+                "written": describe(turn.written),
+                "raw": turn.raw,
+                "exact_calls": turn.exact_calls,
+            }
+            for turn in self.turns
+        ]
+        return {"metrics": self.metrics, "turns": turns}
+
+
+def evaluate(
+    loaded: LoadedModel,
+    conversations: Sequence[Conversation],
+    config: EvalConfig,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Evaluation:
+    """Judge a model on conversations. `progress(done, of)` is told of every turn."""
+    turns = list(write_turns(loaded, conversations, config, progress))
+    metrics = call_metrics(turns) | token_losses(loaded, conversations, config)
+    return Evaluation({key: round(value, 6) for key, value in metrics.items()}, turns)
+
+
+def write_turns(
+    loaded: LoadedModel,
+    conversations: Sequence[Conversation],
+    config: EvalConfig,
+    progress: Callable[[int, int], None],
+) -> Iterator[Turn]:
+    """Let the model write every assistant turn behind the reference history."""
+    asked = [(c, m) for c, conversation in enumerate(conversations) for m in trained_turns(conversation)]
+    if not asked:
+        raise UserError("the evaluation data holds no assistant turn")
+    prompts = [
+        prompt_ids(loaded, replace(conversations[c], messages=conversations[c].messages[:m]), config) for c, m in asked
+    ]
+    syntax = call_syntax(loaded.template)
+    written = write_texts(loaded, prompts, config, config.batch_size)
+    for done, (index, raw) in enumerate(written, start=1):
+        c, m = asked[index]
+        progress(done, len(asked))
+        yield Turn(c, m, conversations[c].messages[m], read(raw, syntax), raw)
+
+
+def call_metrics(turns: Sequence[Turn]) -> dict[str, float]:
+    """The shares. `call_*` are per reference call, `argument_exact` per reference argument, `turn_exact` per turn."""
+    matches = [_matched(turn) for turn in turns]
+    reference = sum(len(turn.reference.tool_calls) for turn in turns)
+    arguments = sum(len(call.arguments) for turn in turns for call in turn.reference.tool_calls)
+    calling = [turn for turn in turns if turn.reference.tool_calls]
+    silent = [turn for turn in turns if not turn.reference.tool_calls]
+    decided = sum(bool(turn.reference.tool_calls) == bool(turn.written.tool_calls) for turn in turns)
+    shares = {
+        "call_decision": _share(decided, len(turns)),
+        "called_when_needed": _share(sum(bool(turn.written.tool_calls) for turn in calling), len(calling)),
+        "silent_when_not_needed": _share(sum(not turn.written.tool_calls for turn in silent), len(silent)),
+        "call_name": _share(sum(len(match["named"]) for match in matches), reference),
+        "call_exact": _share(sum(len(match["exact"]) for match in matches), reference),
+        "argument_exact": _share(sum(match["arguments"] for match in matches), arguments),
+        "turn_exact": _share(sum(turn.exact_calls for turn in calling), len(calling)),
+    }
+    counts = {"turns": float(len(turns)), "reference_calls": float(reference)}
+    return counts | {key: share for key, share in shares.items() if share is not None}
+
+
+def token_losses(loaded: LoadedModel, conversations: Sequence[Conversation], config: EvalConfig) -> dict[str, float]:
+    """`loss` and `loss_<kind>`: the reference's negative log-likelihood, in nats per token, weighted by tokens."""
+    import torch
+
+    sums, counts = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0)
+    for example in prepare(conversations, loaded.template, loaded.tokenizer, config).examples:
+        losses = _losses(loaded, example)
+        kinds = torch.tensor(
+            [k for k, label in zip(example.kinds[1:], example.labels[1:], strict=True) if label != IGNORED]
+        )
+        for number, kind in enumerate(KINDS, start=1):
+            here = kinds == number
+            sums[kind] += float(losses[here].sum())
+            counts[kind] += int(here.sum())
+    total = sum(counts.values())
+    per_kind = {f"loss_{kind}": sums[kind] / counts[kind] for kind in KINDS if counts[kind]}
+    return {"loss": sum(sums.values()) / total, **per_kind} if total else {}
+
+
+def _losses(loaded: LoadedModel, example: Example) -> Any:
+    """The loss of every trained token of an example, in order, shape (trained,)."""
+    import torch
+
+    ids = torch.tensor([example.input_ids], device=loaded.model.device)
+    labels = torch.tensor(example.labels[1:])
+    with torch.no_grad():
+        logits = loaded.model(input_ids=ids, use_cache=False).logits[0, :-1].float().cpu()
+    chosen = labels != IGNORED
+    return torch.nn.functional.cross_entropy(logits[chosen], labels[chosen], reduction="none")
+
+
+def same_value(a: Any, b: Any) -> bool:
+    """JSON equality: 1 equals 1.0, but true is not 1; the order of keys does not matter."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same_value(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same_value(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def _matched(turn: Turn) -> dict[str, Any]:
+    """Each reference call with the written call that fits it best; every written call is used once."""
+    left = list(turn.written.tool_calls)
+    pairs: list[tuple[ToolCall, ToolCall]] = []
+    open_calls = []
+    for call in turn.reference.tool_calls:
+        twin = next((other for other in left if _same_call(call, other)), None)
+        if twin is None:
+            open_calls.append(call)
+        else:
+            left.remove(twin)
+            pairs.append((call, twin))
+    exact = list(pairs)
+    for call in open_calls:
+        named = next((other for other in left if other.name == call.name), None)
+        if named is not None:
+            left.remove(named)
+            pairs.append((call, named))
+    right = sum(
+        key in b.arguments and same_value(a.arguments[key], b.arguments[key]) for a, b in pairs for key in a.arguments
+    )
+    return {"exact": exact, "named": pairs, "arguments": right}
+
+
+def _same_call(a: ToolCall, b: ToolCall) -> bool:
+    return a.name == b.name and same_value(a.arguments, b.arguments)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def save(evaluation: Evaluation, path: Any, facts: dict[str, Any]) -> None:
+    """Write an evaluation as JSON beside what it was taken on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**facts, **evaluation.to_json()}, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -1,0 +1,118 @@
+"""The model writes: one answer as a stream of text, or many answers at once. Both return what was written, raw."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.config import GenerationOptions
+from core.conversation import Conversation
+from core.encode import tokenise
+from core.errors import UserError
+from core.model import LoadedModel
+from core.template.spans import prompt
+
+
+def stream_text(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> Iterator[str]:
+    """Pieces of the answer as they are written, without the stop token. Closing the iterator ends the writing."""
+    import torch
+    from transformers import StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer
+
+    ids = prompt_ids(loaded, conversation, options)
+    closed = threading.Event()
+
+    class Closed(StoppingCriteria):  # type: ignore[misc]
+        def __call__(self, input_ids: Any, scores: Any, **others: Any) -> Any:
+            return torch.full((input_ids.shape[0],), closed.is_set(), device=input_ids.device, dtype=torch.bool)
+
+    streamer = TextIteratorStreamer(loaded.tokenizer, skip_prompt=True, timeout=600)
+    failure: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            loaded.model.generate(
+                torch.tensor([ids], device=loaded.model.device),
+                attention_mask=torch.ones((1, len(ids)), dtype=torch.long, device=loaded.model.device),
+                streamer=streamer,
+                stopping_criteria=StoppingCriteriaList([Closed()]),
+                **_settings(loaded, options),
+            )
+        except BaseException as error:  # noqa: BLE001  raised again below, in the reading thread
+            failure.append(error)
+            streamer.end()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        yield from _without_stop(streamer, loaded.template.stop)
+    finally:
+        closed.set()
+        writer.join(timeout=60)
+    if failure:
+        raise failure[0]
+
+
+def write_texts(
+    loaded: LoadedModel, prompts: Sequence[list[int]], options: GenerationOptions, batch_size: int
+) -> Iterator[tuple[int, str]]:
+    """`(index, text)` for every prompt, batched by length; the text has no stop token."""
+    import torch
+
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    pad = loaded.tokenizer.pad_token_id
+    pad = loaded.stop_ids[0] if pad is None else pad
+    for first in range(0, len(order), batch_size):
+        batch = order[first : first + batch_size]
+        width = max(len(prompts[index]) for index in batch)
+        ids = torch.tensor([[pad] * (width - len(prompts[i])) + prompts[i] for i in batch])
+        mask = torch.tensor([[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in batch])
+        device = loaded.model.device
+        out = loaded.model.generate(ids.to(device), attention_mask=mask.to(device), **_settings(loaded, options))
+        for index, row in zip(batch, out[:, width:].tolist(), strict=True):
+            yield index, loaded.tokenizer.decode(_until_stop(row, {*loaded.stop_ids, pad}))
+
+
+def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> list[int]:
+    """The tokens that the model is given. Raises `UserError` when they and the answer do not fit its context."""
+    ids, _ = tokenise(prompt(conversation, loaded.template), loaded.tokenizer)
+    context = loaded.model.config.get_text_config().max_position_embeddings
+    if len(ids) + options.max_new_tokens > context:
+        raise UserError(
+            f"the conversation has {len(ids)} tokens; with {options.max_new_tokens} new ones it exceeds the model's "
+            f"context of {context}",
+            remedy="start a new chat or lower max_new_tokens",
+        )
+    return ids
+
+
+def _settings(loaded: LoadedModel, options: GenerationOptions) -> dict[str, Any]:
+    pad = loaded.tokenizer.pad_token_id
+    settings: dict[str, Any] = {
+        "max_new_tokens": options.max_new_tokens,
+        "eos_token_id": list(loaded.stop_ids) or None,
+        "pad_token_id": loaded.stop_ids[0] if pad is None and loaded.stop_ids else pad,
+        "do_sample": options.temperature > 0,
+    }
+    if options.temperature > 0:
+        settings |= {"temperature": options.temperature, "top_p": options.top_p}
+    return settings
+
+
+def _without_stop(pieces: Iterator[str], stops: Sequence[str]) -> Iterator[str]:
+    """The pieces up to the first stop text."""
+    text = ""
+    shown = 0
+    for piece in pieces:
+        text += piece
+        cut = min((at for stop in stops if (at := text.find(stop)) >= 0), default=-1)
+        end = cut if cut >= 0 else len(text)
+        if end > shown:
+            yield text[shown:end]
+            shown = end
+        if cut >= 0:
+            return
+
+
+def _until_stop(ids: list[int], stops: set[int | None]) -> list[int]:
+    return ids[: next((place for place, token in enumerate(ids) if token in stops), len(ids))]

@@ -1,0 +1,135 @@
+"""Tokenizers, weights and adapters: from a name (a Hub model, a folder, `starter`, a run) to what computes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.config import ModelOptions
+from core.errors import UserError
+from core.paths import STARTER, starter_dir
+from core.run import Run, find_run
+from core.template.choose import choose_template
+from core.template.sandbox import Template
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to write: torch module, fast tokenizer, template, and the ids on which it stops."""
+
+    model: Any
+    tokenizer: Any
+    template: Template
+    stop_ids: tuple[int, ...]
+
+
+def resolve_model(name: str) -> str:
+    """What transformers is to load for a model's name: `starter` is the embedded one."""
+    return str(starter_dir()) if name == STARTER else name
+
+
+def load_tokenizer(name: str) -> Any:
+    """The fast tokenizer of a model. Raises `UserError` when there is none."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f'cannot load the tokenizer of "{name}": {_first_line(error)}', remedy=_remedy()) from None
+    if not tokenizer.is_fast:
+        raise UserError(f'"{name}" has no fast tokenizer, which spans need', remedy="convert it to tokenizer.json")
+    return tokenizer
+
+
+def load_template(config: ModelOptions, tokenizer: Any) -> Template:
+    """The chat template that the config asks for, with what the tokenizer knows."""
+    return choose_template(config.template, tokenizer)
+
+
+def load_weights(name: str, config: ModelOptions) -> Any:
+    """The model on its device, in evaluation mode. Raises `UserError` when it cannot be loaded."""
+    from transformers import AutoModelForCausalLM
+
+    device = pick_device(config.device)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            resolve_model(name), dtype=pick_dtype(config.dtype, device), use_safetensors=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f'cannot load the model "{name}": {_first_line(error)}', remedy=_remedy()) from None
+    return model.to(device).eval()
+
+
+def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
+    """A run (by path, name or object) or a plain model, with the adapter on top where the run has one."""
+    run = target if isinstance(target, Run) else find_run(target)
+    if run is None:
+        tokenizer = load_tokenizer(str(target))
+        return _loaded(load_weights(str(target), config), tokenizer, load_template(config, tokenizer))
+    if not run.has_model:
+        raise UserError(f"the run is {run.state().state} and has no model yet", file=run.path)
+    folder = run.model_dir
+    tokenizer = load_tokenizer(str(folder))
+    if (folder / "adapter_config.json").is_file():
+        from peft import PeftModel
+
+        model = load_weights(adapter_base(folder), config)
+        model = PeftModel.from_pretrained(model, str(folder)).eval()
+    else:
+        model = load_weights(str(folder), config)
+    return _loaded(model, tokenizer, load_template(config, tokenizer))
+
+
+def adapter_base(folder: Path) -> str:
+    """The model that an adapter sits on; the starter by its name, wherever it is installed."""
+    base = str(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"])
+    return STARTER if Path(base).name == STARTER and not Path(base).exists() else base
+
+
+def pick_device(asked: str) -> str:
+    """`auto` is the first GPU if there is one, else the CPU."""
+    import torch
+
+    if asked != "auto":
+        if asked == "cuda" and not torch.cuda.is_available():
+            raise UserError("device cuda: there is no GPU here", remedy="use --device auto")
+        return asked
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def pick_dtype(asked: str, device: str) -> Any:
+    """The torch number type of the weights. On a CPU `auto` is float32: see `computes_in_bfloat16` for training."""
+    import torch
+
+    if asked != "auto":
+        return getattr(torch, asked)
+    return torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def computes_in_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is fast on this device: recent GPUs, and CPUs with matrix units (AMX)."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+def stop_ids(template: Template, tokenizer: Any) -> tuple[int, ...]:
+    """The token ids on which generation ends: those that the template's turns end with."""
+    ids = [tokenizer.convert_tokens_to_ids(text) for text in template.stop]
+    return tuple(token for token in ids if token is not None and token != tokenizer.unk_token_id)
+
+
+def _loaded(model: Any, tokenizer: Any, template: Template) -> LoadedModel:
+    return LoadedModel(model, tokenizer, template, stop_ids(template, tokenizer))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _remedy() -> str:
+    return "give a Hub name, a folder with a transformers model, a run, or `starter`"

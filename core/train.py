@@ -1,0 +1,392 @@
+"""From a config to a tuned model: the worker of a run, on TRL's SFTTrainer.
+
+`python -m core.train RUN LOCK_FD [--resume]` is the worker that `Run.launch` starts; it is the only code that imports
+trl. TRL owns the loop. What is added: finished rows with a kind and a weight per token, logits only where there is a
+label, losses per kind, and the word to and from the run directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from torch.nn.functional import cross_entropy
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.utils import logging as transformers_logging
+from trl import SFTConfig, SFTTrainer
+
+from core.config import TrainConfig
+from core.conversation import Conversation
+from core.datasets import Loaded, load_conversations
+from core.encode import IGNORED, Prepared, columns, prepare
+from core.errors import UserError, did_you_mean
+from core.model import computes_in_bfloat16, load_template, load_tokenizer, load_weights, pick_device, stop_ids
+from core.run import EXIT_STOPPED, Run, write_atomic
+from core.template.spans import KINDS
+
+OURS = {"output_dir", "report_to", "dataset_kwargs", "max_length", "remove_unused_columns", "use_cpu"}
+
+
+def train_run(run: Run, *, resume: bool = False) -> str:
+    """Train in this process. Returns the final state, `finished` or `stopped`. Raises `UserError`."""
+    config = run.config
+    run.write_state("starting", message="reading the data")
+    tokenizer = load_tokenizer(config.model_name_or_path)
+    template = load_template(config, tokenizer)
+    train_set, eval_sets = _data(run, config, template, tokenizer)
+    run.write_state("starting", message="loading the model")
+    model = load_weights(config.model_name_or_path, config)
+    model.train()
+    tokenizer.chat_template = template.source
+    model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
+    reporter = Reporter(run)
+    trainer = Trainer(
+        model=model,
+        args=sft_config(config, run.path / "checkpoints", has_eval=bool(eval_sets)),
+        train_dataset=Dataset.from_dict(columns(train_set.examples)),
+        eval_dataset={name: Dataset.from_dict(columns(part.examples)) for name, part in eval_sets.items()} or None,
+        processing_class=tokenizer,
+        peft_config=_lora(config),
+        callbacks=[reporter],
+    )
+    trainer.train(resume_from_checkpoint=str(newest_checkpoint(run.path)) if resume else None)
+    if reporter.stopped:
+        return "stopped"
+    trainer.save_model(str(run.model_dir))
+    return "finished"
+
+
+def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTConfig:
+    """Our options as TRL's. `extra` reaches every other SFTConfig option; unknown names are a `UserError`."""
+    unknown = [name for name in config.extra if name not in SFTConfig.__dataclass_fields__]
+    if unknown:
+        nearest = did_you_mean(unknown[0], SFTConfig.__dataclass_fields__)
+        raise UserError(f'extra: SFTConfig has no option "{unknown[0]}"', remedy=nearest)
+    taken = [name for name in config.extra if name in OURS or name in TrainConfig.model_fields]
+    if taken:
+        raise UserError(f'extra: "{taken[0]}" is set by Tuneboard', remedy="use the option of the same name, if any")
+    device = pick_device(config.device)
+    half = config.dtype != "float32" and computes_in_bfloat16(device)
+    options: dict[str, Any] = {
+        "output_dir": str(output_dir),
+        "learning_rate": config.peak_learning_rate(),
+        "warmup_steps": config.warmup_ratio,
+        "train_sampling_strategy": "group_by_length",
+        "eval_strategy": "epoch" if has_eval else "no",
+        "save_strategy": "steps",
+        "save_steps": config.save_steps if config.save_steps < 1 else int(config.save_steps),
+        "logging_nan_inf_filter": False,
+        "bf16": half and config.dtype != "float16",
+        "fp16": config.dtype == "float16" and device == "cuda",
+        "use_cpu": device == "cpu",
+        "max_length": None,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device == "cuda",
+        "eos_token": None,
+    }
+    same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {"learning_rate", "save_steps"}
+    options |= {name: getattr(config, name) for name in same}
+    try:
+        return SFTConfig(**(options | config.extra))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"these options do not fit together: {error}") from None
+
+
+class Trainer(SFTTrainer):
+    """SFTTrainer with weights and kinds per token, and logits computed only where there is a label."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.data_collator = Collator(self.processing_class.pad_token_id)
+        self._sums: dict[str, Sums] = {"train": Sums(), "eval": Sums()}
+        self._selects_head = _head_is_plain(self.model)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        """The loss's denominator: the sum of the weights of all labels of the accumulated batch."""
+        total = torch.stack([batch["weights"][:, 1:].sum() for batch in batch_samples]).sum().to(device)
+        if self.args.average_tokens_across_devices and self.accelerator.num_processes > 1:
+            return self.accelerator.gather(total).sum()
+        return total
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Weighted mean of the token losses, shape (); also collects loss and accuracy per kind for the log."""
+        chosen = inputs["labels"][:, 1:] != IGNORED
+        targets = inputs["labels"][:, 1:][chosen]
+        with self.accelerator.autocast():
+            logits = self._logits(model, inputs, chosen).float()
+        losses = cross_entropy(logits, targets, reduction="none")
+        weights = inputs["weights"][:, 1:][chosen]
+        total = weights.sum() if num_items_in_batch is None else num_items_in_batch
+        mode = "train" if self.model.training else "eval"
+        self._sums[mode].add(losses.detach(), logits.detach().argmax(-1) == targets, inputs["kinds"][:, 1:][chosen])
+        if mode == "train":
+            self._total_train_tokens += int(inputs["attention_mask"].sum())
+            self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
+        loss = (losses * weights).sum() / total.clamp(min=1e-8)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return loss
+
+    def prediction_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None
+    ) -> tuple[torch.Tensor, None, None]:
+        """The loss of an evaluation batch; no logits are kept."""
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad():
+            return self.compute_loss(model, inputs), None, None
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add loss and accuracy per kind; an evaluation's loss is weighted by tokens, not by batches."""
+        mode = "train" if self.model.training else "eval"
+        sums = self._sums[mode].take()
+        prefix = next((key.removesuffix("loss") for key in logs if key.endswith("_loss") and key != "train_loss"), "")
+        logs.update({prefix + key: value for key, value in sums.items() if prefix or key != "loss"})
+        super().log(logs, start_time)
+
+    def _logits(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], chosen: torch.Tensor) -> torch.Tensor:
+        """Logits (labels, vocabulary) at the positions whose next token carries loss."""
+        read = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"], "use_cache": False}
+        if not self._selects_head:
+            return model(**read).logits[:, :-1][chosen]
+        whole = self.accelerator.unwrap_model(model)
+        whole = whole.get_base_model() if hasattr(whole, "get_base_model") else whole
+        hidden = whole.get_decoder()(**read).last_hidden_state
+        return whole.get_output_embeddings()(hidden[:, :-1][chosen])
+
+
+class Collator:
+    """Rows of a batch, padded on the right to the longest: five tensors of shape (batch, length)."""
+
+    def __init__(self, pad_token_id: int) -> None:
+        self.fill = {"input_ids": pad_token_id, "labels": IGNORED, "kinds": 0, "weights": 0.0, "attention_mask": 0}
+
+    def __call__(self, rows: list[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """Pad and stack."""
+        full = [{**row, "attention_mask": [1] * len(row["input_ids"])} for row in rows]
+        return {
+            name: torch.nn.utils.rnn.pad_sequence(
+                [torch.tensor(row[name]) for row in full], batch_first=True, padding_value=fill
+            )
+            for name, fill in self.fill.items()
+        }
+
+
+class Sums:
+    """Sums of loss and correct tokens per kind since the last log line."""
+
+    def __init__(self) -> None:
+        self._loss: dict[str, float] = defaultdict(float)
+        self._correct: dict[str, float] = defaultdict(float)
+        self._count: dict[str, int] = defaultdict(int)
+
+    def add(self, losses: torch.Tensor, correct: torch.Tensor, kinds: torch.Tensor) -> None:
+        """One batch: three tensors of shape (labels,)."""
+        for number, kind in enumerate(KINDS, start=1):
+            here = kinds == number
+            if count := int(here.sum()):
+                self._count[kind] += count
+                self._loss[kind] += float(losses[here].sum())
+                self._correct[kind] += float(correct[here].sum())
+
+    def take(self) -> dict[str, float]:
+        """`loss`, `loss_<kind>`, `accuracy`, `accuracy_<kind>`: means over tokens; then start again."""
+        total = sum(self._count.values())
+        if not total:
+            return {}
+        means = {"loss": sum(self._loss.values()) / total, "accuracy": sum(self._correct.values()) / total}
+        for kind, count in self._count.items():
+            means[f"loss_{kind}"] = self._loss[kind] / count
+            means[f"accuracy_{kind}"] = self._correct[kind] / count
+        self.__init__()  # type: ignore[misc]
+        return means
+
+
+class Reporter(TrainerCallback):
+    """Writes metrics and state into the run directory, and obeys requests to stop."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.started = time.monotonic()
+        self.stopped = False
+        self.signalled = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.signalled = True
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        """Say that it runs."""
+        self.run.write_state("running", state.global_step, state.max_steps)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
+        """Say how far it is; stop and save if asked to."""
+        self.run.write_state("running", state.global_step, state.max_steps)
+        if (self.signalled or self.run.stop_requested()) and state.global_step < state.max_steps:
+            self.stopped = True
+            control.should_training_stop = control.should_save = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **others: Any,
+    ) -> None:
+        """Write a metrics line; a loss that is no number ends the run."""
+        numbers = {key: value for key, value in (logs or {}).items() if isinstance(value, int | float)}
+        broken = [key for key, value in numbers.items() if not math.isfinite(value)]
+        if broken:
+            raise UserError(
+                f"{broken[0]} is not finite at step {state.global_step}",
+                remedy="lower the learning rate or use dtype float32; the last checkpoint is kept",
+                exit_code=1,
+            )
+        elapsed_s = round(time.monotonic() - self.started, 3)
+        self.run.write_metrics({"step": state.global_step, "elapsed_s": elapsed_s, **numbers})
+
+
+def newest_checkpoint(run: Path) -> Path:
+    """The newest checkpoint that was written to its end. Raises `UserError` when there is none."""
+    found = [path.parent for path in (run / "checkpoints").glob("checkpoint-*/trainer_state.json")]
+    if not found:
+        raise UserError("there is no checkpoint to resume from", file=run, remedy="start a new run")
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _data(run: Run, config: TrainConfig, template: Any, tokenizer: Any) -> tuple[Prepared, dict[str, Prepared]]:
+    """The training rows and the held-out rows, by name; the account goes into report.json."""
+    if not config.dataset:
+        raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
+    loaded = load_conversations(config)
+    conversations = loaded.conversations
+    held: dict[str, list[Conversation]] = {
+        Path(name).stem: load_conversations(config, [name]).conversations for name in config.eval_dataset
+    }
+    if not held and config.val_size:
+        shuffled = random.Random(config.seed).sample(conversations, len(conversations))  # noqa: S311
+        count = max(1, round(len(conversations) * config.val_size))
+        held, conversations = {"validation": shuffled[:count]}, shuffled[count:]
+    train_set = prepare(conversations, template, tokenizer, config)
+    eval_sets = {name: prepare(rows, template, tokenizer, config) for name, rows in held.items()}
+    _write_report(run, loaded, train_set, eval_sets)
+    if not train_set.examples:
+        why = next(iter([*train_set.findings, *loaded.findings]), "")
+        raise UserError(f"no row can be trained on; the first finding: {why}", remedy="see `core-cli data show`")
+    return train_set, eval_sets
+
+
+def _write_report(run: Run, loaded: Loaded, train_set: Prepared, eval_sets: dict[str, Prepared]) -> None:
+    report: dict[str, Any] = {
+        "rows": _account(loaded, train_set),
+        "samples": len(train_set.examples),
+        "tokens": train_set.tokens,
+        "trained_tokens": train_set.trained,
+        "eval_samples": {name: len(part.examples) for name, part in eval_sets.items()},
+        "findings": [asdict(finding) for finding in [*loaded.findings, *train_set.findings]],
+    }
+    write_atomic(run.path / "report.json", json.dumps(report, ensure_ascii=False, indent=1))
+    rows = ", ".join(f"{count} {fate}" for fate, count in report["rows"].items())
+    tokens = f"{train_set.tokens} tokens, {train_set.trained} of them trained"
+    print(f"rows: {rows}; {len(train_set.examples)} samples, {tokens}", flush=True)
+
+
+def _account(loaded: Loaded, prepared: Prepared) -> dict[str, int]:
+    """In = kept + repaired + dropped, those that were dropped while rendering and encoding included."""
+    rows = dict(loaded.rows)
+    repaired = {(finding.file, finding.line) for finding in loaded.findings if finding.action == "repaired"}
+    for finding in prepared.findings:
+        rows["repaired" if (finding.file, finding.line) in repaired else "kept"] -= 1
+        rows["dropped"] += 1
+    return rows
+
+
+def _lora(config: TrainConfig) -> LoraConfig | None:
+    if config.finetuning_type != "lora":
+        return None
+    modules: Any = config.lora_target_modules
+    return LoraConfig(
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules="all-linear" if modules == ["all-linear"] else modules,
+        task_type="CAUSAL_LM",
+    )
+
+
+@torch.no_grad()
+def _head_is_plain(model: torch.nn.Module) -> bool:
+    """Whether the output embedding applied to the hidden states gives the model's own logits.
+
+    Families that scale or cap their logits do not; for them all logits are computed. Found out on this very model.
+    """
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    was_training = whole.training
+    whole.eval()
+    ids = torch.arange(1, 9, device=whole.device).unsqueeze(0)
+    try:
+        hidden = whole.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+        own = whole(input_ids=ids, use_cache=False).logits
+        return torch.allclose(whole.get_output_embeddings()(hidden).float(), own.float(), rtol=1e-3, atol=1e-3)
+    except (AttributeError, TypeError, RuntimeError):
+        return False
+    finally:
+        whole.train(was_training)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The worker's entry: its exit code is 0 finished, 75 stopped and resumable, 1 or 2 failed."""
+    parser = argparse.ArgumentParser(prog="python -m core.train", description="The worker of a run.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("lock", type=int, help="file descriptor that holds the run's lock")
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args(argv)
+    os.set_inheritable(arguments.lock, False)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    transformers_logging.set_verbosity_warning()
+    run = Run(arguments.run)
+    try:
+        state = train_run(run, resume=arguments.resume)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        run.write_state("failed", run.state().step, run.state().max_steps, str(error))
+        return error.exit_code
+    except BaseException as error:
+        traceback.print_exc()
+        run.write_state("failed", run.state().step, run.state().max_steps, f"{type(error).__name__}: {error}")
+        raise
+    now = run.state()
+    run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps)
+    return EXIT_STOPPED if state == "stopped" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
