@@ -210,7 +210,7 @@ def _calls_from_text(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
 def _call(row: Row, path: str, call: Any) -> ToolCall:
     if not isinstance(call, dict):
         raise row.refuse("TC504", path, f"a call must be an object, got {_type_name(call)}")
-    function = call.get("function") if isinstance(call.get("function"), dict) else call
+    function = call["function"] if isinstance(call.get("function"), dict) else call
     name = function.get("name")
     if not isinstance(name, str) or not name.strip():
         raise row.refuse("TC506", path, "tool call without a name")

@@ -22,7 +22,7 @@ def stream_text(loaded: LoadedModel, conversation: Conversation, options: Genera
     ids = prompt_ids(loaded, conversation, options)
     closed = threading.Event()
 
-    class Closed(StoppingCriteria):  # type: ignore[misc]
+    class Closed(StoppingCriteria):
         def __call__(self, input_ids: Any, scores: Any, **others: Any) -> Any:
             return torch.full((input_ids.shape[0],), closed.is_set(), device=input_ids.device, dtype=torch.bool)
 

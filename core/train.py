@@ -343,7 +343,7 @@ def _lora(config: TrainConfig) -> LoraConfig | None:
 
 
 @torch.no_grad()
-def _head_is_plain(model: torch.nn.Module) -> bool:
+def _head_is_plain(model: Any) -> bool:
     """Whether the output embedding applied to the hidden states gives the model's own logits.
 
     Families that scale or cap their logits do not; for them all logits are computed. Found out on this very model.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import jinja2
 import jinja2.ext
@@ -97,7 +97,7 @@ def environment() -> ImmutableSandboxedEnvironment:
 class _GenerationTag(jinja2.ext.Extension):
     """`{% generation %}…{% endgeneration %}`, which marks assistant text for other trainers; here it only renders."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012  the name and the type are jinja2's
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
