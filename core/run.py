@@ -207,8 +207,8 @@ class Run:
             file.write(json.dumps(metrics) + "\n")
 
     def wait(self, interval_s: float = 0.2) -> State:
-        """Block until the run is no longer alive."""
-        while (state := self.state()).alive:
+        """Block until the run is no longer alive and its worker has let go of the folder."""
+        while (state := self.state()).alive or self.is_locked():
             time.sleep(interval_s)
         return state
 

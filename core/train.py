@@ -20,7 +20,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -233,12 +232,6 @@ class Reporter(TrainerCallback):
         self.run = run
         self.started = time.monotonic()
         self.stopped = False
-        self.signalled = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.signalled = True
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
@@ -249,7 +242,7 @@ class Reporter(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Say how far it is; stop and save if asked to."""
         self.run.write_state("running", state.global_step, state.max_steps)
-        if (self.signalled or self.run.stop_requested()) and state.global_step < state.max_steps:
+        if self.run.stop_requested() and state.global_step < state.max_steps:
             self.stopped = True
             control.should_training_stop = control.should_save = True
 
@@ -373,8 +366,12 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     transformers_logging.set_verbosity_warning()
     run = Run(arguments.run)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: run.request_stop())
     try:
         state = train_run(run, resume=arguments.resume)
+        now = run.state()
+        run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         run.write_state("failed", run.state().step, run.state().max_steps, str(error))
@@ -383,8 +380,9 @@ def main(argv: list[str] | None = None) -> int:
         traceback.print_exc()
         run.write_state("failed", run.state().step, run.state().max_steps, f"{type(error).__name__}: {error}")
         raise
-    now = run.state()
-    run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps)
+    finally:
+        # Python's own tear-down takes a second with torch loaded; nobody need wait for it.
+        os.close(arguments.lock)
     return EXIT_STOPPED if state == "stopped" else 0
 
 

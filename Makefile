@@ -1,0 +1,68 @@
+# Two commands for a fresh machine: `make quickstart` (train, evaluate, show) and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY ?= 1
+
+.PHONY: help quickstart webui test lint format types check bench screenshots starter samples clean
+
+help:
+	@echo "make quickstart   set up, teach the starter model to call tools, show the result (minutes, no GPU)"
+	@echo "make webui        open the board at http://127.0.0.1:7860"
+	@echo "make test         set up and run the tests"
+	@echo "make check        lint, types and tests: what CI runs"
+	@echo "make bench        side-by-side benchmarks"
+	@echo "make screenshots  remake the README's screenshots"
+	@echo "make samples      remake the sample data       make starter   retrain the starter model"
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tuneboard needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+quickstart: $(VENV)/.run
+	$(BIN)/core-cli train data/recipes/quickstart.yaml
+	$(BIN)/core-cli eval quickstart --base --examples 1
+	@echo
+	@echo "Talk to it:  $(BIN)/core-cli chat quickstart --tools data/samples/tools.example.json      or:  make webui"
+
+webui: $(VENV)/.run
+	$(BIN)/webui
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+check: lint types test
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.quickstart
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/browser --screenshots data/screenshots
+
+samples: $(VENV)/.run
+	$(BIN)/python data/generate.py
+
+starter: $(VENV)/.run
+	$(BIN)/python data/starter/train_starter.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

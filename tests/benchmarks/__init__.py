@@ -1,0 +1,1 @@
+"""Speed and memory as ratios, both sides in one run; never part of the timed tests."""

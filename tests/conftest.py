@@ -1,0 +1,52 @@
+"""What the tests share: no hub, no telemetry, and the starter model's tokenizer and template."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config import TrainConfig
+from core.model import load_template, load_tokenizer
+from core.template.sandbox import Template
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    return load_tokenizer("starter")
+
+
+@pytest.fixture(scope="session")
+def template(tokenizer: Any) -> Template:
+    return load_template(TrainConfig(), tokenizer)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for runs, also for the processes that a test starts."""
+    monkeypatch.setenv("TUNEBOARD_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def small(**options: Any) -> TrainConfig:
+    """A training of a few seconds."""
+    return TrainConfig(
+        **{
+            "dataset": ["identity"],
+            "max_samples": 16,
+            "max_steps": 3,
+            "per_device_train_batch_size": 2,
+            "gradient_accumulation_steps": 1,
+            "learning_rate": 1e-3,
+            "lora_r": 4,
+            "dtype": "float32",
+            **options,
+        }
+    )

@@ -1,0 +1,124 @@
+"""Run directories: detached workers, and states that are what they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import UserError
+from core.run import EXIT_STOPPED, Run, find_run, list_runs, require_run
+from tests.conftest import small
+
+LONG = {"max_steps": 100_000, "max_samples": 64, "save_steps": 100_000}
+
+
+def wait_until(run: Run, step: int, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while run.state().step < step:
+        assert run.state().alive, run.state()
+        assert time.monotonic() < deadline, run.log_tail()
+        time.sleep(0.1)
+
+
+def worker_of(run: Run) -> int:
+    """The pid of the process that trains a run."""
+    found = subprocess.run(["pgrep", "-f", f"core.train {run.path.resolve()}"], capture_output=True, text=True)
+    return int(found.stdout.split()[0])
+
+
+def test_a_run_from_start_to_finish(runs: Path) -> None:
+    run = Run.start(small(run_name="my label"))
+    assert run.state().alive
+    assert run.wait().state == "finished", run.log_tail()
+    assert run.state().step == run.state().max_steps == 3
+    assert run.has_model
+    assert not run.is_locked()
+    assert [line["step"] for line in run.metrics() if "loss" in line] == [1, 2, 3]
+    assert find_run("my label") == run
+    assert list_runs() == [run]
+    assert set(run.summary()) >= {"path", "name", "state", "created"}
+
+
+def test_a_stopped_run_is_stopped_and_resumes(runs: Path) -> None:
+    run = Run.start(small(**LONG))
+    wait_until(run, 2)
+    with pytest.raises(UserError, match="already training"):
+        run.launch()
+    run.request_stop()
+    stopped = run.wait()
+    assert stopped.state == "stopped", run.log_tail()
+    run.launch(resume=True)
+    wait_until(run, stopped.step + 1)
+    os.kill(worker_of(run), signal.SIGTERM)
+    assert run.wait().state == "stopped", run.log_tail()
+    steps = [line["step"] for line in run.metrics() if "loss" in line]
+    assert steps == sorted(steps)
+
+
+def test_a_killed_worker_is_seen_as_killed(runs: Path) -> None:
+    run = Run.start(small(**LONG))
+    wait_until(run, 1)
+    os.kill(worker_of(run), signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while run.state().state != "killed":
+        assert time.monotonic() < deadline
+    assert "killed, or out of memory" in run.state().message
+
+
+def test_the_worker_exits_75_when_stopped_and_outlives_its_parent(runs: Path) -> None:
+    code = "from tests.conftest import small; from core.run import Run; "
+    code += f"print(Run.start(small(**{LONG!r})).path)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    run = Run(Path(out.strip()))
+    wait_until(run, 1)
+    run.request_stop()
+    assert run.wait().state == "stopped"
+    assert EXIT_STOPPED == 75
+
+
+def test_bad_data_fails_with_its_reason(runs: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"messages": []}\n', encoding="utf-8")
+    run = Run.start(small(dataset=[str(bad)]))
+    state = run.wait()
+    assert state.state == "failed"
+    assert "conversation has no messages" in state.message
+    assert "Traceback" not in run.log_tail()
+
+
+def test_a_half_written_metrics_line_is_left_for_later(runs: Path) -> None:
+    run = Run.create(small())
+    (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2', encoding="utf-8")
+    assert run.metrics() == [{"step": 1}]
+
+
+def test_a_run_nobody_started_is_not_alive(runs: Path) -> None:
+    run = Run.create(small())
+    assert run.state().state == "killed"
+    run.write_state("finished", 3, 3)
+    assert run.state().progress == 1.0
+
+
+def test_names_never_collide_and_stay_in_the_folder(runs: Path) -> None:
+    created = [Run.create(small(run_name="../../etc/x y")) for _ in range(3)]
+    assert len({run.path for run in created}) == 3
+    assert all(run.path.parent == runs for run in created)
+
+
+def test_unknown_run_names_the_nearest(runs: Path) -> None:
+    run = Run.create(small(run_name="alpha"))
+    with pytest.raises(UserError, match=run.path.name):
+        require_run(run.path.name[:-1])
+
+
+def test_config_survives(runs: Path) -> None:
+    config = small(lora_r=7)
+    assert Run.create(config).config == config
+    assert json.loads((Run.create(config).path / "run.json").read_text())["name"]

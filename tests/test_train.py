@@ -1,0 +1,163 @@
+"""Training: what must not change a result does not, and what must be said is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.config import TrainConfig
+from core.errors import UserError
+from core.model import load_weights
+from core.run import Run
+from core.template.spans import KINDS
+from core.train import Collator, Sums, _head_is_plain, sft_config, train_run
+from tests.conftest import small
+
+
+def trained(runs: Path, **options: Any) -> tuple[Run, list[dict[str, Any]]]:
+    """Train in this process; returns the run and its metric lines that hold a loss."""
+    run = Run.create(small(**options))
+    assert train_run(run) == "finished"
+    return run, [line for line in run.metrics() if "loss" in line]
+
+
+def weights_of(run: Run) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(next(run.model_dir.glob("*.safetensors")))
+
+
+def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-5)
+
+
+def test_same_seed_same_losses(runs: Path) -> None:
+    _, first = trained(runs)
+    _, second = trained(runs)
+    assert [line["loss"] for line in first] == [line["loss"] for line in second]
+
+
+def test_batch_times_accumulation_gives_one_trajectory(runs: Path) -> None:
+    """Four at once, or four in two passes of two: the loss is the mean over all their tokens either way."""
+    rows = {"max_samples": 4, "max_steps": 2}
+    one, _ = trained(runs, per_device_train_batch_size=4, gradient_accumulation_steps=1, **rows)
+    two, _ = trained(runs, per_device_train_batch_size=2, gradient_accumulation_steps=2, **rows)
+    assert_same(weights_of(one), weights_of(two))
+
+
+def test_selected_head_gives_the_losses_of_all_logits(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    selected, first = trained(runs)
+    monkeypatch.setattr("core.train._head_is_plain", lambda model: False)
+    whole, second = trained(runs)
+    assert [line["loss"] for line in first] == pytest.approx([line["loss"] for line in second], rel=1e-5)
+    assert_same(weights_of(selected), weights_of(whole))
+
+
+def test_a_head_that_is_not_plain_is_found_out() -> None:
+    model = load_weights("starter", TrainConfig(dtype="float32"))
+    assert _head_is_plain(model)
+    original = model.forward
+
+    def scaled(*inputs: Any, **options: Any) -> Any:
+        out = original(*inputs, **options)
+        out.logits = out.logits / 2
+        return out
+
+    model.forward = scaled
+    assert not _head_is_plain(model)
+
+
+def test_weights_of_rows_count(runs: Path, tmp_path: Path) -> None:
+    """A weight of 0 is not trained; a weight of 2 on everything changes nothing, since the mean is weighted."""
+
+    def rows(name: str, **weight: float) -> str:
+        path = tmp_path / f"{name}.jsonl"
+        talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi there", **weight}]
+        path.write_text("\n".join(json.dumps({"messages": talk}) for _ in range(4)), encoding="utf-8")
+        return str(path)
+
+    plain, _ = trained(runs, dataset=[rows("plain")])
+    doubled, _ = trained(runs, dataset=[rows("doubled", weight=2)])
+    assert_same(weights_of(plain), weights_of(doubled))
+    with pytest.raises(UserError, match="no row can be trained on"):
+        train_run(Run.create(small(dataset=[rows("nothing", weight=0)])))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_result_can_be_loaded_and_keeps_the_template(runs: Path, method: str) -> None:
+    from core.model import load_for_chat
+
+    run, lines = trained(runs, finetuning_type=method, max_samples=2, max_steps=6)
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    loaded = load_for_chat(run, TrainConfig())
+    assert loaded.template.source == load_for_chat("starter", TrainConfig()).template.source
+    assert loaded.stop_ids
+    assert json.loads((run.path / "report.json").read_text())["rows"]["in"] == 2
+
+
+def test_losses_per_kind_are_logged_and_held_out_rows_are_evaluated(runs: Path) -> None:
+    run, _ = trained(
+        runs, dataset=["tools"], eval_dataset=["tools_heldout"], max_samples=8, num_train_epochs=1, max_steps=-1
+    )
+    lines = run.metrics()
+    merged = {key: value for line in lines for key, value in line.items()}
+    for key in ("loss_text", "loss_tool_call", "loss_stop", "accuracy_tool_call"):
+        assert key in merged
+    assert any(key.startswith("eval") and key.endswith("loss_tool_call") for key in merged), sorted(merged)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(runs: Path) -> None:
+    """A rate of 1 with momentum on every weight, unclipped: the weights overflow within some steps."""
+    config = small(
+        finetuning_type="full",
+        optim="sgd",
+        extra={"optim_args": "momentum=0.99"},
+        learning_rate=1.0,
+        lr_scheduler_type="constant",
+        warmup_ratio=0,
+        max_grad_norm=0,
+        max_steps=200,
+    )
+    with pytest.raises(UserError, match="not finite"):
+        train_run(Run.create(config))
+
+
+def test_unknown_extra_option_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="neftune_noise_alpha"):
+        sft_config(small(extra={"neftune_noise_alph": 5}), Path("x"), has_eval=False)
+    with pytest.raises(UserError, match="set by Tuneboard"):
+        sft_config(small(extra={"learning_rate": 5}), Path("x"), has_eval=False)
+
+
+def test_collator_pads_every_column() -> None:
+    rows = [
+        {"input_ids": [1, 2, 3], "labels": [-100, 2, 3], "kinds": [0, 1, 4], "weights": [0.0, 1.0, 1.0], "length": 3},
+        {"input_ids": [4], "labels": [4], "kinds": [1], "weights": [1.0], "length": 1},
+    ]
+    batch = Collator(9)(rows)
+    assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 9, 9]]
+    assert batch["labels"].tolist() == [[-100, 2, 3], [4, -100, -100]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["weights"].tolist() == [[0, 1, 1], [1, 0, 0]]
+
+
+def test_sums_are_means_over_tokens() -> None:
+    sums = Sums()
+    text, stop = KINDS.index("text") + 1, KINDS.index("stop") + 1
+    sums.add(torch.tensor([1.0, 3.0]), torch.tensor([True, False]), torch.tensor([text, text]))
+    sums.add(torch.tensor([8.0]), torch.tensor([True]), torch.tensor([stop]))
+    assert sums.take() == {
+        "loss": 4.0,
+        "accuracy": pytest.approx(2 / 3),
+        "loss_text": 2.0,
+        "accuracy_text": 0.5,
+        "loss_stop": 8.0,
+        "accuracy_stop": 1.0,
+    }
+    assert sums.take() == {}
