@@ -69,11 +69,12 @@ def render(conversation: Conversation, template: Template, train_on: str = "assi
         apart: list[Rendered] = []
         for index in trained_turns(conversation, train_on):
             seen = template.render(messages[:index], protected.tools, add_generation_prompt=True)
-            end = _end_in(whole, ends, index, template, messages, protected)
-            if end is not None and whole.startswith(seen) and len(seen) <= end:
+            written = template.render(messages[: index + 1], protected.tools)
+            end = ends.get(index) if ends is not None else len(written)
+            if end is not None and whole[:end].startswith(seen) and written.startswith(whole[:end]):
                 main += _turn_spans(protected, template, whole, len(seen), end, index)
             else:
-                apart.append(_sample_apart(protected, template, messages, seen, index))
+                apart.append(_sample_apart(protected, template, seen, written, index))
     except TemplateRefusedError as error:
         raise _refusal(conversation, "RO214", "messages", str(error)) from None
     samples = [Rendered(whole, tuple(main)), *apart] if main else apart
@@ -123,30 +124,12 @@ def protect(conversation: Conversation, control_tokens: Iterable[str]) -> Conver
     return replace(conversation, messages=messages, tools=tuple(broken(tool) for tool in conversation.tools))
 
 
-def _end_in(
-    whole: str,
-    ends: dict[int, int] | None,
-    index: int,
-    template: Template,
-    messages: Sequence[JsonObject],
-    conversation: Conversation,
-) -> int | None:
-    """Where message `index` ends in `whole`: by the trace, else by rendering up to it."""
-    if ends is not None and index in ends:
-        return ends[index]
-    upto = template.render(messages[: index + 1], conversation.tools)
-    return len(upto) if whole.startswith(upto) else None
-
-
-def _sample_apart(
-    conversation: Conversation, template: Template, messages: Sequence[JsonObject], seen: str, index: int
-) -> Rendered:
+def _sample_apart(conversation: Conversation, template: Template, seen: str, written: str, index: int) -> Rendered:
     """The turn alone, behind the history as the model sees it when it writes this turn."""
-    text = template.render(messages[: index + 1], conversation.tools)
-    if not text.startswith(seen):
+    if not written.startswith(seen):
         reason = f"the template writes messages[{index}] behind another text than the model is given"
         raise _refusal(conversation, "MK703", f"messages[{index}]", reason)
-    return Rendered(text, tuple(_turn_spans(conversation, template, text, len(seen), len(text), index)))
+    return Rendered(written, tuple(_turn_spans(conversation, template, written, len(seen), len(written), index)))
 
 
 def _turn_spans(
