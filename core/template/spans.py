@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from core.conversation import Conversation, Finding, JsonObject, Message, RowRefusedError, template_messages
+from core.conversation import Conversation, Finding, Message, RowRefusedError, template_messages
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.trace import trace_ends
 
