@@ -8,16 +8,19 @@ label, losses per kind, and the word to and from the run directory.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import math
 import os
 import random
+import shutil
 import signal
 import sys
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,11 +28,13 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 
+from core.checkpoint import STAGE, keep_newest, move_whole, newest_whole, seal, write_whole
 from core.config import TrainConfig
 from core.conversation import Conversation
 from core.datasets import Loaded, load_conversations
@@ -39,6 +44,8 @@ from core.model import computes_in_bfloat16, load_template, load_tokenizer, load
 from core.run import EXIT_STOPPED, Run, write_atomic
 from core.template.spans import KINDS
 
+# Room that a run leaves on the disk for its log and metrics; less than this counts as full.
+SPARE_BYTES = 16 * 2**20
 OURS = {"output_dir", "report_to", "dataset_kwargs", "max_length", "remove_unused_columns", "use_cpu"}
 
 
@@ -63,11 +70,15 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         processing_class=tokenizer,
         peft_config=_lora(config),
         callbacks=[reporter],
+        keep=config.save_total_limit,
     )
-    trainer.train(resume_from_checkpoint=str(newest_checkpoint(run.path)) if resume else None)
-    if reporter.stopped:
-        return "stopped"
-    trainer.save_model(str(run.model_dir))
+    _check_room(run.path, trainer.model, config.save_total_limit)
+    checkpoint = checkpoint_to_resume(run.path) if resume else None
+    with _told_when_full(run.path):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if reporter.stopped:
+            return "stopped"
+        write_whole(run.model_dir, lambda stage: trainer.save_model(str(stage)))
     return "finished"
 
 
@@ -98,11 +109,16 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "remove_unused_columns": False,
         "report_to": "none",
+        "save_total_limit": None,
         "disable_tqdm": True,
         "dataloader_pin_memory": device == "cuda",
         "eos_token": None,
     }
-    same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {"learning_rate", "save_steps"}
+    same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {
+        "learning_rate",
+        "save_steps",
+        "save_total_limit",
+    }
     options |= {name: getattr(config, name) for name in same}
     try:
         return SFTConfig(**(options | config.extra))
@@ -113,11 +129,43 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
 class Trainer(SFTTrainer):
     """SFTTrainer with weights and kinds per token, and logits computed only where there is a label."""
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, *, keep: int, **arguments: Any) -> None:
         super().__init__(**arguments)
+        self.keep = keep
         self.data_collator = Collator(self.processing_class.pad_token_id)
         self._sums: dict[str, Sums] = {"train": Sums(), "eval": Sums()}
         self._selects_head = _head_is_plain(self.model)
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """One forward and backward pass; a loss that is no number ends the run at once, before anything is saved."""
+        loss = super().training_step(*arguments, **options)
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"the loss is not finite at step {self.state.global_step + 1}",
+                remedy="lower the learning rate or use dtype float32; the last finite checkpoint is kept",
+                exit_code=1,
+            )
+        return loss
+
+    def _get_output_dir(self, trial: Any) -> str:
+        """Where transformers writes checkpoints: into the stage, from where whole ones are moved."""
+        return str(Path(self.args.output_dir) / STAGE)
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """Save, seal, move into place, and delete the oldest. Weights that are no numbers are not saved."""
+        if not all(torch.isfinite(p).all() for p in self.model.parameters() if p.requires_grad):
+            raise UserError(
+                f"weights are not finite after step {self.state.global_step}",
+                remedy="lower the learning rate; the last finite checkpoint is kept",
+                exit_code=1,
+            )
+        place = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        stage = Path(self._get_output_dir(trial)) / place.name
+        shutil.rmtree(stage.parent, ignore_errors=True)
+        super()._save_checkpoint(model, trial)
+        seal(stage)
+        move_whole(stage, place)
+        keep_newest(place.parent, self.keep)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
         """The loss's denominator: the sum of the weights of all labels of the accumulated batch."""
@@ -254,25 +302,53 @@ class Reporter(TrainerCallback):
         logs: dict[str, float] | None = None,
         **others: Any,
     ) -> None:
-        """Write a metrics line; a loss that is no number ends the run."""
+        """Write a metrics line; what is no number (a gradient that overflowed) is left out, for JSON has none."""
         numbers = {key: value for key, value in (logs or {}).items() if isinstance(value, int | float)}
-        broken = [key for key, value in numbers.items() if not math.isfinite(value)]
-        if broken:
-            raise UserError(
-                f"{broken[0]} is not finite at step {state.global_step}",
-                remedy="lower the learning rate or use dtype float32; the last checkpoint is kept",
-                exit_code=1,
-            )
+        numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}
         elapsed_s = round(time.monotonic() - self.started, 3)
         self.run.write_metrics({"step": state.global_step, "elapsed_s": elapsed_s, **numbers})
 
 
-def newest_checkpoint(run: Path) -> Path:
-    """The newest checkpoint that was written to its end. Raises `UserError` when there is none."""
-    found = [path.parent for path in (run / "checkpoints").glob("checkpoint-*/trainer_state.json")]
-    if not found:
-        raise UserError("there is no checkpoint to resume from", file=run, remedy="start a new run")
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]))
+def checkpoint_to_resume(run: Path) -> Path:
+    """The newest whole checkpoint; damaged newer ones are named in the log. Raises `UserError` when there is none."""
+    found, faults = newest_whole(run / "checkpoints")
+    for fault in faults:
+        print(f"skipped: {fault}", flush=True)
+    if found is None:
+        why = f" ({faults[0]})" if faults else ""
+        raise UserError(f"there is no whole checkpoint to resume from{why}", file=run, remedy="start a new run")
+    print(f"resuming from {found.name}", flush=True)
+    return found
+
+
+@contextmanager
+def _told_when_full(folder: Path) -> Iterator[None]:
+    """Writing that fails on a full disk ends as a `UserError`, whichever library it failed in."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        free = shutil.disk_usage(folder).free
+        if getattr(error, "errno", None) == errno.ENOSPC or free < SPARE_BYTES:
+            raise UserError(
+                f"the disk is full ({free // 2**20} MiB free); the last whole checkpoint is kept",
+                file=folder,
+                remedy="make room, then core-cli train --resume",
+                exit_code=1,
+            ) from None
+        raise
+
+
+def _check_room(folder: Path, model: Any, limit: int) -> None:
+    """Before the start: is there room for the checkpoints and the result? Weights once, and twice more for Adam."""
+    trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    needed = trained * 3 * (limit + 1) + trained + SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{needed // 2**20} MiB are needed for checkpoints and the result, {free // 2**20} MiB are free",
+            file=folder,
+            remedy="make room, or lower save_total_limit",
+        )
 
 
 def _data(run: Run, config: TrainConfig, template: Any, tokenizer: Any) -> tuple[Prepared, dict[str, Prepared]]:

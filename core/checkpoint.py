@@ -1,0 +1,115 @@
+"""Folders that are whole or absent: how checkpoints and finished models get onto the disk.
+
+Everything is written into a stage beside its place, flushed, described by a manifest (sizes and SHA-256) that is
+written last, and only then renamed. Whatever is interrupted leaves a stage, which the next start clears away. A folder whose
+files do not match its manifest is not used, and the file is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+STAGE = ".stage"
+
+
+def write_whole(place: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a fresh folder, then put it at `place` in one step. An older folder there is replaced.
+
+    What `write` raises is raised again, with the stage cleared away.
+    """
+    stage = place.parent / STAGE / place.name
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    try:
+        write(stage)
+        seal(stage)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
+    move_whole(stage, place)
+
+
+def seal(folder: Path) -> None:
+    """Flush every file of a folder to the disk and write its manifest, last."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    described = {}
+    for path in files:
+        _flush(path)
+        described[str(path.relative_to(folder))] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps(described, indent=1), encoding="utf-8")
+    _flush(manifest)
+    _flush(folder)
+
+
+def move_whole(stage: Path, place: Path) -> None:
+    """Rename a sealed stage to its place, and make the rename itself last."""
+    if place.exists():
+        shutil.rmtree(place)
+    stage.rename(place)
+    _flush(place.parent)
+
+
+def fault_of(folder: Path) -> str:
+    """What is wrong with a sealed folder: empty when it is whole."""
+    try:
+        described = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return f"{folder.name} has no readable {MANIFEST}: it was not written to its end"
+    for name, facts in described.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{folder.name}/{name} is missing"
+        if path.stat().st_size != facts["size"]:
+            return f"{folder.name}/{name} has {path.stat().st_size} bytes, {facts['size']} were written"
+        if _sha256(path) != facts["sha256"]:
+            return f"{folder.name}/{name} is damaged (its checksum differs)"
+    return ""
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, newest first."""
+    found = [path for path in folder.glob("checkpoint-*") if path.is_dir() and step_of(path) >= 0]
+    return sorted(found, key=step_of, reverse=True)
+
+
+def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint that is whole, and what is wrong with the newer ones."""
+    faults: list[str] = []
+    for path in checkpoints(folder):
+        fault = fault_of(path)
+        if not fault:
+            return path, faults
+        faults.append(fault)
+    return None, faults
+
+
+def keep_newest(folder: Path, limit: int) -> None:
+    """Delete all but the newest `limit` checkpoints."""
+    for path in checkpoints(folder)[limit:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step in a checkpoint's name; −1 when there is none."""
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else -1
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,169 @@
+"""Checkpoints are whole or not used, and a resumed run is the run that was never interrupted."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.checkpoint import MANIFEST, checkpoints, fault_of, keep_newest, newest_whole, seal, write_whole
+from core.errors import UserError
+from core.run import Run
+from core.train import SPARE_BYTES, _check_room, checkpoint_to_resume, train_run
+from tests.conftest import small
+
+
+def folder(parent: Path, name: str, text: str = "weights") -> Path:
+    place = parent / name
+
+    def write(stage: Path) -> None:
+        (stage / "model.bin").write_text(text)
+        (stage / "state.json").write_text("{}")
+
+    write_whole(place, write)
+    return place
+
+
+def test_a_whole_folder_is_whole(tmp_path: Path) -> None:
+    place = folder(tmp_path, "checkpoint-1")
+    assert fault_of(place) == ""
+    assert set(json.loads((place / MANIFEST).read_text())) == {"model.bin", "state.json"}
+
+
+def test_every_damage_is_found_and_named(tmp_path: Path) -> None:
+    cut, flipped, gone, unsealed = (folder(tmp_path, f"checkpoint-{n}") for n in range(1, 5))
+    (cut / "model.bin").write_text("weigh")
+    (flipped / "model.bin").write_text("Weights")
+    (gone / "state.json").unlink()
+    (unsealed / MANIFEST).unlink()
+    assert "checkpoint-1/model.bin has 5 bytes" in fault_of(cut)
+    assert "checkpoint-2/model.bin is damaged" in fault_of(flipped)
+    assert "checkpoint-3/state.json is missing" in fault_of(gone)
+    assert "not written to its end" in fault_of(unsealed)
+    good = folder(tmp_path, "checkpoint-0")
+    found, faults = newest_whole(tmp_path)
+    assert found == good
+    assert len(faults) == 4
+
+
+def test_what_fails_while_writing_leaves_nothing_and_keeps_the_old(tmp_path: Path) -> None:
+    place = folder(tmp_path, "model", "old")
+
+    def fails(stage: Path) -> None:
+        (stage / "half").write_text("x")
+        raise OSError(errno.ENOSPC, "no space")
+
+    with pytest.raises(OSError, match="no space"):
+        write_whole(place, fails)
+    assert (place / "model.bin").read_text() == "old"
+    assert not list((tmp_path / ".stage").iterdir())
+
+
+def test_killed_at_any_point_leaves_a_valid_checkpoint(tmp_path: Path) -> None:
+    """Stop the writer before each system call that matters; what is there is always whole."""
+    folder(tmp_path, "checkpoint-1")
+    for point in range(1, 12):
+        code = f"""
+import os, sys
+from pathlib import Path
+import core.checkpoint as c
+calls = 0
+def counted(real):
+    def call(*a, **k):
+        global calls
+        calls += 1
+        if calls == {point}:
+            os._exit(9)
+        return real(*a, **k)
+    return call
+c._flush, c._sha256 = counted(c._flush), counted(c._sha256)
+Path.rename = counted(Path.rename)
+def write(stage):
+    for name in ("a", "b", "c"):
+        (stage / name).write_text(name)
+c.write_whole(Path({str(tmp_path)!r}) / "checkpoint-2", write)
+"""
+        subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parent.parent)
+        found, faults = newest_whole(tmp_path)
+        assert found is not None
+        assert not faults, (point, faults)
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    for number in (1, 2, 10):
+        folder(tmp_path, f"checkpoint-{number}")
+    keep_newest(tmp_path, 2)
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-10", "checkpoint-2"]
+
+
+def stopping_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody asks for a stop when the run has reached this step."""
+    real = Run.stop_requested
+    monkeypatch.setattr(Run, "stop_requested", lambda run: real(run) or run.state().step == step)
+
+
+def losses(run: Run) -> dict[int, float]:
+    return {line["step"]: line["loss"] for line in run.metrics() if "loss" in line}
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_stopped_and_resumed_equals_uninterrupted(runs: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    options: dict[str, Any] = {"max_steps": 8, "save_steps": 100, "finetuning_type": method, "lora_dropout": 0.1}
+    straight = Run.create(small(**options))
+    assert train_run(straight) == "finished"
+    broken = Run.create(small(**options))
+    with monkeypatch.context() as patch:
+        stopping_at(3, patch)
+        assert train_run(broken) == "stopped"
+    assert train_run(broken, resume=True) == "finished"
+    assert losses(broken) == losses(straight)
+
+
+def test_resume_takes_the_newest_whole_one_and_says_what_it_skipped(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run.create(small(max_steps=4, save_steps=1, save_total_limit=3))
+    train_run(run)
+    newest = checkpoints(run.path / "checkpoints")
+    assert [path.name for path in newest] == ["checkpoint-4", "checkpoint-3", "checkpoint-2"]
+    weights = next(newest[0].glob("*.safetensors"))
+    os.truncate(weights, weights.stat().st_size // 2)
+    assert checkpoint_to_resume(run.path).name == "checkpoint-3"
+    assert "skipped: checkpoint-4/adapter_model.safetensors has" in capsys.readouterr().out
+    for path in newest:
+        (path / MANIFEST).unlink()
+    with pytest.raises(UserError, match="no whole checkpoint"):
+        checkpoint_to_resume(run.path)
+
+
+def test_a_full_disk_is_said_before_the_start(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": SPARE_BYTES})())
+    with pytest.raises(UserError, match="are needed for checkpoints"):
+        train_run(Run.create(small()))
+
+
+def test_a_disk_that_fills_up_is_said_and_the_last_checkpoint_kept(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.create(small(max_steps=4, save_steps=1))
+    real = seal
+
+    def full(stage: Path) -> None:
+        if stage.name == "checkpoint-3":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(stage)
+
+    monkeypatch.setattr("core.train.seal", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        train_run(run)
+    assert checkpoint_to_resume(run.path).name == "checkpoint-2"
+
+
+def test_room_is_counted(tmp_path: Path) -> None:
+    import torch
+
+    _check_room(tmp_path, torch.nn.Linear(2, 2), 2)
