@@ -1,8 +1,8 @@
 """Folders that are whole or absent: how checkpoints and finished models get onto the disk.
 
 Everything is written into a stage beside its place, flushed, described by a manifest (sizes and SHA-256) that is
-written last, and only then renamed. Whatever is interrupted leaves a stage, which the next start clears away. A folder whose
-files do not match its manifest is not used, and the file is named.
+written last, and only then renamed. Whatever is interrupted leaves a stage, which the next start clears away. A folder
+whose files do not match its manifest is not used, and the file is named.
 """
 
 from __future__ import annotations

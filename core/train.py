@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import argparse
 import errno
-import json
 import math
 import os
-import random
 import shutil
 import signal
 import sys
 import time
 import traceback
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from peft import LoraConfig
 from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
@@ -34,15 +29,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 
+from core.batch import Collator, Sums
 from core.checkpoint import STAGE, keep_newest, move_whole, newest_whole, seal, write_whole
 from core.config import TrainConfig
-from core.conversation import Conversation
-from core.datasets import Loaded, load_conversations
-from core.encode import IGNORED, Prepared, columns, prepare
+from core.encode import IGNORED
 from core.errors import UserError, did_you_mean
 from core.model import computes_in_bfloat16, load_template, load_tokenizer, load_weights, pick_device, stop_ids
-from core.run import EXIT_STOPPED, Run, write_atomic
-from core.template.spans import KINDS
+from core.run import EXIT_STOPPED, Run
+from core.training_data import changed_since_start, kept_data, training_data
 
 # Room that a run leaves on the disk for its log and metrics; less than this counts as full.
 SPARE_BYTES = 16 * 2**20
@@ -55,7 +49,10 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     run.write_state("starting", message="reading the data")
     tokenizer = load_tokenizer(config.model_name_or_path)
     template = load_template(config, tokenizer)
-    train_set, eval_sets = _data(run, config, template, tokenizer)
+    data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
+    changed = changed_since_start(run, config) if resume else []
+    for file in changed:
+        print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
     run.write_state("starting", message="loading the model")
     model = load_weights(config.model_name_or_path, config)
     model.train()
@@ -64,9 +61,9 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     reporter = Reporter(run)
     trainer = Trainer(
         model=model,
-        args=sft_config(config, run.path / "checkpoints", has_eval=bool(eval_sets)),
-        train_dataset=Dataset.from_dict(columns(train_set.examples)),
-        eval_dataset={name: Dataset.from_dict(columns(part.examples)) for name, part in eval_sets.items()} or None,
+        args=sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out)),
+        train_dataset=data.train,
+        eval_dataset=data.held_out or None,
         processing_class=tokenizer,
         peft_config=_lora(config),
         callbacks=[reporter],
@@ -226,53 +223,6 @@ class Trainer(SFTTrainer):
         return whole.get_output_embeddings()(hidden[:, :-1][chosen])
 
 
-class Collator:
-    """Rows of a batch, padded on the right to the longest: five tensors of shape (batch, length)."""
-
-    def __init__(self, pad_token_id: int) -> None:
-        self.fill = {"input_ids": pad_token_id, "labels": IGNORED, "kinds": 0, "weights": 0.0, "attention_mask": 0}
-
-    def __call__(self, rows: list[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Pad and stack."""
-        full = [{**row, "attention_mask": [1] * len(row["input_ids"])} for row in rows]
-        return {
-            name: torch.nn.utils.rnn.pad_sequence(
-                [torch.tensor(row[name]) for row in full], batch_first=True, padding_value=fill
-            )
-            for name, fill in self.fill.items()
-        }
-
-
-class Sums:
-    """Sums of loss and correct tokens per kind since the last log line."""
-
-    def __init__(self) -> None:
-        self._loss: dict[str, float] = defaultdict(float)
-        self._correct: dict[str, float] = defaultdict(float)
-        self._count: dict[str, int] = defaultdict(int)
-
-    def add(self, losses: torch.Tensor, correct: torch.Tensor, kinds: torch.Tensor) -> None:
-        """One batch: three tensors of shape (labels,)."""
-        for number, kind in enumerate(KINDS, start=1):
-            here = kinds == number
-            if count := int(here.sum()):
-                self._count[kind] += count
-                self._loss[kind] += float(losses[here].sum())
-                self._correct[kind] += float(correct[here].sum())
-
-    def take(self) -> dict[str, float]:
-        """`loss`, `loss_<kind>`, `accuracy`, `accuracy_<kind>`: means over tokens; then start again."""
-        total = sum(self._count.values())
-        if not total:
-            return {}
-        means = {"loss": sum(self._loss.values()) / total, "accuracy": sum(self._correct.values()) / total}
-        for kind, count in self._count.items():
-            means[f"loss_{kind}"] = self._loss[kind] / count
-            means[f"accuracy_{kind}"] = self._correct[kind] / count
-        self.__init__()  # type: ignore[misc]
-        return means
-
-
 class Reporter(TrainerCallback):
     """Writes metrics and state into the run directory, and obeys requests to stop."""
 
@@ -351,53 +301,6 @@ def _check_room(folder: Path, model: Any, limit: int) -> None:
         )
 
 
-def _data(run: Run, config: TrainConfig, template: Any, tokenizer: Any) -> tuple[Prepared, dict[str, Prepared]]:
-    """The training rows and the held-out rows, by name; the account goes into report.json."""
-    if not config.dataset:
-        raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
-    loaded = load_conversations(config)
-    conversations = loaded.conversations
-    held: dict[str, list[Conversation]] = {
-        Path(name).stem: load_conversations(config, [name]).conversations for name in config.eval_dataset
-    }
-    if not held and config.val_size:
-        shuffled = random.Random(config.seed).sample(conversations, len(conversations))  # noqa: S311
-        count = max(1, round(len(conversations) * config.val_size))
-        held, conversations = {"validation": shuffled[:count]}, shuffled[count:]
-    train_set = prepare(conversations, template, tokenizer, config)
-    eval_sets = {name: prepare(rows, template, tokenizer, config) for name, rows in held.items()}
-    _write_report(run, loaded, train_set, eval_sets)
-    if not train_set.examples:
-        why = next(iter([*train_set.findings, *loaded.findings]), "")
-        raise UserError(f"no row can be trained on; the first finding: {why}", remedy="see `core-cli data show`")
-    return train_set, eval_sets
-
-
-def _write_report(run: Run, loaded: Loaded, train_set: Prepared, eval_sets: dict[str, Prepared]) -> None:
-    report: dict[str, Any] = {
-        "rows": _account(loaded, train_set),
-        "samples": len(train_set.examples),
-        "tokens": train_set.tokens,
-        "trained_tokens": train_set.trained,
-        "eval_samples": {name: len(part.examples) for name, part in eval_sets.items()},
-        "findings": [asdict(finding) for finding in [*loaded.findings, *train_set.findings]],
-    }
-    write_atomic(run.path / "report.json", json.dumps(report, ensure_ascii=False, indent=1))
-    rows = ", ".join(f"{count} {fate}" for fate, count in report["rows"].items())
-    tokens = f"{train_set.tokens} tokens, {train_set.trained} of them trained"
-    print(f"rows: {rows}; {len(train_set.examples)} samples, {tokens}", flush=True)
-
-
-def _account(loaded: Loaded, prepared: Prepared) -> dict[str, int]:
-    """In = kept + repaired + dropped, those that were dropped while rendering and encoding included."""
-    rows = dict(loaded.rows)
-    repaired = {(finding.file, finding.line) for finding in loaded.findings if finding.action == "repaired"}
-    for finding in prepared.findings:
-        rows["repaired" if (finding.file, finding.line) in repaired else "kept"] -= 1
-        rows["dropped"] += 1
-    return rows
-
-
 def _lora(config: TrainConfig) -> LoraConfig | None:
     if config.finetuning_type != "lora":
         return None
@@ -449,9 +352,9 @@ def main(argv: list[str] | None = None) -> int:
         now = run.state()
         run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        run.write_state("failed", run.state().step, run.state().max_steps, str(error))
-        return error.exit_code
+        return _failed(run, error)
+    except torch.OutOfMemoryError as error:
+        return _failed(run, _out_of_memory(run.config, error))
     except BaseException as error:
         traceback.print_exc()
         run.write_state("failed", run.state().step, run.state().max_steps, f"{type(error).__name__}: {error}")
@@ -460,6 +363,26 @@ def main(argv: list[str] | None = None) -> int:
         # Python's own tear-down takes a second with torch loaded; nobody need wait for it.
         os.close(arguments.lock)
     return EXIT_STOPPED if state == "stopped" else 0
+
+
+def _failed(run: Run, error: UserError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    run.write_state("failed", run.state().step, run.state().max_steps, str(error))
+    return error.exit_code
+
+
+def _out_of_memory(config: TrainConfig, error: Exception) -> UserError:
+    """What to change, with numbers."""
+    batch, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
+    remedies = []
+    if batch > 1:
+        remedies.append(f"per_device_train_batch_size {batch // 2} with gradient_accumulation_steps {steps * 2}")
+    if not config.gradient_checkpointing:
+        remedies.append("gradient_checkpointing")
+    remedies.append(f"max_length below {config.max_length}")
+    return UserError(
+        f"out of memory: {str(error).splitlines()[0]}", remedy="try " + ", or ".join(remedies), exit_code=1
+    )
 
 
 if __name__ == "__main__":

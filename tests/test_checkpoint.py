@@ -142,6 +142,21 @@ def test_resume_takes_the_newest_whole_one_and_says_what_it_skipped(
         checkpoint_to_resume(run.path)
 
 
+def test_a_changed_dataset_is_said_and_the_runs_own_copy_used(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi there"}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join([json.dumps({"messages": talk})] * 8), encoding="utf-8")
+    run = Run.create(small(dataset=[str(path)], max_steps=4))
+    with monkeypatch.context() as patch:
+        stopping_at(2, patch)
+        assert train_run(run) == "stopped"
+    path.write_text("", encoding="utf-8")
+    assert train_run(run, resume=True) == "finished"
+    assert "rows.jsonl has changed since the run began" in capsys.readouterr().out
+
+
 def test_a_full_disk_is_said_before_the_start(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": SPARE_BYTES})())
     with pytest.raises(UserError, match="are needed for checkpoints"):

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+from core.batch import Collator, Sums
 from core.config import TrainConfig
 from core.errors import UserError
 from core.model import load_weights
 from core.run import Run
 from core.template.spans import KINDS
-from core.train import Collator, Sums, _head_is_plain, sft_config, train_run
+from core.train import _head_is_plain, _out_of_memory, sft_config, train_run
 from tests.conftest import small
 
 
@@ -161,3 +162,9 @@ def test_sums_are_means_over_tokens() -> None:
         "accuracy_stop": 1.0,
     }
     assert sums.take() == {}
+
+
+def test_out_of_memory_says_what_to_change() -> None:
+    error = _out_of_memory(small(per_device_train_batch_size=8), RuntimeError("CUDA out of memory. Tried…\nmore"))
+    assert "per_device_train_batch_size 4 with gradient_accumulation_steps 2" in str(error)
+    assert "\n" not in str(error)
