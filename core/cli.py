@@ -6,10 +6,17 @@ import argparse
 import inspect
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from core.commands import COMMANDS
 from core.errors import UserError
+
+GROUPS = {
+    "data": "Look at datasets before training on them.",
+    "runs": "See and steer what is running and what has run.",
+    "template": "See the chat templates that there are.",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,11 +39,12 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="core-cli", description="Fine-tune chat models on multi-turn and tool-calling conversations."
     )
+    top.add_argument("--version", action="version", version=f"tuneboard {version('tuneboard')}")
     groups: dict[str, Any] = {"": top.add_subparsers(title="commands", metavar="COMMAND", required=True)}
     for name, (function, declare) in COMMANDS.items():
         group, _, leaf = name.rpartition(" ")
         if group not in groups:
-            below = groups[""].add_parser(group, help=f"{group}: see core-cli {group} --help")
+            below = groups[""].add_parser(group, help=GROUPS[group], description=GROUPS[group])
             groups[group] = below.add_subparsers(title="commands", metavar="COMMAND", required=True)
         text = inspect.getdoc(function) or ""
         command = groups[group].add_parser(

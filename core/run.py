@@ -31,7 +31,7 @@ from typing import IO, Any, Literal
 
 from core.config import TrainConfig, dump_yaml, load_config
 from core.errors import UserError, did_you_mean
-from core.paths import default_runs_dir
+from core.paths import STARTER, default_runs_dir
 
 StateName = Literal["starting", "running", "finished", "stopped", "failed", "killed"]
 ALIVE: tuple[StateName, ...] = ("starting", "running")
@@ -75,7 +75,7 @@ class Run:
         )
         path = _fresh_folder(parent, f"{now:%m%d-%H%M%S}-{_slug(label)}")
         run = cls(path)
-        write_atomic(path / "config.yaml", dump_yaml(config))
+        write_atomic(path / "config.yaml", dump_yaml(_absolute(config)))
         facts = {
             "name": label,
             "created": now.isoformat(timespec="seconds"),
@@ -282,6 +282,23 @@ def _fresh_folder(parent: Path, name: str) -> Path:
             raise UserError(f"cannot make a run folder: {error.strerror}", file=path) from None
         return path
     raise UserError("cannot find a free name for the run", file=parent)
+
+
+def _absolute(config: TrainConfig) -> TrainConfig:
+    """Files and folders by their full path, so that the run can be resumed and measured from anywhere."""
+
+    def full(name: str) -> str:
+        return str(Path(name).expanduser().resolve()) if name != STARTER and Path(name).expanduser().exists() else name
+
+    changes: dict[str, Any] = {
+        "model_name_or_path": full(config.model_name_or_path),
+        "template": full(config.template),
+        "dataset": [full(name) for name in config.dataset],
+        "eval_dataset": [full(name) for name in config.eval_dataset],
+        "dataset_dir": full(config.dataset_dir) if config.dataset_dir else "",
+        "runs_dir": full(config.runs_dir) if config.runs_dir else "",
+    }
+    return config.model_copy(update=changes)
 
 
 def _slug(label: str) -> str:

@@ -121,4 +121,15 @@ def test_unknown_run_names_the_nearest(runs: Path) -> None:
 def test_config_survives(runs: Path) -> None:
     config = small(lora_r=7)
     assert Run.create(config).config == config
+
+
+def test_files_are_kept_by_their_full_path(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rows.jsonl").write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    config = Run.create(small(dataset=["rows.jsonl", "identity"])).config
+    assert config.dataset == [str(tmp_path / "rows.jsonl"), "identity"]
+
+
+def test_the_facts_of_a_run(runs: Path) -> None:
+    config = small()
     assert json.loads((Run.create(config).path / "run.json").read_text())["name"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from typing import Any
@@ -60,6 +61,8 @@ def _follow(run: Run) -> State:
     shown = 0
     last_s = 0.0
     asked = False
+    # A scheduler that ends this command means the training: it saves, and the exit code says that it can go on.
+    signal.signal(signal.SIGTERM, lambda *_: run.request_stop())
     while True:
         try:
             state = run.state()
