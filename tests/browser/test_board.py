@@ -1,0 +1,160 @@
+"""The board in a real browser: look at data, train, close the page, kill the server, chat with the result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.run import list_runs
+
+pytestmark = pytest.mark.browser
+PATIENCE_S = 120
+RESULT = '{"status": "shipped", "place": "Oslo", "arrives": "2028-11-17"}'
+
+
+def until(condition: Any, what: str, seconds: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
+        time.sleep(0.2)
+
+
+def open_tab(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def choose(page: Any, field: str, value: str) -> None:
+    box = page.locator(f"{field} input").first
+    box.click()
+    box.fill(value)
+    box.press("Enter")
+
+
+def test_data_shows_what_is_trained(page: Any, server: Any) -> None:
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    choose(page, "#data-dataset", "tools")
+    page.wait_for_selector("#data-marked pre mark.tb-m-tool_call")
+    assert page.locator("#data-marked pre mark.tb-m-stop").first.inner_text() == "<|im_end|>"
+    assert "trained" in page.locator("#data-marked .tb-counts").inner_text()
+    assert page.locator("#data-talk .tb-call").count() >= 1
+    page.locator("#data-next").click()
+    until(lambda: "row 2 of" in page.locator("#data-head").inner_text(), "the second row")
+
+
+def test_data_is_text_and_nothing_else(page: Any, server: Any) -> None:
+    hostile = (
+        "<img src=http://example.invalid/x.png onerror=alert(1)> ${1+1} {{x}} @children ![](http://example.invalid/y)"
+    )
+    row = {"messages": [{"role": "user", "content": hostile}, {"role": "assistant", "content": hostile}]}
+    (server.folder / "hostile.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    choose(page, "#data-dataset", "hostile.jsonl")
+    until(lambda: hostile in page.locator("#data-talk").inner_text(), "the hostile row, letter by letter")
+    assert hostile in page.locator("#data-marked").inner_text()
+    assert page.locator("#data-talk img, #data-marked img, #data-raw img").count() == 0
+
+
+def test_a_file_outside_of_the_folder_is_not_shown(page: Any, server: Any) -> None:
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    choose(page, "#data-dataset", "/etc/passwd")
+    until(lambda: "outside" in page.locator("#data-head").inner_text(), "the refusal")
+    assert "root:" not in page.locator("body").inner_text()
+
+
+def test_chinese_by_the_locale_of_the_browser(chromium: Any, server: Any) -> None:
+    context = chromium.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(server.url, timeout=PATIENCE_S * 1000)
+    page.get_by_role("tab", name="训练", exact=True).click(timeout=PATIENCE_S * 1000)
+    assert page.locator("#train-start").inner_text() == "开始训练"
+    assert "学习率" in page.locator("#field-learning_rate").inner_text()
+    context.close()
+
+
+def test_a_run_outlives_page_and_server_and_can_be_talked_to(page: Any, server: Any) -> None:
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    open_tab(page, "Train")
+    # A value out of its bounds gives a message and no run.
+    page.locator("#field-lora_r input").fill("5000")
+    until(lambda: "lora_r" in page.locator("#train-command").inner_text(), "the message about lora_r")
+    page.locator("#field-lora_r input").fill("8")
+    choose(page, "#field-dataset", "identity")
+    page.get_by_role("button", name="Optimisation").click()
+    page.locator("#field-max_steps input").fill("6")
+    page.locator("#field-learning_rate input, #field-learning_rate textarea").first.fill("1e-3")
+    until(lambda: "--max-steps 6" in page.locator("#train-command").inner_text(), "the command line")
+    assert not list_runs(str(server.runs_dir))
+    for _ in range(20):
+        page.locator("#train-start").dispatch_event("click")
+    page.wait_for_selector("#train-status .tb-run")
+    assert len(list_runs(str(server.runs_dir))) == 1
+
+    page.reload()
+    open_tab(page, "Train")
+    page.wait_for_selector("#train-status .tb-run")
+    server.stop()
+    server.start()
+    page.goto(server.url)
+    open_tab(page, "Train")
+    page.wait_for_selector('#train-status .tb-run[data-state="finished"]')
+    assert len(list_runs(str(server.runs_dir))) == 1
+    assert "6 / 6" in page.locator("#train-status").inner_text()
+    page.wait_for_selector("#train-loss svg polyline")
+
+    open_tab(page, "Runs")
+    page.locator("#runs-list tr[data-run]").first.click()
+    page.wait_for_selector("#runs-loss svg polyline")
+    assert "lora_r: 8" in page.locator("#runs-config").inner_text()
+    page.locator("#runs-chat").click()
+
+    page.wait_for_selector("#chat-text", state="visible")
+    page.locator("#chat-sample").click()
+    until(lambda: page.locator("#chat-text textarea").input_value() != "", "the sample question")
+    page.locator("#chat-send").click()
+    page.wait_for_selector("#chat-view .tb-bubble.tb-user")
+    page.wait_for_selector("#chat-view .tb-bubble.tb-assistant")
+    until(lambda: page.locator("#chat-stop").is_disabled(), "the end of the answer")
+    assert page.locator("#chat-status .tb-bad").count() == 0
+
+
+def test_pictures_for_the_readme(page: Any, server: Any, shoot: Any, request: pytest.FixtureRequest) -> None:
+    """Not a test: with `--screenshots DIR --showcase RUN` it shows a finished run on all four tabs."""
+    run = request.config.getoption("--showcase", default=None)
+    if not run:
+        pytest.skip("no --showcase RUN")
+    shown = server.runs_dir / Path(run).resolve().name
+    shutil.copytree(run, shown)
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    choose(page, "#data-dataset", "tools")
+    page.wait_for_selector("#data-marked pre mark.tb-m-tool_call")
+    shoot(page, "data")
+    open_tab(page, "Train")
+    choose(page, "#train-run", shown.name)
+    choose(page, "#field-dataset", "tools")
+    choose(page, "#field-dataset", "tools_openai")
+    page.keyboard.press("Escape")
+    until(lambda: page.locator(".tb-run-name").first.inner_text() in shown.name, "the run")
+    page.wait_for_selector("#train-loss svg polyline")
+    shoot(page, "train")
+    open_tab(page, "Runs")
+    page.locator(f"#runs-list tr[data-run='{shown.name}']").click()
+    page.wait_for_selector("#runs-loss svg polyline")
+    shoot(page, "runs")
+    page.locator("#runs-chat").click()
+    page.wait_for_selector("#chat-text", state="visible")
+    page.locator("#chat-sample").click()
+    until(lambda: page.locator("#chat-text textarea").input_value() != "", "the sample question")
+    page.locator("#chat-send").click()
+    page.wait_for_selector("#chat-view .tb-call")
+    page.locator(".tb-result-box:visible textarea").first.fill(RESULT)
+    shoot(page, "chat")

@@ -1,0 +1,131 @@
+"""The form is the config: every field goes there and comes back, and what is wrong never starts a run."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import gradio as gr
+import pytest
+from pydantic.fields import FieldInfo
+
+from core.config import ChatConfig, TrainConfig, default_of, value_type
+from core.errors import UserError
+from core.run import Run, list_runs
+from webui.board import check_paths
+from webui.form import command_line, component, from_config, read_values, to_config
+from webui.tabs.train import TrainTab
+from webui.texts import load_texts
+
+
+def another(info: FieldInfo) -> Any:
+    """A valid value that is not the default."""
+    kind, default = value_type(info), default_of(info)
+    if get_origin(kind) is Literal:
+        return next(value for value in get_args(kind) if value != default)
+    if kind is int:
+        return 24 if default is None else default + 1
+    others = {bool: not default, float: 0.125, str: "chatml", list: ["identity"], dict: {"neftune_noise_alpha": 5}}
+    return others[get_origin(kind) or kind]
+
+
+@pytest.mark.parametrize("name", TrainConfig.model_fields)
+def test_every_field_goes_to_the_form_and_comes_back(name: str) -> None:
+    info = TrainConfig.model_fields[name]
+    for value in (default_of(info), another(info)):
+        config = TrainConfig(**{name: value})
+        assert getattr(read_values(TrainConfig, {name: from_config(info, value)}, {}), name) == getattr(config, name)
+
+
+@pytest.mark.parametrize("name", TrainConfig.model_fields)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_field_has_a_component_with_label_and_help(name: str, language: str) -> None:
+    with gr.Blocks():
+        part = component(TrainConfig, name, load_texts(language))
+    assert part.label
+    assert part.info
+    info = TrainConfig.model_fields[name]
+    assert to_config(info, part.value) == default_of(info) or name == "runs_dir"
+
+
+def test_the_command_line_names_only_what_is_not_default() -> None:
+    config = TrainConfig(dataset=["a", "b c"], lora_r=8, gradient_checkpointing=True, extra={"neftune_noise_alpha": 5})
+    line = command_line(config, "core-cli train")
+    assert line.replace(" \\\n   ", "") == (
+        "core-cli train --dataset a 'b c' --lora-r 8 --gradient-checkpointing --extra '{neftune_noise_alpha: 5}'"
+    )
+
+
+def test_unknown_and_foreign_values_are_refused() -> None:
+    with pytest.raises(UserError, match="unknown option"):
+        read_values(TrainConfig, {"lora_rank": 8}, {})
+    with pytest.raises(UserError, match="lora_r"):
+        read_values(TrainConfig, {"lora_r": 5000}, {})
+    with pytest.raises(UserError, match="lora_r"):
+        read_values(TrainConfig, {"lora_r": 2.5}, {})
+    with pytest.raises(UserError, match="learning_rate"):
+        read_values(TrainConfig, {"learning_rate": "fast"}, {})
+    with pytest.raises(UserError, match="extra"):
+        read_values(TrainConfig, {"extra": "{"}, {})
+    with pytest.raises(UserError, match="temperature"):
+        read_values(ChatConfig, {"temperature": -1}, {})
+
+
+@pytest.mark.parametrize("option", [{"dataset": ["/etc/passwd"]}, {"template": "/etc/passwd"}, {"dataset_dir": "/etc"}])
+def test_files_outside_of_the_working_folder_are_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="outside"):
+        check_paths(TrainConfig(**option))
+
+
+def test_a_link_out_of_the_working_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").symlink_to("/etc/passwd")
+    with pytest.raises(UserError, match="outside"):
+        check_paths(TrainConfig(dataset=["rows.jsonl"]))
+
+
+@pytest.fixture
+def tab(board: Any) -> TrainTab:
+    made = TrainTab(board)
+    made.put_form()
+    made.put_run()
+    made.listen()
+    return made
+
+
+def values_of(tab: Any, **changed: Any) -> dict[Any, Any]:
+    values = {part: part.value for part in tab.form.components.values()}
+    values |= {tab.form.components[name]: value for name, value in changed.items()}
+    return values | {tab.mine: "", tab.board.train_run: None}
+
+
+def test_a_value_out_of_bounds_gives_a_message_and_no_run(tab: Any, tmp_path: Path) -> None:
+    for wrong in ({"lora_r": 5000}, {"dataset": []}, {"dataset": ["tolls"]}, {"learning_rate": "x"}):
+        assert "tb-bad" in tab.begin(values_of(tab, **{"dataset": ["identity"], **wrong}))[2]
+    assert list_runs(str(tmp_path)) == []
+
+
+def test_twenty_clicks_start_one_run(tab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = []
+
+    def launch(run: Run, *, resume: bool = False) -> None:
+        held.append((run.path / "lock").open("a"))
+        fcntl.flock(held[-1], fcntl.LOCK_EX)
+
+    monkeypatch.setattr(Run, "launch", launch)
+    values = values_of(tab, dataset=["identity"])
+    values[tab.mine] = tab.begin(values)[1]
+    for _ in range(19):
+        assert "in progress" in tab.begin(values)[2]
+    assert len(list_runs(str(tmp_path))) == 1
+    held[0].close()
+
+
+def test_a_tick_shows_only_what_is_new(tab: Any, tmp_path: Path) -> None:
+    run = Run.create(TrainConfig(dataset=["identity"], runs_dir=str(tmp_path)))
+    shown = tab.tick(run.path.name, "")
+    assert "killed" in shown[1]
+    assert tab.tick(run.path.name, shown[0]) == gr.skip()
+    run.write_metrics({"step": 1, "loss": 2.5})
+    assert "polyline" in tab.tick(run.path.name, shown[0])[2]

@@ -1,0 +1,64 @@
+"""Every language is complete: no text of the board without a translation, and no translation without a text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from core.config import ChatConfig, Group, TrainConfig
+from webui.texts import LOCALES, languages
+
+WEBUI = LOCALES.parent
+TRANSLATED = [language for language in languages() if language != "en"]
+# Set by the board itself or by a control of its own, so no form shows them.
+HIDDEN = {"runs_dir", "tools"}
+
+
+def english() -> set[str]:
+    """Every text that the code says: the first argument of `t(…)` and `….t(…)`."""
+    found = set()
+    for path in WEBUI.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and _is_t(node.func):
+                text = node.args[0]
+                assert isinstance(text, ast.Constant), f"{path.name}:{node.lineno}: a text must be written out"
+                found.add(text.value)
+    return found
+
+
+def _is_t(function: ast.expr) -> bool:
+    return (isinstance(function, ast.Name) and function.id == "t") or (
+        isinstance(function, ast.Attribute) and function.attr == "t"
+    )
+
+
+def catalogue(language: str) -> dict[str, Any]:
+    return yaml.safe_load(Path(LOCALES / f"{language}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_texts_are_complete_and_known(language: str) -> None:
+    texts = catalogue(language)["ui"]
+    assert english() - texts.keys() == set(), "not translated"
+    assert texts.keys() - english() == set(), "in no code"
+    for text, translated in texts.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", translated)), text
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_fields_are_complete_and_known(language: str) -> None:
+    fields = catalogue(language)["fields"]
+    known = (TrainConfig.model_fields.keys() | ChatConfig.model_fields.keys()) - HIDDEN
+    assert known - fields.keys() == set(), "not translated"
+    assert fields.keys() - known == set(), "no such option"
+    assert all(entry.keys() == {"label", "help"} for entry in fields.values())
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_groups_are_complete_and_known(language: str) -> None:
+    assert catalogue(language)["groups"].keys() == set(get_args(Group))

@@ -1,0 +1,196 @@
+"""The `webui` command: the board's pages, one a language, behind a guard, on an address that only this machine reaches.
+
+`--help` and every refusal to start answer without loading Gradio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UserError
+from webui.guard import LOOPBACK, Guard
+from webui.texts import Texts, languages, load_texts, preferred
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from webui.models import Models
+
+# The tabs, in order: each is a module in webui/tabs with a `build(board)`.
+TABS = ("data", "train", "chat", "runs")
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0d9488"/>'
+    '<path d="M8 11h16M8 16h16M8 21h16" stroke="#fff" stroke-width="2" opacity=".5"/>'
+    '<circle cx="20" cy="11" r="3" fill="#fff"/><circle cx="12" cy="16" r="3" fill="#fff"/>'
+    '<circle cx="17" cy="21" r="3" fill="#fff"/></svg>'
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Start the board. Returns the exit code: 2 when it cannot start."""
+    arguments = _parser().parse_args(argv)
+    try:
+        serve(arguments.host, arguments.port, arguments.runs_dir, arguments.password)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def serve(host: str, port: int, runs_dir: str, password: str) -> None:
+    """Serve until a signal comes. Raises `UserError` when the address is not free, or open without a password."""
+    if host not in LOOPBACK and not password:
+        raise UserError(
+            f"--host {host} lets other machines in, and there is no password",
+            remedy="give --password or set TUNEBOARD_PASSWORD, or leave out --host",
+        )
+    listener = listen(host, port)
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            print(f"Tuneboard is at {address(host, listener.getsockname()[1])} (Ctrl-C ends it)", flush=True)
+
+    app = Guard(site(runs_dir), password)
+    # Open pages hold a connection; without a limit a Ctrl-C would wait for them.
+    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    Server(settings).run(sockets=[listener])
+
+
+def site(runs_dir: str) -> Any:
+    """The ASGI app: a page a language under `/en/`, `/zh/`, …; `/` leads to the one that the browser asks for."""
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from webui.look import STYLE, theme
+    from webui.models import Models
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    app.add_route("/", home)
+    app.add_route("/favicon.ico", icon)
+    models = Models()
+    for language in languages():
+        gr.mount_gradio_app(
+            app,
+            build(load_texts(language), runs_dir, models),
+            f"/{language}",
+            theme=theme(),
+            css_paths=[STYLE],
+            footer_links=[],
+            run_history=False,
+            show_error=True,
+            allowed_paths=[],
+            max_file_size="1mb",
+            ssr_mode=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            pwa=False,
+        )
+    return app
+
+
+def home(request: Request) -> Response:
+    """Lead to the page in the language that the browser asks for."""
+    from starlette.responses import RedirectResponse
+
+    language = preferred(request.headers.get("accept-language", ""))
+    return RedirectResponse(f"/{language}/" + (f"?{request.url.query}" if request.url.query else ""))
+
+
+def icon(request: Request) -> Response:
+    """The icon in the browser's tab."""
+    from starlette.responses import Response
+
+    return Response(ICON, media_type="image/svg+xml")
+
+
+def build(t: Texts, runs_dir: str, models: Models) -> gr.Blocks:
+    """The page in one language."""
+    import gradio as gr
+
+    from webui.board import TICK_S, Board
+
+    with gr.Blocks(title="Tuneboard", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(_header(t))
+        titles = {"data": t("Data"), "train": t("Train"), "chat": t("Chat"), "runs": t("Runs")}
+        picker: dict[str, Any] = {"allow_custom_value": True, "render": False}
+        timer = gr.Timer(TICK_S)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            board = Board(
+                t,
+                runs_dir,
+                page,
+                timer,
+                tabs,
+                gr.Dropdown(
+                    label=t("Chat with"), choices=["starter"], value="starter", elem_id="chat-target", **picker
+                ),
+                gr.Dropdown(label=t("Run"), choices=[], elem_id="train-run", scale=1, **picker),
+                models,
+            )
+            for name in TABS:
+                with gr.Tab(titles[name], id=name, elem_id=f"tab-{name}"):
+                    importlib.import_module(f"webui.tabs.{name}").build(board)
+    return page
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything slow is loaded. Raises `UserError` when the address is not free."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"cannot listen on {address(host, port)}: {reason}", remedy="choose another one with --port"
+        ) from None
+    return listener
+
+
+def address(host: str, port: int) -> str:
+    """The address as a browser wants it."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _header(t: Texts) -> str:
+    names = {"en": "English", "zh": "中文"}
+    others = "".join(
+        f'<a href="/{language}/">{names.get(language, language)}</a>'
+        for language in languages()
+        if language != t.language
+    )
+    return (
+        f'<header class="tb-header"><span class="tb-logo">Tuneboard</span><span class="tb-tagline">'
+        f"{t('See what a model learns, train it, talk to it.')}</span><nav>{others}</nav></header>"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="webui", description="The Tuneboard web board.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; others need a password [127.0.0.1]")
+    parser.add_argument("--port", type=int, default=7860, help="port; 0 takes a free one [7860]")
+    parser.add_argument("--runs-dir", default="", help="folder of the runs [$TUNEBOARD_RUNS or ./runs]")
+    parser.add_argument(
+        "--password",
+        default=os.environ.get("TUNEBOARD_PASSWORD", ""),
+        help="asked for on every page; better set TUNEBOARD_PASSWORD, which other users cannot see in `ps`",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

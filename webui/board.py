@@ -1,0 +1,131 @@
+"""What the tabs share: the texts, the folders, the runs in them, and the components through which tabs meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core.config import ModelOptions, TrainConfig
+from core.datasets import registry
+from core.errors import UserError
+from core.paths import data_dir, resolve_file
+from core.run import Run, list_runs
+from core.template.choose import library_names
+from webui.models import Models
+from webui.texts import Texts
+
+# One page has one clock; everything that moves hangs on it.
+TICK_S = 1.0
+# The board's handlers only read small files; what is heavy (starting, looking at data, chatting) says its own limit.
+LIGHT = 16
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass
+class Board:
+    """One page in one language. `chat_target` and `train_run` are made here because two tabs set them."""
+
+    t: Texts
+    runs_dir: str
+    page: gr.Blocks
+    timer: gr.Timer
+    tabs: gr.Tabs
+    chat_target: gr.Dropdown
+    train_run: gr.Dropdown
+    models: Models
+
+    def run(self, name: str | None) -> Run | None:
+        """A run by its folder's name. What a browser sends is compared with the folders and never used as a path."""
+        return next((run for run in self.runs() if run.path.name == name), None)
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        return list_runs(self.runs_dir)
+
+    def need_run(self, name: str | None) -> Run:
+        """The same, or a `UserError`."""
+        run = self.run(name)
+        if run is None:
+            raise UserError(self.t('There is no run "{name}".', name=name or ""))
+        return run
+
+    def names(self) -> list[str]:
+        """The folders of the runs, newest first."""
+        return [run.path.name for run in self.runs()]
+
+    def chat_choices(self) -> Any:
+        """What one may chat with: the starter, and every run with a result."""
+        runs = [(run.path.name, run.path.name) for run in self.runs() if run.has_model]
+        return gr.update(choices=[(self.t("starter (the embedded model)"), "starter"), *runs])
+
+    def to_chat(self, name: str) -> tuple[Any, Any]:
+        """Show the Chat tab with this run chosen."""
+        return gr.update(selected="chat"), {**self.chat_choices(), "value": name}
+
+    def newest(self) -> Run | None:
+        """The newest run that is alive, else the newest."""
+        runs = self.runs()
+        return next((run for run in runs[:20] if run.state().alive), runs[0] if runs else None)
+
+    def state_word(self, state: str) -> str:
+        """A run's state in the page's language."""
+        t = self.t
+        words = {
+            "starting": t("starting"),
+            "running": t("running"),
+            "finished": t("finished"),
+            "stopped": t("stopped"),
+            "failed": t("failed"),
+            "killed": t("killed"),
+        }
+        return words.get(state, state)
+
+
+def dataset_names(dataset_dir: str = "") -> list[str]:
+    """The registered datasets; none when the folder has no usable registry."""
+    try:
+        return list(registry(dataset_dir))
+    except UserError:
+        return []
+
+
+def choices(name: str) -> list[str] | None:
+    """What to offer for an option whose values are known but not closed; a person may type others."""
+    offered = {
+        "dataset": dataset_names,
+        "eval_dataset": dataset_names,
+        "template": lambda: ["auto", *library_names()],
+        "model_name_or_path": lambda: ["starter"],
+        "lora_target_modules": lambda: ["all-linear", "q_proj", "k_proj", "v_proj", "o_proj"],
+    }
+    return offered[name]() if name in offered else None
+
+
+def check_paths(config: TrainConfig) -> None:
+    """Files that a browser names lie in the working folder or in the shipped data. Raises `UserError`.
+
+    A template's and a dataset's text is shown on the page, so without this a page could show any file of the machine.
+    """
+    _check_under_roots("dataset_dir", config.dataset_dir)
+    for name in (*config.dataset, *config.eval_dataset):
+        if name not in dataset_names(config.dataset_dir):
+            _check_under_roots("dataset", str(resolve_file(name)))
+    check_template(config)
+
+
+def check_template(config: ModelOptions) -> None:
+    """The same for a chat template alone."""
+    if config.template not in ("auto", *library_names()):
+        _check_under_roots("template", config.template)
+
+
+def _check_under_roots(option: str, name: str) -> None:
+    path = Path(name).expanduser().resolve()
+    if not any(path.is_relative_to(root.resolve()) for root in (Path.cwd(), data_dir())):
+        raise UserError(
+            f"{option}: {name} lies outside of the folder that the board was started in",
+            remedy="start `webui` in a folder that holds it, or use core-cli",
+        )

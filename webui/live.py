@@ -1,0 +1,196 @@
+"""A run as the page shows it: state, progress, curves and what became of the rows; read from its files each time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.run import Run
+from webui.board import Board
+from webui.curve import chart, is_loss, lines_of
+from webui.markup import bar, dot, empty, escape, note, table
+from webui.texts import Texts
+
+# Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
+WATCHED = ("state.json", "metrics.jsonl", "log.txt", "report.json", "stop", "evals")
+
+
+def signature(run: Run | None) -> str:
+    """Changes when there is something new to show."""
+    if run is None:
+        return ""
+    facts: list[Any] = [run.path.name, run.is_locked()]
+    for name in WATCHED:
+        try:
+            stat = (run.path / name).stat()
+        except FileNotFoundError:
+            facts.append(None)
+        else:
+            facts.append((stat.st_mtime_ns, stat.st_size))
+    return repr(facts)
+
+
+def status_html(run: Run | None, board: Board) -> str:
+    """Name, state, progress, time left, and the message of a run that failed."""
+    t = board.t
+    if run is None:
+        return empty(t("No run yet. Choose a dataset, then press Start training."))
+    state = run.state()
+    steps = f"{state.step} / {state.max_steps}" if state.max_steps else "–"
+    left = _time_left(run.metrics(), state.max_steps) if state.alive else ""
+    word = t("stopping after this step") if state.alive and run.stop_requested() else board.state_word(state.state)
+    figures = f"{t('step')} <b>{escape(steps)}</b>" + (f" · {escape(t('{time} left', time=left))}" if left else "")
+    return (
+        f'<div class="tb-run" data-state="{state.state}"><div class="tb-run-head">'
+        f'<span class="tb-run-name">{escape(run.name)}</span>{dot(state, word)}</div>'
+        f'{bar(state)}<div class="tb-dim tb-figures">{figures}</div>'
+        f"{note(state.message, 'plain' if state.alive else 'bad')}</div>"
+    )
+
+
+def loss_html(run: Run | None, t: Texts) -> str:
+    """The loss chart: all, by kind, and on held-out data."""
+    lines = lines_of(run.metrics()) if run else {}
+    losses = [line for name, line in lines.items() if is_loss(name)]
+    return chart(losses, t("Loss")) or empty(t("The loss curve appears with the first steps."))
+
+
+def other_html(run: Run | None, t: Texts) -> str:
+    """Every other figure that the training writes, a small chart each."""
+    lines = lines_of(run.metrics()) if run else {}
+    charts = "".join(chart([line]) for name, line in lines.items() if not is_loss(name))
+    return f'<div class="tb-charts">{charts}</div>' if charts else empty(t("Nothing yet."))
+
+
+def report_html(run: Run | None, t: Texts) -> str:
+    """What became of the rows."""
+    report = _json(run.path / "report.json") if run else None
+    if not isinstance(report, dict):
+        return empty(t("Nothing yet."))
+    words = {"in": t("rows in"), "kept": t("kept"), "repaired": t("repaired"), "dropped": t("dropped")}
+    counts = [(words.get(key, key), value) for key, value in report.get("rows", {}).items()]
+    counts += [(t("samples"), report.get("samples")), (t("tokens"), report.get("tokens"))]
+    counts += [(t("trained tokens"), report.get("trained_tokens"))]
+    tiles = "".join(f"<div><b>{_count(value)}</b><span>{escape(word)}</span></div>" for word, value in counts)
+    found = findings_html(report.get("findings", []), t)
+    return f'<div class="tb-tiles">{tiles}</div>{found}'
+
+
+def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) -> str:
+    """Findings as a list: what was done, code, place, message."""
+    words = {"repaired": t("repaired"), "dropped": t("dropped"), "kept": t("kept"), "stopped": t("stopped")}
+    items = []
+    for finding in findings[:most]:
+        action = str(finding.get("action", ""))
+        change = f"{finding.get('before', '')} → {finding['after']}" if finding.get("after") else ""
+        line = f"{t('line')} {finding['line']}" if finding.get("line") else ""
+        place = " · ".join(part for part in (line, str(finding.get("path", "")), str(finding.get("code", ""))) if part)
+        items.append(
+            '<li class="tb-finding">'
+            f'<span class="tb-badge tb-{escape(action)}">{escape(words.get(action, action))}</span>'
+            f"<div>{escape(finding.get('message', ''))} <code>{escape(change)}</code>"
+            f'<div class="tb-dim">{escape(place)}</div></div></li>'
+        )
+    more = t("… and {n} more", n=len(findings) - most) if len(findings) > most else ""
+    return f'<ul class="tb-findings">{"".join(items)}</ul><div class="tb-dim">{escape(more)}</div>' if items else ""
+
+
+def evals_html(run: Run, t: Texts) -> str:
+    """The figures of the run's evaluations, a table for each data set, before and after side by side."""
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for path in sorted((run.path / "evals").glob("*.json")):
+        data, _, label = path.stem.rpartition("-")
+        content = _json(path)
+        if isinstance(content, dict) and isinstance(content.get("metrics"), dict):
+            tables.setdefault(data, {})[label] = content["metrics"]
+    if not tables:
+        return empty(t("No evaluation yet: core-cli eval measures the run on held-out conversations."))
+    return "".join(_evaluation(data, results, t) for data, results in tables.items())
+
+
+def _evaluation(data: str, results: dict[str, dict[str, Any]], t: Texts) -> str:
+    heads = {"base": t("before"), "tuned": t("after")}
+    names = {
+        "call_exact": t("calls exactly right"),
+        "argument_exact": t("arguments exactly right"),
+        "call_name": t("calls of the right tool"),
+        "call_decision": t("called or silent as it should"),
+        "loss_tool_call": t("loss on calls"),
+        "loss_text": t("loss on text"),
+        "loss": t("Loss"),
+        "reference_calls": t("calls in the data"),
+        "turns": t("assistant turns"),
+    }
+    rows = [
+        [escape(name), *(_figure(key, metrics.get(key)) for metrics in results.values())]
+        for key, name in names.items()
+        if any(key in metrics for metrics in results.values())
+    ]
+    return table([data, *(heads.get(label, label) for label in results)], rows, "tb-numbers")
+
+
+def runs_html(runs: Sequence[Run], chosen: str | None, board: Board) -> str:
+    """The table of runs; a row carries the folder's name for the click."""
+    t = board.t
+    if not runs:
+        return empty(t("No run yet. Choose a dataset, then press Start training."))
+    head = [t("Run"), t("State"), t("Progress"), t("Created"), t("Folder")]
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    body = "".join(_run_row(run, run.path.name == chosen, board) for run in runs)
+    return f'<table class="tb-table tb-runs"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _run_row(run: Run, chosen: bool, board: Board) -> str:
+    state = run.state()
+    mark = ' class="tb-chosen"' if chosen else ""
+    steps = f"{state.step} / {state.max_steps}" if state.max_steps else "–"
+    cells = [
+        f'<button type="button" class="tb-link">{escape(run.name)}</button>',
+        dot(state, board.state_word(state.state)),
+        f'<div class="tb-progress">{bar(state)}<span>{escape(steps)}</span></div>',
+        escape(_when(run.created)),
+        f'<code title="{escape(run.path)}">{escape(run.path.name)}</code>',
+    ]
+    return f'<tr data-run="{escape(run.path.name)}"{mark}>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _when(created: str) -> str:
+    try:
+        return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return created
+
+
+def _time_left(metrics: Sequence[dict[str, Any]], max_steps: int) -> str:
+    """From the pace of the last steps; after a resume the clock starts again, hence only rising times."""
+    rows = [row for row in metrics if "elapsed_s" in row and "step" in row][-20:]
+    while len(rows) > 1 and rows[0]["elapsed_s"] >= rows[-1]["elapsed_s"]:
+        rows = rows[1:]
+    if len(rows) < 2 or rows[-1]["step"] <= rows[0]["step"]:
+        return ""
+    pace = (rows[-1]["elapsed_s"] - rows[0]["elapsed_s"]) / (rows[-1]["step"] - rows[0]["step"])
+    seconds = max(0, round(pace * (max_steps - rows[-1]["step"])))
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+def _figure(key: str, value: Any) -> str:
+    if not isinstance(value, int | float):
+        return "–"
+    if key in ("turns", "reference_calls"):
+        return str(int(value))
+    return f"{value:.3f}" if "loss" in key else f"{100 * value:.1f} %"
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else "–"
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None

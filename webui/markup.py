@@ -1,0 +1,56 @@
+"""Small pieces of HTML. Everything that comes from data, a model or a file passes through `escape` first."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from core.run import State
+
+# gr.HTML reads its value as a template too: `${…}` and `{{…}}` in data must stay what they are.
+TEMPLATE_SIGNS = {ord("$"): "&#36;", ord("{"): "&#123;", ord("}"): "&#125;", ord("@"): "&#64;", ord("`"): "&#96;"}
+
+
+def escape(value: Any) -> str:
+    """Text that shows as it is and means nothing, neither to the browser nor to a template."""
+    return html.escape(str(value), quote=True).translate(TEMPLATE_SIGNS)
+
+
+def pretty(value: Any) -> str:
+    """JSON, indented, escaped."""
+    return escape(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def title(text: str) -> str:
+    """A small heading above a part of a tab."""
+    return f'<h3 class="tb-title">{escape(text)}</h3>'
+
+
+def note(text: str, tone: str = "plain") -> str:
+    """A short message in a box; `tone` is plain, good, warn or bad."""
+    return f'<div class="tb-note tb-{tone}">{escape(text)}</div>' if text else ""
+
+
+def empty(text: str) -> str:
+    """What stands where there is nothing yet."""
+    return f'<div class="tb-empty">{escape(text)}</div>'
+
+
+def dot(state: State, word: str) -> str:
+    """The state of a run: a coloured dot and the word."""
+    return f'<span class="tb-state tb-{state.state}"><i></i>{escape(word)}</span>'
+
+
+def bar(state: State) -> str:
+    """A progress bar."""
+    share = min(1.0, max(0.0, state.progress))
+    return f'<div class="tb-bar tb-{state.state}"><div style="width:{100 * share:.1f}%"></div></div>'
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
+    """A table; `head` is text, the cells are HTML."""
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="tb-table {kind}"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'

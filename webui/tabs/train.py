@@ -1,0 +1,178 @@
+"""The Train tab: the options, the start, and the run that goes on whether this page is open or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from core.config import TrainConfig
+from core.datasets import find_source
+from core.errors import UserError
+from core.run import Run
+from webui.board import LIGHT, QUIET, Board, check_paths, dataset_names
+from webui.form import Form, command_line
+from webui.live import loss_html, other_html, report_html, signature, status_html
+from webui.markup import escape, note, title
+
+ON_CLICK = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('.tb-copy')) navigator.clipboard.writeText(element.querySelector('pre').innerText);
+});
+"""
+
+
+def build(board: Board) -> None:
+    """Put the tab here."""
+    tab = TrainTab(board)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=7, min_width=420, elem_classes="tb-card"):
+            tab.put_form()
+        with gr.Column(scale=5, min_width=340, elem_classes=["tb-card", "tb-sticky"]):
+            tab.put_run()
+    tab.listen()
+
+
+class TrainTab:
+    """The components of the tab, and what happens to them."""
+
+    def __init__(self, board: Board) -> None:
+        self.board, self.t = board, board.t
+        self.form = Form(TrainConfig, board.t, fixed={"runs_dir": board.runs_dir})
+        # The last run that this page started, and what it showed last.
+        self.mine, self.seen = gr.State(""), gr.State("")
+
+    def put_form(self) -> None:
+        """The options: the main ones in sight, the others folded by group."""
+        self.form.rows(self.form.main_fields(), width=2)
+        self.form.accordions()
+        gr.HTML(title(self.t("The same on the command line")))
+        self.command = gr.HTML(js_on_load=ON_CLICK, elem_id="train-command")
+
+    def put_run(self) -> None:
+        """Start and stop, and the run in sight."""
+        t = self.t
+        self.start = gr.Button(t("Start training"), variant="primary", elem_id="train-start")
+        self.problem = gr.HTML(elem_id="train-problem")
+        self.board.train_run.render()
+        self.status = gr.HTML(elem_id="train-status")
+        with gr.Row():
+            self.stop = gr.Button(t("Stop"), variant="stop", interactive=False, min_width=96, elem_id="train-stop")
+            self.to_chat = gr.Button(t("Chat with it"), interactive=False, min_width=120, elem_id="train-chat")
+        self.loss = gr.HTML(elem_id="train-loss")
+        with gr.Accordion(t("More curves"), open=False):
+            self.other = gr.HTML(elem_id="train-other")
+        with gr.Accordion(t("What became of the rows"), open=False):
+            self.report = gr.HTML(elem_id="train-report")
+        with gr.Accordion(t("Log"), open=False):
+            self.log = gr.Textbox(show_label=False, lines=14, max_lines=14, interactive=False, elem_id="train-log")
+
+    def listen(self) -> None:
+        """Tie the components to the functions below."""
+        board, form, run = self.board, self.form, self.board.train_run
+        parts = list(form.components.values())
+        panel = [
+            self.seen,
+            self.status,
+            self.loss,
+            self.other,
+            self.report,
+            self.log,
+            self.start,
+            self.stop,
+            self.to_chat,
+        ]
+        board.page.load(self.opened, None, [run, *panel], concurrency_limit=LIGHT, **QUIET)
+        board.timer.tick(self.tick, [run, self.seen], panel, concurrency_limit=LIGHT, queue=False, **QUIET)
+        run.input(self.tick, [run, self.seen], panel, concurrency_limit=LIGHT, **QUIET)
+        run.focus(self.names, None, run, concurrency_limit=LIGHT, **QUIET)
+        # One at a time: of many clicks the first starts the run, and the others find it alive.
+        pressed = {*parts, self.mine, run}
+        started = [run, self.mine, self.problem, *panel]
+        self.start.click(self.begin, pressed, started, concurrency_limit=1, trigger_mode="once", **QUIET)
+        self.stop.click(self.end, run, self.stop, concurrency_limit=LIGHT, **QUIET)
+        changes = [board.page.load, *(part.change for part in parts)]
+        settings: dict[str, Any] = {"concurrency_limit": LIGHT, "trigger_mode": "always_last", **QUIET}
+        gr.on(changes, self.described, set(parts), self.command, **settings)
+        self.to_chat.click(board.to_chat, run, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
+        folder = form.components["dataset_dir"]
+        for name in ("dataset", "eval_dataset"):
+            folder.change(_offered, folder, form.components[name], concurrency_limit=LIGHT, **QUIET)
+
+    def opened(self) -> tuple[Any, ...]:
+        """A page was opened: show the run that is alive, else the newest."""
+        run = self.board.newest()
+        return gr.update(choices=self.board.names(), value=run.path.name if run else None), *self.shown(run)
+
+    def tick(self, name: str | None, last: str) -> Any:
+        """Show the run again when there is something new."""
+        run = self.board.run(name)
+        return gr.skip() if signature(run) == last else self.shown(run)
+
+    def shown(self, run: Run | None) -> tuple[Any, ...]:
+        """The panel of a run."""
+        t, mark = self.t, signature(run)
+        alive = run is not None and run.state().alive
+        return (
+            mark,
+            status_html(run, self.board),
+            loss_html(run, t),
+            other_html(run, t),
+            report_html(run, t),
+            run.log_tail() if run else "",
+            gr.update(interactive=not alive, value=t("Training …") if alive else t("Start training")),
+            gr.update(interactive=alive and run is not None and not run.stop_requested()),
+            gr.update(interactive=run is not None and run.has_model),
+        )
+
+    def begin(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
+        """Start a run, or say why not."""
+        try:
+            run = self.started(values)
+        except UserError as error:
+            return gr.skip(), values[self.mine], note(str(error), "bad"), *([gr.skip()] * 9)
+        chosen = gr.update(choices=self.board.names(), value=run.path.name)
+        return chosen, run.path.name, "", *self.shown(run)
+
+    def started(self, values: Mapping[Any, Any]) -> Run:
+        """A new run. Raises `UserError`, also while the page's last run or the one in sight is alive."""
+        for name in (values[self.mine], values[self.board.train_run]):
+            run = self.board.run(name)
+            if run is not None and run.state().alive:
+                raise UserError(self.t("A run is in progress here. Stop it first, or wait until it has finished."))
+        config = self.form.read(values)
+        self.check(config)
+        return Run.start(config)
+
+    def check(self, config: TrainConfig) -> None:
+        """What can be known before a worker starts. Raises `UserError`."""
+        if not config.dataset:
+            raise UserError(self.t("Choose a dataset first."))
+        check_paths(config)
+        for name in (*config.dataset, *config.eval_dataset):
+            find_source(name, config.dataset_dir)
+
+    def end(self, name: str | None) -> Any:
+        """Ask the run to stop after its step."""
+        run = self.board.run(name)
+        if run is not None and run.state().alive:
+            run.request_stop()
+        return gr.update(interactive=False)
+
+    def described(self, values: Mapping[Any, Any]) -> str:
+        """The command that does the same, or what is wrong with the options."""
+        try:
+            line = command_line(self.form.read(values), "core-cli train")
+        except UserError as error:
+            return note(str(error), "bad")
+        copy = f'<button type="button" class="tb-copy">{escape(self.t("Copy"))}</button>'
+        return f'<div class="tb-command"><pre>{escape(line)}</pre>{copy}</div>'
+
+    def names(self) -> Any:
+        """The runs that there are now."""
+        return gr.update(choices=self.board.names())
+
+
+def _offered(folder: str) -> Any:
+    return gr.update(choices=dataset_names(folder))

@@ -1,0 +1,93 @@
+"""What the board says, in the language of the page.
+
+English is what stands in the code and in the config's help; `locales/<language>.yaml` overrides it: `ui` by the English
+text, `groups` and `fields` by their names. A page is built once per language, so every text is made in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from core.config import bounds_of, extra
+
+LOCALES = Path(__file__).parent / "locales"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of one language; an empty catalogue is English."""
+
+    language: str = "en"
+    catalogue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __call__(self, english: str, **values: Any) -> str:
+        """The text in this language, with `{name}` filled in from `values`."""
+        text = str(self.catalogue.get("ui", {}).get(english, english))
+        return text.format(**values) if values else text
+
+    def group(self, name: str) -> str:
+        """The title of a group of options."""
+        return str(self.catalogue.get("groups", {}).get(name, name.capitalize()))
+
+    def label(self, name: str, of: FieldInfo) -> str:
+        """The label of an option."""
+        own = self._field(name).get("label") or extra(of).get("label")
+        return str(own or plain_label(name))
+
+    def help(self, name: str, of: FieldInfo) -> str:
+        """The help of an option, with its bounds."""
+        text = str(self._field(name).get("help") or of.description or "")
+        return f"{text} {limits(of)}".strip()
+
+    def _field(self, name: str) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.catalogue.get("fields", {}).get(name, {})
+        return found
+
+
+NARROW_SPACE = "\u202f"
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+def limits(of: FieldInfo) -> str:
+    """`(1–1024)`, `(≥ 1)`, or nothing."""
+    bounds = {key: f"{value:,}".replace(",", NARROW_SPACE) for key, value in bounds_of(of).items()}
+    if bounds.keys() == {"ge", "le"}:
+        return f"({bounds['ge']}–{bounds['le']})"
+    return f"({', '.join(f'{SIGNS[key]} {value}' for key, value in bounds.items())})" if bounds else ""
+
+
+WORDS = {"lora": "LoRA", "lr": "LR", "num": "number of", "eval": "evaluation", "dir": "folder", "optim": "optimiser"}
+
+
+def plain_label(name: str) -> str:
+    """`lora_alpha` as `LoRA alpha`: an option's own name, so that it is found again in flags and YAML."""
+    words = " ".join(WORDS.get(word, word) for word in name.split("_"))
+    return words[:1].upper() + words[1:]
+
+
+def languages() -> list[str]:
+    """English, and every language that has a file."""
+    return ["en", *sorted(path.stem for path in LOCALES.glob("*.yaml"))]
+
+
+def load_texts(language: str) -> Texts:
+    """The texts of a language that `languages()` names."""
+    if language == "en":
+        return Texts()
+    return Texts(language, yaml.safe_load((LOCALES / f"{language}.yaml").read_text(encoding="utf-8")))
+
+
+def preferred(accept_language: str) -> str:
+    """The language of ours that a browser's `Accept-Language` header asks for first, else English."""
+    known = languages()
+    for part in accept_language.split(","):
+        code = part.split(";")[0].strip().lower().split("-")[0]
+        if code in known:
+            return code
+    return "en"
