@@ -13,7 +13,7 @@ help:
 	@echo "make test         set up and run the tests"
 	@echo "make check        lint, types and tests: what CI runs"
 	@echo "make bench        side-by-side benchmarks"
-	@echo "make screenshots  remake the README's screenshots"
+	@echo "make screenshots  remake the README screenshots, of the last quickstart run"
 	@echo "make samples      remake the sample data       make starter   retrain the starter model"
 
 $(VENV)/.run: pyproject.toml constraints.txt
@@ -56,7 +56,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.quickstart
 
 screenshots: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/browser --screenshots data/screenshots
+	$(BIN)/python -m pytest tests/browser --screenshots data/screenshots --showcase "$$(ls -d runs/*-quickstart | tail -1)"
 
 samples: $(VENV)/.run
 	$(BIN)/python data/generate.py

@@ -39,7 +39,8 @@ class TrainTab:
 
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
-        self.form = Form(TrainConfig, board.t, fixed={"runs_dir": board.runs_dir})
+        # `extra` reaches options that write elsewhere or to the network; that is for the command line.
+        self.form = Form(TrainConfig, board.t, fixed={"runs_dir": board.runs_dir, "extra": {}})
         # The last run that this page started, and what it showed last.
         self.mine, self.seen = gr.State(""), gr.State("")
 
