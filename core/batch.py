@@ -13,20 +13,27 @@ from core.template.spans import KINDS
 
 
 class Collator:
-    """Rows of a batch, padded on the right to the longest: five tensors of shape (batch, length)."""
+    """Rows of a batch, padded on the right to the longest: five tensors of shape (batch, length).
 
-    def __init__(self, pad_token_id: int) -> None:
+    `loss_weights` multiplies the weights of the tokens of a kind; kinds that it does not name keep theirs.
+    """
+
+    def __init__(self, pad_token_id: int, loss_weights: Mapping[str, float] | None = None) -> None:
+        named = loss_weights or {}
+        self.kind_weights = torch.tensor([0.0, *(named.get(kind, 1.0) for kind in KINDS)])
         self.fill = {"input_ids": pad_token_id, "labels": IGNORED, "kinds": 0, "weights": 0.0, "attention_mask": 0}
 
     def __call__(self, rows: list[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Pad and stack."""
         full = [{**row, "attention_mask": [1] * len(row["input_ids"])} for row in rows]
-        return {
+        batch = {
             name: torch.nn.utils.rnn.pad_sequence(
                 [torch.tensor(row[name]) for row in full], batch_first=True, padding_value=fill
             )
             for name, fill in self.fill.items()
         }
+        batch["weights"] = batch["weights"] * self.kind_weights[batch["kinds"]]
+        return batch
 
 
 class Sums:

@@ -99,8 +99,12 @@ class TrainConfig(ModelOptions, DataOptions):
     val_size: float = knob(
         0.0, "Part of the training rows to hold out when there is no eval_dataset (0.05 = 5 %).", "data", ge=0, lt=1
     )
-    finetuning_type: Literal["lora", "full"] = knob(
-        "lora", "LoRA trains a small adapter, full trains every weight.", "method", main=True, label="Method"
+    finetuning_type: Literal["lora", "freeze", "full"] = knob(
+        "lora",
+        "lora trains a small adapter, freeze the last layers, full every weight.",
+        "method",
+        main=True,
+        label="Method",
     )
     lora_r: int = knob(16, "LoRA rank.", "method", main=True, ge=1, le=1024)
     lora_alpha: int = knob(32, "LoRA scaling: updates are multiplied by alpha / rank.", "method", ge=1)
@@ -108,6 +112,23 @@ class TrainConfig(ModelOptions, DataOptions):
     lora_target_modules: list[str] = knob(
         ["all-linear"], "Layers that get an adapter: module names, or all-linear.", "method"
     )
+    use_rslora: bool = knob(False, "Scale by alpha / √rank, for high ranks (rsLoRA).", "method")
+    use_dora: bool = knob(False, "Train magnitude and direction apart (DoRA): slower, better at low ranks.", "method")
+    init_lora_weights: Literal["default", "gaussian", "olora", "orthogonal", "pissa", "pissa_niter_16"] = knob(
+        "default", "How an adapter begins, by peft's names; pissa needs more memory at the start.", "method"
+    )
+    loraplus_lr_ratio: float | None = knob(
+        None, "LoRA+: the B matrices learn this many times faster than the A matrices (16 is usual).", "method", gt=0
+    )
+    lora_modules_to_save: list[str] = knob(
+        [], "Modules that are trained whole and saved with the adapter, as embed_tokens.", "method"
+    )
+    adapter_name_or_path: list[str] = knob(
+        [], "Adapters to begin from: all but the last are merged into the model, the last is trained on.", "method"
+    )
+    freeze_trainable_layers: int = knob(2, "With freeze: how many of the last layers are trained.", "method", ge=1)
+    load_in_4bit: bool = knob(False, "QLoRA: hold the model in 4 bits; needs a GPU and bitsandbytes.", "method")
+    load_in_8bit: bool = knob(False, "Hold the model in 8 bits; needs a GPU and bitsandbytes.", "method")
     learning_rate: float | None = knob(
         None, "Peak learning rate; empty: 2e-4 for LoRA, 2e-5 for full.", "optimisation", main=True, gt=0, le=1
     )
@@ -135,6 +156,15 @@ class TrainConfig(ModelOptions, DataOptions):
     gradient_checkpointing: bool = knob(
         False, "Recompute activations in the backward pass: less memory, about a third slower.", "optimisation"
     )
+    loss_type: Literal["nll", "dft"] = knob(
+        "nll", "nll, or dft: tokens weighted by their own probability (arXiv 2508.05629).", "optimisation"
+    )
+    loss_weights: dict[str, float] = knob(
+        {}, "Weight of the loss by kind, as {tool_call: 1.5}; kinds: text, reasoning, tool_call, stop.", "optimisation"
+    )
+    neftune_noise_alpha: float | None = knob(
+        None, "Noise on the embeddings while training (NEFTune; 5 is usual).", "optimisation", gt=0
+    )
     seed: int = knob(42, "Seed of everything random.", "optimisation", ge=0)
     run_name: str = knob("", "A label for the run; empty: made from model and data.", "run", main=True)
     runs_dir: str = knob("", "Folder of the runs; empty: $TUNEBOARD_RUNS or ./runs.", "run")
@@ -143,6 +173,9 @@ class TrainConfig(ModelOptions, DataOptions):
         0.25, "Checkpoint every this many steps; below 1: this part of the whole run.", "run", gt=0
     )
     save_total_limit: int = knob(2, "Keep at most this many checkpoints.", "run", ge=1)
+    report_to: list[str] = knob(
+        [], "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow.", "run"
+    )
     extra: dict[str, Any] = knob({}, "Any other SFTConfig option by its own name.", "run")
 
     def peak_learning_rate(self) -> float:

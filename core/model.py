@@ -48,18 +48,24 @@ def load_template(config: ModelOptions, tokenizer: Any) -> Template:
     return choose_template(config.template, tokenizer)
 
 
-def load_weights(name: str, config: ModelOptions) -> Any:
-    """The model on its device, in evaluation mode. Raises `UserError` when it cannot be loaded."""
+def load_weights(name: str, config: ModelOptions, quantisation: Any = None) -> Any:
+    """The model on its device, in evaluation mode. Raises `UserError` when it cannot be loaded.
+
+    `quantisation` is a transformers quantisation config; such a model is placed while it is loaded.
+    """
     from transformers import AutoModelForCausalLM
 
     device = pick_device(config.device)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            resolve_model(name), dtype=pick_dtype(config.dtype, device), use_safetensors=True
+            resolve_model(name),
+            dtype=pick_dtype(config.dtype, device),
+            use_safetensors=True,
+            **({"quantization_config": quantisation, "device_map": {"": device}} if quantisation else {}),
         )
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f'cannot load the model "{name}": {_first_line(error)}', remedy=_remedy()) from None
-    return model.to(device).eval()
+    return (model if quantisation else model.to(device)).eval()
 
 
 def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:

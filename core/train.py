@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
+from peft.optimizers import create_loraplus_optimizer
 from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -34,7 +34,8 @@ from core.checkpoint import STAGE, keep_newest, move_whole, newest_whole, seal, 
 from core.config import TrainConfig
 from core.encode import IGNORED
 from core.errors import UserError, did_you_mean
-from core.model import computes_in_bfloat16, load_template, load_tokenizer, load_weights, pick_device, stop_ids
+from core.method import check_method, load_trainable, trainable_parameters
+from core.model import computes_in_bfloat16, load_template, load_tokenizer, pick_device, stop_ids
 from core.run import EXIT_STOPPED, Run
 from core.training_data import changed_since_start, kept_data, training_data
 
@@ -46,6 +47,7 @@ OURS = {"output_dir", "report_to", "dataset_kwargs", "max_length", "remove_unuse
 def train_run(run: Run, *, resume: bool = False) -> str:
     """Train in this process. Returns the final state, `finished` or `stopped`. Raises `UserError`."""
     config = run.config
+    check_method(config)
     run.write_state("starting", message="reading the data")
     tokenizer = load_tokenizer(config.model_name_or_path)
     template = load_template(config, tokenizer)
@@ -54,8 +56,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     for file in changed:
         print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
     run.write_state("starting", message="loading the model")
-    model = load_weights(config.model_name_or_path, config)
-    model.train()
+    model, adapter = load_trainable(config)
     tokenizer.chat_template = template.source
     model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
     reporter = Reporter(run)
@@ -65,10 +66,11 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         train_dataset=data.train,
         eval_dataset=data.held_out or None,
         processing_class=tokenizer,
-        peft_config=_lora(config),
+        peft_config=adapter,
         callbacks=[reporter],
-        keep=config.save_total_limit,
+        config=config,
     )
+    trainable_parameters(trainer.model)
     _check_room(run.path, trainer.model, config.save_total_limit)
     checkpoint = checkpoint_to_resume(run.path) if resume else None
     with _told_when_full(run.path):
@@ -105,7 +107,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
         "max_length": None,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "remove_unused_columns": False,
-        "report_to": "none",
+        "report_to": config.report_to or "none",
         "save_total_limit": None,
         "disable_tqdm": True,
         "dataloader_pin_memory": device == "cuda",
@@ -115,6 +117,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
         "learning_rate",
         "save_steps",
         "save_total_limit",
+        "report_to",
     }
     options |= {name: getattr(config, name) for name in same}
     try:
@@ -126,10 +129,11 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
 class Trainer(SFTTrainer):
     """SFTTrainer with weights and kinds per token, and logits computed only where there is a label."""
 
-    def __init__(self, *, keep: int, **arguments: Any) -> None:
+    def __init__(self, *, config: TrainConfig, **arguments: Any) -> None:
+        self.optimizer: torch.optim.Optimizer | None
         super().__init__(**arguments)
-        self.keep = keep
-        self.data_collator = Collator(self.processing_class.pad_token_id)
+        self.config = config
+        self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights)
         self._sums: dict[str, Sums] = {"train": Sums(), "eval": Sums()}
         self._selects_head = _head_is_plain(self.model)
 
@@ -143,6 +147,14 @@ class Trainer(SFTTrainer):
                 exit_code=1,
             )
         return loss
+
+    def create_optimizer(self, *arguments: Any, **options: Any) -> torch.optim.Optimizer:
+        """The optimiser that the config names; with LoRA+, the B matrices learn faster."""
+        if self.config.loraplus_lr_ratio and self.optimizer is None:
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            ratio = self.config.loraplus_lr_ratio
+            self.optimizer = create_loraplus_optimizer(self.model, kind, loraplus_lr_ratio=ratio, **settings)
+        return super().create_optimizer(*arguments, **options)
 
     def _get_output_dir(self, trial: Any) -> str:
         """Where transformers writes checkpoints: into the stage, from where whole ones are moved."""
@@ -162,7 +174,7 @@ class Trainer(SFTTrainer):
         super()._save_checkpoint(model, trial)
         seal(stage)
         move_whole(stage, place)
-        keep_newest(place.parent, self.keep)
+        keep_newest(place.parent, self.config.save_total_limit)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
         """The loss's denominator: the sum of the weights of all labels of the accumulated batch."""
@@ -191,6 +203,8 @@ class Trainer(SFTTrainer):
         if mode == "train":
             self._total_train_tokens += int(inputs["attention_mask"].sum())
             self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
+        if self.config.loss_type == "dft":
+            losses = losses * (-losses.detach()).exp()
         loss = (losses * weights).sum() / total.clamp(min=1e-8)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
@@ -299,19 +313,6 @@ def _check_room(folder: Path, model: Any, limit: int) -> None:
             file=folder,
             remedy="make room, or lower save_total_limit",
         )
-
-
-def _lora(config: TrainConfig) -> LoraConfig | None:
-    if config.finetuning_type != "lora":
-        return None
-    modules: Any = config.lora_target_modules
-    return LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules="all-linear" if modules == ["all-linear"] else modules,
-        task_type="CAUSAL_LM",
-    )
 
 
 @torch.no_grad()
