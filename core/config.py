@@ -62,9 +62,7 @@ class ModelOptions(Config):
 class DataOptions(Config):
     """Which conversations, and how they become examples."""
 
-    dataset: list[str] = knob(
-        [], "Datasets: names from dataset_info.json, or files.", "data", main=True, label="Datasets"
-    )
+    dataset: list[str] = knob([], "Names from dataset_info.json, or files.", "data", main=True, label="Datasets")
     dataset_dir: str = knob(
         "",
         "Folder with dataset_info.json; empty: the samples that ship with Tuneboard.",
@@ -106,7 +104,15 @@ class TrainConfig(ModelOptions, DataOptions):
         main=True,
         label="Method",
     )
-    lora_r: int = knob(16, "LoRA rank.", "method", main=True, ge=1, le=1024)
+    lora_r: int = knob(
+        16,
+        "Size of the adapter: higher learns more and needs more memory.",
+        "method",
+        main=True,
+        ge=1,
+        le=1024,
+        label="LoRA rank",
+    )
     lora_alpha: int = knob(32, "LoRA scaling: updates are multiplied by alpha / rank.", "method", ge=1)
     lora_dropout: float = knob(0.0, "Dropout inside the adapter.", "method", ge=0, lt=1)
     lora_target_modules: list[str] = knob(
@@ -132,7 +138,9 @@ class TrainConfig(ModelOptions, DataOptions):
     learning_rate: float | None = knob(
         None, "Peak learning rate; empty: 2e-4 for LoRA, 2e-5 for full.", "optimisation", main=True, gt=0, le=1
     )
-    num_train_epochs: float = knob(3.0, "Passes over the data.", "optimisation", main=True, gt=0, le=10_000)
+    num_train_epochs: float = knob(
+        3.0, "Passes over the data.", "optimisation", main=True, gt=0, le=10_000, label="Epochs"
+    )
     max_steps: int = knob(-1, "Stop after this many optimiser steps; -1: by epochs.", "optimisation", ge=-1)
     per_device_train_batch_size: int = knob(
         8, "Examples in one forward pass.", "optimisation", main=True, ge=1, le=4096, label="Batch size"

@@ -77,9 +77,7 @@ class Form(Generic[ConfigT]):
 
 def read_values(cls: type[ConfigT], shown: Mapping[str, Any], fixed: Mapping[str, Any]) -> ConfigT:
     """The config that the components' values ask for. Raises `UserError`; what is not a field is refused."""
-    values = {
-        name: to_config(cls.model_fields[name], value) for name, value in shown.items() if name in cls.model_fields
-    }
+    values = {name: to_config(cls, name, value) for name, value in shown.items() if name in cls.model_fields}
     unknown = {name: value for name, value in shown.items() if name not in cls.model_fields}
     return parse_config(cls, {**values, **unknown, **fixed})
 
@@ -109,7 +107,7 @@ def component(cls: type[Config], name: str, t: Texts, **options: Any) -> Any:
         # A number field cannot be empty in Gradio: it shows 0.
         settings |= {"placeholder": t("automatic"), "max_lines": 1}
     elif get_origin(kind) is dict:
-        settings |= {"lines": 2, "placeholder": "neftune_noise_alpha: 5", "max_lines": 8}
+        settings |= {"lines": 2, "placeholder": "tool_call: 1.5", "max_lines": 8}
     return builder(**(settings | options))
 
 
@@ -129,11 +127,12 @@ def from_config(info: FieldInfo, value: Any) -> Any:
     return value
 
 
-def to_config(info: FieldInfo, value: Any) -> Any:
+def to_config(cls: type[Config], name: str, value: Any) -> Any:
     """A component's value as the config wants it: an empty field is the default, whole numbers are whole."""
+    info = cls.model_fields[name]
     kind = value_type(info)
     if get_origin(kind) is dict:
-        return _mapping(value)
+        return _mapping(name, value)
     if value is None or (value == "" and default_of(info) is None):
         return default_of(info)
     if kind is int and isinstance(value, float) and value.is_integer():
@@ -143,13 +142,13 @@ def to_config(info: FieldInfo, value: Any) -> Any:
     return value.strip() if kind is str and isinstance(value, str) else value
 
 
-def _mapping(text: Any) -> Any:
+def _mapping(name: str, text: Any) -> Any:
     if not isinstance(text, str):
         return text or {}
     try:
         return yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise UserError("extra: not `key: value` lines: " + str(error).split("\n")[0]) from None
+        raise UserError(f"{name}: not `key: value` lines: " + str(error).split("\n")[0]) from None
 
 
 def command_line(config: Config, program: str, skip: Sequence[str] = ()) -> str:

@@ -46,7 +46,7 @@ def test_every_field_has_a_component_with_label_and_help(name: str, language: st
     assert part.label
     assert part.info
     info = TrainConfig.model_fields[name]
-    assert to_config(info, part.value) == default_of(info) or name == "runs_dir"
+    assert to_config(TrainConfig, name, part.value) == default_of(info) or name == "runs_dir"
 
 
 def test_the_command_line_names_only_what_is_not_default() -> None:
