@@ -55,6 +55,7 @@ def fate_of(data: Any, profile: Profile = "default") -> tuple[str, set[str], Con
 
 
 TOOLED = {"tools": [TOOL]}
+MIXED = said([{"type": "tool_result", "tool_use_id": "i", "content": "1"}, {"type": "text", "text": "so?"}], "user")
 # code: rows, and what becomes of them by default. One row a case.
 CASES: list[tuple[str, Any, str]] = [
     ("IO006", {"a": 1}, "dropped"),
@@ -137,24 +138,22 @@ CASES: list[tuple[str, Any, str]] = [
     ("TC514", talk(USER, call(), said("1", "tool", name="g"), ANSWER, **TOOLED), "repaired"),
     ("TC515", talk(USER, call(), said(None, "tool"), ANSWER, **TOOLED), "repaired"),
     ("TC515", talk(USER, call(), said({"x": 1}, "tool"), ANSWER, **TOOLED), "repaired"),
-    ("TC518", talk(USER, {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a": 1}'}}, **TOOLED), "repaired"),
+    ("TC518", talk(USER, said(None, function_call={"name": "f", "arguments": '{"a": 1}'}), **TOOLED), "repaired"),
     ("TC519", talk(USER, said('<tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>'), **TOOLED), "repaired"),
     ("TC520", talk(USER, said("<tool_call>{oops</tool_call>"), **TOOLED), "kept"),
     ("TC521", talk(USER, call({"a": 1, "other": None}), **TOOLED), "repaired"),
-    ("TC522", talk(USER, said([{"type": "tool_use", "id": "i", "name": "f", "input": {"a": 1}}]),
-                   said([{"type": "tool_result", "tool_use_id": "i", "content": "1"}, {"type": "text", "text": "so?"}], "user"),
-                   ANSWER, **TOOLED), "repaired"),
+    ("TC522", talk(USER, said([{"type": "tool_use", "id": "i", "name": "f", "input": {"a": 1}}]), MIXED, ANSWER,
+                   **TOOLED), "repaired"),
     ("RS601", talk(USER, said("<think>hm</think> yo")), "repaired"),
     ("RS602", talk(USER, said("<think>hm yo")), "kept"),
     ("RS603", talk(USER, said("yo", reasoning="a", thinking="bb")), "kept"),
-    ("RS606", talk(USER, said([{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "yo"}])), "repaired"),
+    ("RS606", talk(USER, said([{"type": "redacted_thinking"}, {"type": "text", "text": "yo"}])), "repaired"),
     ("RS608", talk(USER, said("", reasoning_content="hm"), USER, ANSWER), "kept"),
     ("MK701", talk(USER, said("")), "dropped"),
     ("MK701", talk(USER, said("yo", train=False)), "dropped"),
     ("MK707", talk(USER, said("yo", weight=0, train=True), USER, ANSWER), "kept"),
     ("MK707", talk(USER, said("yo", weight=-1)), "dropped"),
-    ("MK707", talk(USER, said([{"type": "text", "text": "a", "train": True}, {"type": "text", "text": "b", "train": False}])),
-     "dropped"),
+    ("MK707", talk(USER, said([{"text": "a", "train": True}, {"text": "b", "train": False}])), "dropped"),
 ]  # fmt: skip
 
 
@@ -173,10 +172,14 @@ def test_strict_keeps_nothing_imperfect(code: str, data: Any, fate: str) -> None
     assert (conversation is None) == (strict == "dropped")
 
 
-LENIENT = [(code, data) for code, data, fate in CASES if fate == "dropped" and RULES[code].lenient]
+# Cases of these codes for which even the lenient profile has no repair, or which have a test of their own below.
+WITHOUT = ("SH105", "SH106", "RO203", "MK707")
+LENIENT = [
+    (code, data) for code, data, fate in CASES if fate == "dropped" and RULES[code].lenient and code not in WITHOUT
+]
 
 
-@pytest.mark.parametrize(("code", "data"), [case for case in LENIENT if case[0] not in ("SH106", "SH105", "RO203")])
+@pytest.mark.parametrize(("code", "data"), LENIENT)
 def test_lenient_repairs_what_it_says(code: str, data: Any) -> None:
     assert fate_of(data, "lenient")[0] == "repaired"
 
@@ -184,10 +187,7 @@ def test_lenient_repairs_what_it_says(code: str, data: Any) -> None:
 def test_lenient_repairs_of_shape() -> None:
     assert fate_of(talk(USER, ANSWER, 7), "lenient")[0] == "repaired"
     assert fate_of(talk(USER, {"role": "assistant"}, USER, ANSWER), "lenient")[0] == "repaired"
-    assert (
-        fate_of(talk(USER, ANSWER, USER, ANSWER)[::1] if False else talk(RESULT, USER, ANSWER), "lenient")[0]
-        == "repaired"
-    )
+    assert fate_of(talk(RESULT, USER, ANSWER), "lenient")[0] == "repaired"
 
 
 CLEAN = [
@@ -252,7 +252,7 @@ def test_the_table_and_the_source_agree() -> None:
     """Every code that is used is explained, and the table says of every other that nothing checks it yet."""
     used = codes_in_source()
     assert used <= RULES.keys()
-    assert not {code for code in used if not RULES[code].checked}
+    assert used == {code for code, rule in RULES.items() if rule.checked}
 
 
 def test_every_rule_explains_itself() -> None:

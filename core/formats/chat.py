@@ -42,8 +42,22 @@ def read_openai(row: Row, layout: Layout) -> Conversation:
 
 @reads("lmflow", "messages", "tools", "system", "conversation_id", "id")
 def read_lmflow(row: Row, layout: Layout) -> Conversation:
-    """An instance of an LMFlow `conversation` file: `{"system"?, "tools"?, "messages": [{"role", "content"}]}`."""
-    return read_openai(row, Layout("openai", layout.columns, layout.tags, layout.roles))
+    """An instance of an LMFlow `conversation` file: `{"system"?, "tools"?, "messages": [{"role", "content"}]}`.
+
+    Its role `function` is a call (JSON, else free text), its role `observation` a result.
+    """
+    columns = {"messages": "messages", "system": "system", "tools": "tools"} | dict(layout.columns)
+    plain = Layout("openai", layout.columns, layout.tags, {"observation": "tool", **layout.roles})
+    messages: list[Message] = []
+    for index, raw in enumerate(message_list(row, columns["messages"])):
+        path = f"{columns['messages']}[{index}]"
+        if raw.get("role") == "function" and isinstance(raw.get("content"), str):
+            is_call = raw["content"].lstrip().startswith(("{", "["))
+            calls = calls_from_text(row, f"{path}.content", raw["content"]) if is_call else ()
+            messages.append(Message("assistant", "" if is_call else raw["content"], tool_calls=calls))
+        else:
+            messages += read_message(row, path, raw, plain)
+    return _conversation(row, columns, leading_system(row, columns["system"], messages))
 
 
 @reads("sharegpt", "conversations", "system", "tools", "id", "conversation_id")
