@@ -83,7 +83,7 @@ def _mode(file: Path, head: str, whole: bool, parser: Parser, notes: list[Findin
     line, _, rest = head.partition("\n")
     complete = _parses(parser, line)
     if head[0] == "[":
-        if by_suffix and complete and rest.strip():
+        if by_suffix and rest.strip() and (complete or line.rstrip().endswith("]")):
             return "lines"
         if by_suffix:
             notes.append(Finding("IO013", "kept", "read as one JSON list in spite of its suffix", str(file)))
@@ -269,6 +269,8 @@ class _Text:
         number = self.here()
         try:
             value = self.value()
+        except UnicodeDecodeError:
+            raise
         except RecursionError:
             raise UnusableError("SH114", "nested deeper than 64 levels", self.file, number) from None
         except ValueError as error:

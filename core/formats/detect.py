@@ -120,7 +120,7 @@ def _own_keys(record: JsonObject) -> Recognition | None:
 
 def _response_items(record: JsonObject) -> Recognition | None:
     for column in ("input", "items", "output"):
-        kinds = {item.get("type") for item in _items(record.get(column))}
+        kinds = _types(record.get(column))
         if kinds & _RESPONSES or ("message" in kinds and column != "output"):
             return Recognition(Layout("responses"), f"column {column} with items of type {_shown(kinds)}")
     return None
@@ -168,7 +168,7 @@ def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str]
             continue
         if "channel" in message or "recipient" in message:
             return Recognition(Layout("harmony", columns), f"{evidence}, and channels")
-        blocks = {block.get("type") for block in _items(message.get("content"))}
+        blocks = _types(message.get("content"))
         if blocks & _ANTHROPIC:
             return Recognition(Layout("anthropic", columns), f"{evidence}, and blocks of type {_shown(blocks)}")
     if _first(record.get("tools"), "input_schema") is not None:
@@ -204,9 +204,13 @@ def _items(value: Any) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def _types(value: Any) -> set[str]:
+    return {item["type"] for item in _items(value) if isinstance(item.get("type"), str)}
+
+
 def _first(value: Any, key: str) -> JsonObject | None:
     return next((item for item in _items(value) if key in item), None)
 
 
-def _shown(kinds: set[Any]) -> str:
-    return ", ".join(sorted(str(kind) for kind in kinds if kind))
+def _shown(kinds: set[str]) -> str:
+    return ", ".join(sorted(kinds))

@@ -74,5 +74,5 @@ def ignored_columns(row: Row, layout: Layout) -> list[str]:
     """The columns of a row that its format does not look at."""
     if not isinstance(row.data, dict):
         return []
-    known = COLUMNS[layout.formatting] | set(layout.columns.values())
+    known = COLUMNS[layout.formatting] | set(layout.columns.values()) | set(RESERVED)
     return [str(name) for name in row.data if name not in known]
