@@ -1,4 +1,4 @@
-"""Conversations through a chat template and a tokenizer, one at a time: their lengths, and what does not fit.
+"""Conversations through a chat template and a tokenizer, in small batches: their lengths, and what does not fit.
 
 The samples are those that training would be given: the same rendering, the same encoding, the same window.
 """
@@ -6,13 +6,13 @@ The samples are those that training would be given: the same rendering, the same
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Conversation, Finding, RowRefusedError
-from core.encode import encode
+from core.encode import Example, encode_all
 from core.template.sandbox import Template
 from core.template.spans import Rendered, render
 
@@ -31,31 +31,38 @@ class Measure:
     lengths: Counter[int] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, conversation: Conversation) -> list[Finding]:
-        """What is found when a conversation is rendered and encoded."""
+    def add(self, conversations: Sequence[Conversation]) -> list[list[Finding]]:
+        """What is found when conversations are rendered and encoded, for each of them."""
+        rendered = [self._rendered(conversation) for conversation in conversations]
+        flat = [sample for _, samples in rendered for sample in samples]
+        examples = iter(encode_all(flat, self.tokenizer))
+        for conversation, (found, samples) in zip(conversations, rendered, strict=True):
+            for sample in samples:
+                found += self._sample(conversation, sample, next(examples))
+        return [found for found, _ in rendered]
+
+    def _rendered(self, conversation: Conversation) -> tuple[list[Finding], list[Rendered]]:
         if conversation.plain:
             self.counts["plain rows"] += 1
-            return []
+            return [], []
         try:
             samples = render(conversation, self.template, self.config.train_on)
         except RowRefusedError as refused:
-            return [refused.finding]
+            return [refused.finding], []
         self.counts["samples"] += len(samples)
-        found = [_finding("MK702", conversation, f"becomes {len(samples)} samples")] if len(samples) > 1 else []
-        for sample in samples:
-            found += self._sample(conversation, sample)
-        return found
+        split = [_finding("MK702", conversation, f"becomes {len(samples)} samples")] if len(samples) > 1 else []
+        return split, samples
 
-    def _sample(self, conversation: Conversation, sample: Rendered) -> Iterator[Finding]:
-        example = encode(sample, self.tokenizer)
+    def _sample(self, conversation: Conversation, sample: Rendered, example: Example) -> Iterator[Finding]:
         length, window = len(example.input_ids), self.config.max_length
         self.lengths[length] += 1
         self.counts["tokens"] += length
-        self.counts["trained tokens"] += example.trained
+        trained = example.trained
+        self.counts["trained tokens"] += trained
         if length > window:
             self.counts["over the window"] += 1
             yield _finding("LN803", conversation, f"longer than {window} tokens ({length})", "dropped")
-        elif not example.trained:
+        elif not trained:
             yield _finding("MK701", conversation, "nothing to train after encoding", "dropped")
         if sample.breaks:
             yield _finding("CT305", conversation, "text contains control tokens; tokenised as plain text")

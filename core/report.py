@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from core.rules.table import ACTIONS
 # Findings that are kept of each code; all of them are counted.
 MOST_OF_A_CODE = 1000
 EXAMPLES = 3
+BATCH = 64
 
 
 @dataclass(slots=True)
@@ -105,8 +106,8 @@ def check(
     with ExitStack() as files:
         clean, dropped = _outputs(files, output)
         try:
-            for done in convert_rows(source, notes, profile, max_samples):
-                _account(report, done, measure, facts, clean, dropped)
+            for batch in _batches(convert_rows(source, notes, profile, max_samples)):
+                _account(report, batch, measure, facts, clean, dropped)
         except UnusableError as error:
             report.add(error.finding)
     for finding in (*notes, *mixed_formats(source, report.formats), *facts.findings(report.file)):
@@ -124,35 +125,57 @@ def check(
 
 def _account(
     report: Report,
-    done: Converted,
+    batch: Sequence[Converted],
     measure: Measure | None,
     facts: DatasetFacts,
     clean: IO[str] | None,
     dropped: IO[str] | None,
 ) -> None:
-    """One row into the account, the figures and the files."""
-    findings, fate, conversation = done.row.findings, done.fate, done.conversation
-    if conversation is not None and measure is not None:
-        found = measure.add(conversation)
-        findings = findings + (strictly(found) if report.profile == "strict" else found)
-        if any(finding.action in ("dropped", "stopped") for finding in found):
-            fate = "dropped"
-    report.rows["in"] += 1
-    report.rows[fate] += 1
-    if done.layout is not None:
-        report.formats[done.layout.formatting] += 1
-        report.evidence = report.evidence or done.evidence
-    for finding in findings:
-        report.add(finding)
-    facts.add_id(done.row.data)
-    if conversation is not None and fate != "dropped":
-        facts.add(conversation)
-        if clean is not None:
-            clean.write(json.dumps(openai_row(conversation), ensure_ascii=False) + "\n")
-    elif dropped is not None:
-        codes = sorted({finding.code for finding in findings})
-        lost = {"codes": codes, "file": done.row.file, "line": done.row.line, "findings": list(map(str, findings))}
-        dropped.write(json.dumps({**lost, "row": done.row.data}, default=str) + "\n")
+    """Some rows into the account, the figures and the files."""
+    read = [done.conversation for done in batch if done.conversation is not None]
+    measured = iter(measure.add(read) if measure is not None else [[] for _ in read])
+    for done in batch:
+        found = next(measured) if done.conversation is not None else []
+        findings = done.row.findings + (strictly(found) if report.profile == "strict" else found)
+        lost = done.conversation is None or any(f.action in ("dropped", "stopped") for f in findings)
+        report.rows["in"] += 1
+        report.rows["dropped" if lost else done.fate] += 1
+        if done.layout is not None:
+            report.formats[done.layout.formatting] += 1
+            report.evidence = report.evidence or done.evidence
+        for finding in findings:
+            report.add(finding)
+        facts.add_id(done.row.data)
+        if done.conversation is not None and not lost:
+            facts.add(done.conversation)
+            if clean is not None:
+                clean.write(json.dumps(openai_row(done.conversation), ensure_ascii=False) + "\n")
+        elif dropped is not None:
+            dropped.write(json.dumps(_lost(done, findings), default=str) + "\n")
+
+
+def _lost(done: Converted, findings: list[Finding]) -> JsonObject:
+    codes = sorted({finding.code for finding in findings})
+    where = {"file": done.row.file, "line": done.row.line}
+    return {"codes": codes, **where, "findings": list(map(str, findings)), "row": done.row.data}
+
+
+def _batches(rows: Iterator[Converted]) -> Iterator[list[Converted]]:
+    """Rows in batches that a tokenizer can spread over the cores; what was read before a file failed comes too."""
+    batch: list[Converted] = []
+    failed: UnusableError | None = None
+    try:
+        for done in rows:
+            batch.append(done)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except UnusableError as error:
+        failed = error
+    if batch:
+        yield batch
+    if failed is not None:
+        raise failed
 
 
 def _outputs(files: ExitStack, output: Path | None) -> tuple[IO[str] | None, IO[str] | None]:

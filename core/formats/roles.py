@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from core.conversation import JsonObject, Message, Role, Row, snippet
@@ -45,13 +44,16 @@ MOST_MESSAGES = 10_000
 
 def role_of(row: Row, path: str, named: Any, layout: Layout, own: frozenset[str] = OWN_NAMES) -> Role:
     """The role that a file's name stands for: the layout's map, its tags, then the aliases that everybody uses."""
-    declared = {layout.tags[tag]: role for tag, role in _TAGS.items() if tag in layout.tags}
-    known: Mapping[str, Role] = {**ROLE_ALIASES, **declared, **layout.roles}
-    role = known.get(named) or known.get(named.strip().lower()) if isinstance(named, str) else None
+    if not isinstance(named, str):
+        raise row.refuse("RO202", path, f"unknown role {snippet(named)}")
+    declared = layout.roles.get(named) or next((r for tag, r in _TAGS.items() if layout.tags.get(tag) == named), None)
+    if declared is not None:
+        return declared
+    role = ROLE_ALIASES.get(named) or ROLE_ALIASES.get(named.strip().lower())
     if role is None:
-        hint = did_you_mean(str(named), known)
+        hint = did_you_mean(named, {*ROLE_ALIASES, *layout.roles})
         raise row.refuse("RO202", path, f"unknown role {snippet(named)}; {hint} Or map it with --roles")
-    if named not in own and named not in declared and named not in layout.roles:
+    if named not in own:
         row.repaired(*_alias_finding(path, named, role))
     return role
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from core.conversation import Conversation, Message, Row, ToolCall, snippet
+from core.conversation import Conversation, Message, Row, ToolCall, json_text, snippet
 from core.formats.text import parse_text
 from core.formats.textcalls import find_calls
 
@@ -89,6 +89,8 @@ def _calls_of(row: Row, index: int, message: Message) -> Message:
 
 def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:
     """TC519: results in `<tool_response>` tags are taken out of them, one message for each."""
+    if not any(message.role == "tool" and "<tool_response>" in message.content for message in conversation.messages):
+        return conversation
     messages: list[Message] = []
     for index, message in enumerate(conversation.messages):
         inside = _RESPONSE.findall(message.content) if message.role == "tool" else []
@@ -158,33 +160,18 @@ def sound_encoding(row: Row, conversation: Conversation) -> Conversation:
 
 
 def _writable(conversation: Conversation) -> bool:
+    """Whether UTF-8 can hold everything that is said, called and described."""
+    texts = [text for m in conversation.messages for text in (m.content, m.reasoning, m.name, m.tool_call_id)]
+    calls = [(call.name, call.id, call.arguments) for m in conversation.messages for call in m.tool_calls]
+    if calls or conversation.tools:
+        texts.append(json_text([calls, conversation.tools]))
     try:
-        for message in conversation.messages:
-            for text in (message.content, message.reasoning, message.name, message.tool_call_id):
-                if not text.isascii():
-                    text.encode("utf-8")
-            for call in message.tool_calls:
-                _encode(call.name)
-                _encode(call.id)
-                _encode(call.arguments)
-        _encode(conversation.tools)
+        for text in texts:
+            if not text.isascii():
+                text.encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _encode(value: Any) -> None:
-    """Raise `UnicodeEncodeError` when a text inside cannot be written."""
-    if isinstance(value, str):
-        if not value.isascii():
-            value.encode("utf-8")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _encode(key)
-            _encode(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _encode(item)
 
 
 def _scrubbed(conversation: Conversation) -> Conversation:
@@ -213,9 +200,11 @@ def scrub(value: Any) -> Any:
 
 
 def _answers(conversation: Conversation, change: Callable[[int, Message], Message]) -> Conversation:
-    """The conversation with every assistant message changed."""
-    messages = tuple(
-        change(index, message) if message.role == "assistant" else message
-        for index, message in enumerate(conversation.messages)
-    )
-    return replace(conversation, messages=messages)
+    """The conversation with every assistant message changed; itself when none is."""
+    changed = False
+    messages = []
+    for index, message in enumerate(conversation.messages):
+        new = change(index, message) if message.role == "assistant" else message
+        changed = changed or new is not message
+        messages.append(new)
+    return replace(conversation, messages=tuple(messages)) if changed else conversation

@@ -94,6 +94,8 @@ def _joined(first: Message, second: Message) -> Message:
 
 def ends_with_the_assistant(row: Row, conversation: Conversation) -> Conversation:
     """RO209, RO210, RO211: what follows the last assistant message teaches nothing and is removed."""
+    if conversation.messages and conversation.messages[-1].role == "assistant":
+        return conversation
     messages = list(conversation.messages)
     while messages and messages[-1].role != "assistant":
         last = messages.pop()
@@ -112,6 +114,7 @@ def ends_with_the_assistant(row: Row, conversation: Conversation) -> Conversatio
 def empty_answers_are_not_trained(row: Row, conversation: Conversation) -> Conversation:
     """CT303, CT304, RS608, MK701: an answer without text and calls is context; a row of only such is dropped."""
     messages = []
+    changed = False
     for index, message in enumerate(conversation.messages):
         empty = message.role == "assistant" and not message.tool_calls and is_blank(message.content)
         if empty:
@@ -121,7 +124,8 @@ def empty_answers_are_not_trained(row: Row, conversation: Conversation) -> Conve
             elif message.content:
                 code, said = "CT304", "assistant message of white space only is not trained"
             row.kept(code, f"messages[{index}]", said)
+            changed = True
         messages.append(replace(message, train=False) if empty else message)
     if not any(message.role == "assistant" and message.train is not False for message in messages):
         raise row.refuse("MK701", "messages", "nothing to train: every assistant message is empty or switched off")
-    return replace(conversation, messages=tuple(messages))
+    return replace(conversation, messages=tuple(messages)) if changed else conversation

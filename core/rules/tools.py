@@ -83,7 +83,7 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
             answered = _answered(row, index, message, waiting)
             if answered is not None:
                 waiting.remove(answered)
-                messages.append(replace(message, tool_call_id=answered[1].id, name=answered[1].name))
+                messages.append(Message("tool", message.content, "", (), answered[1].id, answered[1].name))
             continue
         if waiting:
             row.kept("TC513", f"messages[{index}]", f"call {waiting[0][1].name} has no result")
@@ -140,9 +140,9 @@ def _answered(
 
 def no_null_filled_arguments(row: Row, conversation: Conversation) -> Conversation:
     """TC521: nulls under keys that the called tool does not have were put there by a table format."""
-    known = _properties(conversation)
-    if not known:
+    if not any(None in call.arguments.values() for message in conversation.messages for call in message.tool_calls):
         return conversation
+    known = _properties(conversation)
     removed = 0
     messages = []
     for message in conversation.messages:
