@@ -81,6 +81,24 @@ class DataOptions(Config):
     train_on: Literal["assistant", "last_turn"] = knob(
         "assistant", "Loss on every assistant turn, or on the last one of each conversation only.", "data"
     )
+    profile: Literal["strict", "default", "lenient"] = knob(
+        "default",
+        "What becomes of imperfect rows: strict drops what default repairs and stops where default drops; lenient "
+        "repairs more.",
+        "data",
+    )
+    formatting: str = knob("", "Format of the rows; empty: recognised from them.", "data")
+    columns: dict[str, str] = knob(
+        {}, "Names of the columns, by the words of dataset_info.json: {prompt: question, response: answer}.", "data"
+    )
+    tags: dict[str, str] = knob({}, "Names of the keys in messages: {role_tag: speaker, content_tag: text}.", "data")
+    roles: dict[str, str] = knob({}, "Names of roles, each to one of ours: {customer: user}.", "data")
+    mix_strategy: Literal["concat", "interleave_under", "interleave_over"] = knob(
+        "concat",
+        "Several datasets one after the other, or drawn by weight until the first (under) or the last (over) ends.",
+        "data",
+    )
+    interleave_probs: list[float] = knob([], "Weights of the datasets when they are interleaved; empty: equal.", "data")
 
 
 class TrainConfig(ModelOptions, DataOptions):

@@ -48,13 +48,16 @@ class Message:
 class Conversation:
     """A whole conversation with the tools it may call (OpenAI's shape: `{"type": "function", "function": {…}}`).
 
-    `file` and `line` (from 1) say where the row came from; `line` is 0 when there is no file.
+    `file` and `line` (from 1) say where the row came from; `line` is 0 when there is no file. `plain` rows hold text
+    that is meant to be trained without a chat template: their messages are pieces of one text, in order, all from the
+    assistant.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[JsonObject, ...] = ()
     file: str = ""
     line: int = 0
+    plain: bool = False
 
     def to_openai(self) -> JsonObject:
         """The canonical JSON: OpenAI's shape, arguments as JSON text."""
@@ -68,8 +71,8 @@ class Conversation:
 class Finding:
     """Something wrong with a row, and what was done about it.
 
-    `code` is stable and listed in CONTRIBUTING.md's rule table, `path` is a JSON path inside the row, `before` and
-    `after` are short texts of the change.
+    `code` is stable and listed in `core.rules.RULES`, `path` is a JSON path inside the row (rules that look at the
+    conversation count its messages), `before` and `after` are short texts of the change.
     """
 
     code: str
@@ -100,7 +103,8 @@ class RowRefusedError(Exception):
 class Row:
     """A raw record on its way to a conversation; what is repaired on the way is noted in `findings`.
 
-    `unreadable` is the reason when the line could not even be parsed; `data` is then None.
+    `unreadable` is the reason when the line could not even be parsed, and `unreadable_code` its rule; `data` is then
+    None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair.
     """
 
     data: Any
@@ -108,6 +112,8 @@ class Row:
     line: int = 0
     unreadable: str = ""
     findings: list[Finding] = field(default_factory=list)
+    unreadable_code: str = "IO001"
+    lenient: bool = False
 
     def repaired(self, code: str, path: str, message: str, before: Any = "", after: Any = "") -> None:
         """Note a repair, with a short before and after."""
@@ -122,12 +128,29 @@ class Row:
         """The exception to raise when the row cannot be kept."""
         return RowRefusedError(Finding(code, "dropped", message, self.file, self.line, path))
 
+    def stop(self, code: str, path: str, message: str) -> RowRefusedError:
+        """The exception to raise when the whole dataset must not be used as it is."""
+        return RowRefusedError(Finding(code, "stopped", message, self.file, self.line, path))
+
+    def mend(self, code: str, path: str, message: str, repair: str, before: Any = "") -> None:
+        """Refuse the row with `message`; in a lenient reading note the `repair` that the caller then makes."""
+        if not self.lenient:
+            raise self.refuse(code, path, message)
+        self.findings.append(
+            Finding(code, "repaired", f"{message}; {repair}", self.file, self.line, path, snippet(before), repair)
+        )
+
 
 def snippet(value: Any, length: int = 60) -> str:
     """A value as one short line, for messages."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = " ".join(text.split())
+    text = value[: 4 * length] if isinstance(value, str) else json_text(value)[: 4 * length]
+    text = " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON; what JSON has no word for (dates, bytes) as its own text."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def template_messages(messages: Sequence[Message]) -> list[JsonObject]:

@@ -39,7 +39,11 @@ def encode(rendered: Rendered, tokenizer: Any) -> Example:
 
     A token belongs to the span in which its first character lies. `tokenizer` is a fast transformers tokenizer.
     """
-    ids, starts = tokenise(rendered, tokenizer)
+    return _labelled(rendered, *tokenise(rendered, tokenizer))
+
+
+def _labelled(rendered: Rendered, ids: list[int], starts: list[int]) -> Example:
+    """The tokens with the labels of the spans in which they start."""
     labels, kinds, weights = [IGNORED] * len(ids), [0] * len(ids), [0.0] * len(ids)
     token = 0
     for span in rendered.spans:
@@ -58,14 +62,36 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
     """
     ids: list[int] = []
     starts: list[int] = []
-    cuts = [0, *rendered.breaks, len(rendered.text)]
-    for begin, end in itertools.pairwise(cuts):
-        if begin == end:
-            continue
+    for begin, end in _pieces(rendered):
         piece = tokenizer(rendered.text[begin:end], add_special_tokens=False, return_offsets_mapping=True)
         ids += piece["input_ids"]
         starts += [begin + start for start, _ in piece["offset_mapping"]]
     return ids, starts
+
+
+def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
+    """`encode` for many samples at once: the same examples, with the tokenizer on every core."""
+    pieces = [(sample, begin, end) for sample in samples for begin, end in _pieces(sample)]
+    if not pieces:
+        return [encode(sample, tokenizer) for sample in samples]
+    texts = [sample.text[begin:end] for sample, begin, end in pieces]
+    encodings = iter(tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).encodings)
+    examples = []
+    for sample in samples:
+        ids: list[int] = []
+        starts: list[int] = []
+        for begin, _ in _pieces(sample):
+            piece = next(encodings)
+            ids += piece.ids
+            starts += [begin + start for start, _ in piece.offsets]
+        examples.append(_labelled(sample, ids, starts))
+    return examples
+
+
+def _pieces(rendered: Rendered) -> list[tuple[int, int]]:
+    """The parts of the text between its breaks that are not empty."""
+    cuts = [0, *rendered.breaks, len(rendered.text)]
+    return [(begin, end) for begin, end in itertools.pairwise(cuts) if begin != end]
 
 
 def trained_text(example: Example, tokenizer: Any) -> str:

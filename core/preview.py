@@ -10,7 +10,7 @@ from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Conversation, Finding, Row, RowRefusedError
-from core.datasets import Source, convert_row, find_source, iterate_rows
+from core.datasets import Source, convert_row, find_source, iterate_rows, with_options
 from core.encode import Example, encode
 from core.errors import UserError
 from core.model import load_template, load_tokenizer
@@ -50,12 +50,12 @@ class Preview:
 
 def preview(name: str, number: int, config: TrainConfig) -> Preview:
     """Row `number` (from 1) of a dataset. Raises `UserError` when there is no such row."""
-    source = find_source(name, config.dataset_dir)
+    source = with_options(find_source(name, config.dataset_dir), config)
     count = 0
-    for row, layout in iterate_rows(source):
+    for row, layout in iterate_rows(source, lenient=config.profile == "lenient"):
         count += 1
         if count == number:
-            return _walk(Preview(source, row, convert_row(row, layout)[1]), config)
+            return _walk(Preview(source, row, convert_row(row, layout, config.profile)[1]), config)
     raise UserError(f"there is no row {number}: it has {count} rows", file=source.file)
 
 

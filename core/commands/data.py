@@ -5,16 +5,158 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from core.commands.command import command, message_lines, print_findings, train_options
 from core.config import TrainConfig, config_from_arguments
+from core.errors import UserError, did_you_mean
+
+_READING = ("dataset_dir", "profile", "formatting", "columns", "tags", "roles", "max_samples")
+EXIT_OVER_LIMIT, EXIT_UNUSABLE = 1, 2
+
+
+def _declares_check(command: argparse.ArgumentParser) -> None:
+    command.add_argument("dataset", metavar="NAME_OR_PATH", help="a registered name, a file, a folder, or hf:org/name")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    command.add_argument(
+        "--output", type=Path, metavar="DIR", help="write clean.jsonl, dropped.jsonl and the report here"
+    )
+    command.add_argument(
+        "--fail-on",
+        default="D",
+        metavar="LIMITS",
+        help="exit with 1 over these: codes or E, D, R, W (stops, drops, repairs, warns), each with >N or >N%% [D]",
+    )
+    command.add_argument("--secrets", action="store_true", help="count rows that hold keys, cards or mail addresses")
+    command.add_argument("--no-cache", action="store_true", help="read the file even if nothing has changed")
+    train_options(command, "model_name_or_path", "template", "max_length", "train_on", "eval_dataset", *_READING)
+
+
+@command("data check", _declares_check)
+def data_check(arguments: argparse.Namespace) -> int:
+    """Check a dataset: what becomes of each row, and why; with a model or template also lengths and what is trained.
+
+    Exit codes: 0 clean, 1 findings over the limit of --fail-on, 2 unusable.
+    """
+    from core.checked import check_dataset
+    from core.report import exceeds, terminal
+
+    by_model = "model_name_or_path" in arguments or "template" in arguments
+    config = config_from_arguments(TrainConfig, _without_dataset(arguments))
+    report = check_dataset(
+        arguments.dataset,
+        config,
+        with_model=by_model,
+        secrets=arguments.secrets,
+        output=arguments.output,
+        use_cache=not arguments.no_cache,
+    )
+    over = exceeds(report, arguments.fail_on)
+    print(json.dumps(report.to_json()) if arguments.json else terminal(report))
+    if report.stopped:
+        return EXIT_UNUSABLE
+    if over:
+        print(f"over the limit {over}", file=sys.stderr)
+    return EXIT_OVER_LIMIT if over else 0
+
+
+def _declares_convert(command: argparse.ArgumentParser) -> None:
+    command.add_argument("dataset", metavar="SRC", help="a registered name, a file, a folder, or hf:org/name")
+    command.add_argument(
+        "--to", required=True, metavar="FORMAT", help="openai, trl, mistral, sharegpt, lmflow or alpaca"
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="where to write; - or nothing: standard output")
+    train_options(command, *_READING)
+
+
+@command("data convert", _declares_convert)
+def data_convert(arguments: argparse.Namespace) -> int:
+    """Write a dataset in another format. What that format cannot hold is named and counted.
+
+    Exit codes: 0 every usable row was written, 1 some could not be expressed, 2 unusable.
+    """
+    from core.formats.write import file_text, writer
+
+    write = writer(arguments.to)
+    lost: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    count = Counter[str]()
+    pieces = file_text(arguments.to, _written(arguments, write, lost, left_out, count))
+    if arguments.output is None or str(arguments.output) == "-":
+        sys.stdout.writelines(pieces)
+    else:
+        try:
+            with arguments.output.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}", file=arguments.output) from None
+    print(
+        f"{count['in']} rows: {count['written']} written, {count['dropped']} dropped by the rules,",
+        end=" ",
+        file=sys.stderr,
+    )
+    print(f"{sum(left_out.values())} that {arguments.to} cannot hold", file=sys.stderr)
+    for said, rows in (("lost", lost), ("left out", left_out)):
+        for what, number in rows.most_common():
+            print(f"  {said}: {what} ({number} rows)", file=sys.stderr)
+    if not count["written"]:
+        return EXIT_UNUSABLE
+    return 1 if left_out else 0
+
+
+def _written(
+    arguments: argparse.Namespace, write: Any, lost: Counter[str], left_out: Counter[str], count: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    """The rows in the other format, with the losses counted."""
+    from core.datasets import convert_rows, find_source, with_options
+
+    config = config_from_arguments(TrainConfig, _without_dataset(arguments))
+    source = with_options(find_source(arguments.dataset, config.dataset_dir), config)
+    for done in convert_rows(source, [], config.profile, config.max_samples):
+        count["in"] += 1
+        if done.conversation is None:
+            count["dropped"] += 1
+            continue
+        row, losses = write(done.conversation)
+        (lost if row is not None else left_out).update(losses)
+        if row is not None:
+            count["written"] += 1
+            yield row
+
+
+def _declares_explain(command: argparse.ArgumentParser) -> None:
+    command.add_argument("code", nargs="?", metavar="CODE", help="a rule's code; without: the whole table")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+@command("data explain", _declares_explain)
+def data_explain(arguments: argparse.Namespace) -> int:
+    """Explain a rule by its code: when it applies, what each profile does, and what to do about it."""
+    from dataclasses import asdict
+
+    from core.rules import RULES, explain
+
+    if arguments.code is None:
+        rows = [asdict(rule) for rule in RULES.values()]
+        print(
+            json.dumps(rows) if arguments.json else "\n".join(f"{r['code']} {r['action']:<6}{r['what']}" for r in rows)
+        )
+        return 0
+    code = arguments.code.upper()
+    if code not in RULES:
+        raise UserError(f'there is no rule "{arguments.code}"', remedy=did_you_mean(code, RULES))
+    print(json.dumps(asdict(RULES[code])) if arguments.json else explain(code))
+    return 0
 
 
 def _declares_show(command: argparse.ArgumentParser) -> None:
     command.add_argument("dataset", metavar="DATASET", help="a name from dataset_info.json, or a file")
     command.add_argument("--row", type=int, default=1, metavar="N", help="which row, from 1 [1]")
     command.add_argument("--json", action="store_true", help="print everything as JSON")
-    train_options(command, "model_name_or_path", "template", "dataset_dir", "max_length", "train_on")
+    train_options(command, "model_name_or_path", "template", "max_length", "train_on", *_READING[:-1])
 
 
 @command("data show", _declares_show)
@@ -22,14 +164,13 @@ def data_show(arguments: argparse.Namespace) -> int:
     """Show what a row becomes: the raw row, the conversation, and the text with what is trained in ⟦ ⟧."""
     from core.preview import preview
 
-    name = arguments.dataset
-    arguments.dataset = [name]
-    shown = preview(name, arguments.row, config_from_arguments(TrainConfig, arguments))
+    config = config_from_arguments(TrainConfig, _without_dataset(arguments))
+    shown = preview(arguments.dataset, arguments.row, config)
     if arguments.json:
-        print(json.dumps(shown.to_json(), ensure_ascii=False))
+        print(json.dumps(shown.to_json(), default=str))
         return 0
-    print(f"── {shown.source.file}, row {arguments.row} (line {shown.row.line}) ──")
-    print(json.dumps(shown.row.data, ensure_ascii=False, indent=1))
+    print(f"── {shown.row.file or shown.source.file}, row {arguments.row} (line {shown.row.line}) ──")
+    print(_safe(json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str)))
     print_findings(shown.findings, file=sys.stdout)
     if shown.conversation is not None:
         print("\n── conversation ──")
@@ -40,6 +181,16 @@ def data_show(arguments: argparse.Namespace) -> int:
         print(f"\n── sample {number} of {len(shown.samples)}: {counts} ──")
         print(sample.marked())
     return 0
+
+
+def _safe(text: str) -> str:
+    """Text that can be printed: a raw row may hold lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _without_dataset(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The flags alone: `dataset` is a positional argument here and a list in the config."""
+    return argparse.Namespace(**{name: value for name, value in vars(arguments).items() if name != "dataset"})
 
 
 def _declares_list(command: argparse.ArgumentParser) -> None:
@@ -55,11 +206,17 @@ def data_list(arguments: argparse.Namespace) -> int:
     sources = registry(getattr(arguments, "dataset_dir", ""))
     if arguments.json:
         rows = [
-            {"name": s.name, "file": str(s.file), "format": s.layout.formatting if s.layout else None}
+            {
+                "name": s.name,
+                "file": str(s.file),
+                "format": s.layout.formatting if s.layout else None,
+                "refused": s.refused,
+            }
             for s in sources.values()
         ]
         print(json.dumps(rows, ensure_ascii=False))
         return 0
     for source in sources.values():
-        print(f"{source.name:<20} {source.layout.formatting if source.layout else '':<10} {source.description}")
+        said = f"refused: {source.refused}" if source.refused else source.description
+        print(f"{source.name:<20} {source.layout.formatting if source.layout else '':<10} {said}")
     return 0

@@ -1,0 +1,190 @@
+"""Files as streams of UTF-8: what kind they are by their content, compression, byte order marks, and clear errors.
+
+The content decides what a file is; its suffix only helps where the content cannot tell (tables as text).
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+from core.conversation import Finding
+from core.errors import UserError
+
+Kind = Literal["json", "csv", "tsv", "parquet", "arrow", "xlsx"]
+LONGEST_LINE = 16 * 1024 * 1024
+HEAD = 1 << 20
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".xlsx")
+COMPRESSED = (".gz", ".zst", ".zstd")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_REFUSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR", b"%PDF": "PDF"}
+
+
+class UnusableError(UserError):
+    """A file or dataset that cannot be used as a whole; `finding` has its code and place."""
+
+    def __init__(self, code: str, message: str, file: Path | str, line: int = 0, remedy: str = "") -> None:
+        super().__init__(message, file=file, line=line or None, remedy=f"{remedy} [{code}]".strip())
+        self.finding = Finding(code, "stopped", message, str(file), line)
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Whatever goes wrong while the file is read becomes one clear error."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError("no such file", file=file) from None
+    except UnicodeDecodeError as error:
+        at = f"cannot decode byte {error.object[error.start] if error.object else 0:#04x}"
+        raise UnusableError("IO002", f"is not UTF-8: {at}", file, remedy="save it as UTF-8") from None
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise UnusableError("IO001", f"damaged archive: {error}", file, remedy="pack it again") from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", file=file) from None
+
+
+def kind_of(file: Path, notes: list[Finding]) -> Kind:
+    """What a file holds, by its first bytes. Raises `UserError` for what is no data file."""
+    with readable(file), open_bytes(file) as stream:
+        head = stream.read(4096)
+    suffix = inner_suffix(file)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"ARROW1") or (head.startswith(b"\xff\xff\xff\xff") and suffix == ".arrow"):
+        return "arrow"
+    if head.startswith(b"PK"):
+        if suffix == ".xlsx":
+            return "xlsx"
+        raise UnusableError("IO001", "is a zip archive", file, remedy="unpack it and give the files")
+    for magic, name in _REFUSED.items():
+        if head.startswith(magic):
+            raise UnusableError("IO001", f"is {name}", file, remedy="unpack it, or pack it with gzip or zstd")
+    return _text_kind(file, head, suffix, notes)
+
+
+def _text_kind(file: Path, head: bytes, suffix: str, notes: list[Finding]) -> Kind:
+    looks_json = _decoded(head).lstrip()[:1] in ("{", "[")
+    if suffix in (".csv", ".tsv"):
+        if not looks_json:
+            return "tsv" if suffix == ".tsv" else "csv"
+        notes.append(Finding("IO013", "kept", f"read as JSON in spite of {suffix}", str(file)))
+    elif suffix in (".parquet", ".arrow", ".xlsx") and not looks_json:
+        raise UnusableError("IO001", f"is no {suffix[1:]} file: its first bytes say otherwise", file)
+    return "json"
+
+
+def _decoded(head: bytes) -> str:
+    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
+    return head.decode(encoding, "replace")
+
+
+def inner_suffix(file: Path) -> str:
+    """The suffix below a compression suffix, in lower case: `.jsonl` of `a.jsonl.gz`."""
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    while suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def open_bytes(file: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked when they are gzip or zstd."""
+    stream = file.open("rb")
+    magic = stream.read(4)
+    stream.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        stream.close()
+        return cast(IO[bytes], gzip.open(file, "rb"))
+    if magic == b"\x28\xb5\x2f\xfd":
+        return _zstd(file, stream)
+    return stream
+
+
+def _zstd(file: Path, stream: IO[bytes]) -> IO[bytes]:
+    import zstandard
+
+    class Reader(io.RawIOBase):
+        """zstandard's own reader, with its errors as `OSError` like those of every other stream."""
+
+        def __init__(self) -> None:
+            self.inner = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True, closefd=True)
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            try:
+                piece = self.inner.read(len(buffer))
+            except zstandard.ZstdError as error:
+                raise UnusableError("IO001", f"damaged archive: {error}", file, remedy="pack it again") from None
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    return io.BufferedReader(Reader(), HEAD)
+
+
+def open_utf8(file: Path, notes: list[Finding] | None = None) -> IO[bytes]:
+    """The text of a file as UTF-8 bytes without a byte order mark; UTF-16 and UTF-32 with a mark are recoded."""
+    stream = open_bytes(file)
+    start = stream.read(4)
+    encoding = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+    stream.seek(0) if stream.seekable() else None
+    if not stream.seekable():
+        stream.close()
+        stream = open_bytes(file)
+    if encoding is None:
+        return stream
+    if notes is not None:
+        label = "UTF-8 with a byte order mark" if encoding == "utf-8-sig" else encoding.upper()
+        notes.append(Finding("IO002", "repaired", f"file is {label}; read as UTF-8", str(file)))
+    if encoding == "utf-8-sig":
+        stream.read(3)
+        return stream
+    return io.BufferedReader(_Recoded(stream, encoding), HEAD)
+
+
+class _Recoded(io.RawIOBase):
+    """A stream in another encoding as UTF-8."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._stream, self._decoder, self._left = stream, codecs.getincrementaldecoder(encoding)(), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            piece = self._stream.read(HEAD)
+            self._left = self._decoder.decode(piece, final=not piece).encode("utf-8", "replace")
+            if not piece:
+                break
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The data files of a folder and the folders in it, by name; a saved `datasets` folder gives its own files."""
+    if (folder / "state.json").is_file():
+        return sorted(folder.glob("*.arrow"))
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and inner_suffix(path) in SUFFIXES]
+    listed = [path for path in found if path.name not in ("dataset_info.json", "dataset_dict.json", "state.json")]
+    if not listed:
+        raise UnusableError("IO005", "the folder holds no data files", folder, remedy=", ".join(SUFFIXES))
+    return [path for path in listed if not any(part.startswith(".") for part in path.relative_to(folder).parts)]

@@ -1,0 +1,267 @@
+"""From a source to conversations, and the account of what became of each row: in = kept + repaired + dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from core.config import DataOptions
+from core.conversation import Conversation, Finding, Row, RowRefusedError
+from core.datasets.files import UnusableError, data_files, kind_of
+from core.datasets.hub import hub_rows
+from core.datasets.jsonrows import LMFLOW_LAYOUTS, json_rows
+from core.datasets.mix import interleaved, sampled
+from core.datasets.registry import Source, checked_roles, find_source
+from core.datasets.tables import chained, table_rows
+from core.errors import UserError
+from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
+from core.rules import Profile, apply_rules, strictly
+
+# A repair in every row of a large file must not fill the memory: the counts go on, the findings stop.
+MOST_FINDINGS = 100_000
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Conversations, and the account: rows in = kept + repaired + dropped.
+
+    `formats` counts the rows of each format, `evidence` says for each file how its format was found.
+    """
+
+    conversations: list[Conversation] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=lambda: Counter({"in": 0, "kept": 0, "repaired": 0, "dropped": 0}))
+    formats: Counter[str] = field(default_factory=Counter)
+    evidence: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> list[Finding]:
+        """The findings for which the dataset must not be used as it is."""
+        return [finding for finding in self.findings if finding.action == "stopped"]
+
+    def add(self, other: Loaded) -> None:
+        """Append another dataset."""
+        self.conversations += other.conversations
+        self.findings += other.findings
+        self.rows.update(other.rows)
+        self.formats.update(other.formats)
+        self.evidence.update(other.evidence)
+
+    def summary(self) -> str:
+        """`120 rows: 118 kept, 1 repaired, 1 dropped`."""
+        rows = self.rows
+        return f"{rows['in']} rows: {rows['kept']} kept, {rows['repaired']} repaired, {rows['dropped']} dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of one row."""
+
+    row: Row
+    layout: Layout | None
+    fate: str
+    conversation: Conversation | None
+    evidence: str = ""
+
+
+def load_conversations(config: DataOptions, names: list[str] | None = None) -> Loaded:
+    """The conversations of `config.dataset` (or of `names`), mixed as the config says.
+
+    Raises `UserError`, also for the first finding that stops.
+    """
+    parts = []
+    for name in config.dataset if names is None else names:
+        part = load_dataset(with_options(find_source(name, config.dataset_dir), config), config.max_samples, config)
+        if part.stopped:
+            raise UserError(str(part.stopped[0]), remedy="core-cli data check shows all findings")
+        parts.append(part)
+    loaded = Loaded()
+    for part in parts:
+        loaded.add(part)
+    if names is None and config.mix_strategy != "concat" and len(parts) > 1:
+        lists = [part.conversations for part in parts]
+        loaded.conversations, note = interleaved(lists, config.mix_strategy, config.interleave_probs)
+        loaded.findings.append(note)
+    return loaded
+
+
+def load_dataset(source: Source, max_samples: int | None = None, config: DataOptions | None = None) -> Loaded:
+    """Read one dataset. Raises `UserError` when the file as a whole is unusable; bad rows are counted, not raised."""
+    loaded = Loaded()
+    profile: Profile = config.profile if config else "default"
+    for done in convert_rows(source, loaded.findings, profile, max_samples):
+        loaded.rows["in"] += 1
+        loaded.rows[done.fate] += 1
+        if len(loaded.findings) < MOST_FINDINGS:
+            loaded.findings += done.row.findings
+        if done.layout is not None:
+            loaded.formats[done.layout.formatting] += 1
+            loaded.evidence.setdefault(done.row.file, done.evidence)
+        if done.conversation is not None:
+            loaded.conversations.append(done.conversation)
+    if not loaded.rows["in"]:
+        raise UnusableError("IO005", "has no rows", source.file)
+    loaded.findings += mixed_formats(source, loaded.formats)
+    if source.num_samples is not None:
+        loaded.conversations, notes = sampled(loaded.conversations, source.num_samples, source.name)
+        loaded.findings += notes
+    return loaded
+
+
+def mixed_formats(source: Source, formats: Mapping[str, int]) -> list[Finding]:
+    """IO008, when a dataset's rows are of several formats."""
+    if len(formats) < 2:
+        return []
+    shown = ", ".join(f"{count} rows are {name}" for name, count in Counter(formats).most_common())
+    return [Finding("IO008", "kept", shown, str(source.file))]
+
+
+def convert_rows(
+    source: Source, notes: list[Finding], profile: Profile = "default", max_samples: int | None = None
+) -> Iterator[Converted]:
+    """Every row of a source, as a stream; what concerns a whole file goes to `notes`."""
+    ignored: dict[str, set[str]] = {}
+    for count, (row, layout) in enumerate(iterate_rows(source, notes, lenient=profile == "lenient")):
+        if max_samples is not None and count >= max_samples:
+            break
+        done = converted(row, layout, profile)
+        if done.layout is not None:
+            ignored.setdefault(row.file, set()).update(ignored_columns(row, done.layout))
+        yield done
+    for file, names in ignored.items():
+        if names:
+            shown = ", ".join(sorted(names)[:20])
+            notes.append(Finding("SH107", "kept", f"columns that are not used: {shown}", file))
+
+
+def convert_row(row: Row, layout: Layout | None, profile: Profile = "default") -> tuple[str, Conversation | None]:
+    """`("kept" | "repaired" | "dropped", conversation)`; why is in `row.findings`."""
+    done = converted(row, layout, profile)
+    return done.fate, done.conversation
+
+
+def converted(row: Row, layout: Layout | None, profile: Profile = "default") -> Converted:
+    """What becomes of a row; the findings are on the row."""
+    found = Recognition(layout, "as declared")
+    conversation: Conversation | None = None
+    try:
+        found = _recognised(row, layout)
+        if found.layout is not None:
+            conversation = apply_rules(row, read_row(row, found.layout))
+    except RowRefusedError as refused:
+        row.findings.append(refused.finding)
+    if profile == "strict":
+        row.findings = strictly(row.findings)
+    actions = {finding.action for finding in row.findings}
+    if conversation is None or actions & {"dropped", "stopped"}:
+        return Converted(row, found.layout, "dropped", None, found.evidence)
+    return Converted(row, found.layout, "repaired" if "repaired" in actions else "kept", conversation, found.evidence)
+
+
+def _recognised(row: Row, layout: Layout | None) -> Recognition:
+    """The layout to read a row with. Raises `RowRefusedError` when there is none, or there are two."""
+    if row.unreadable:
+        raise row.refuse(row.unreadable_code, "$", row.unreadable)
+    if not isinstance(row.data, dict) or (layout is not None and layout.formatting):
+        return Recognition(layout or Layout("openai"), "as declared")
+    found = recognise(row.data)
+    if found.refused:
+        raise row.refuse("IO006", "$", found.refused)
+    if found.also and layout is None:
+        raise row.refuse("IO007", "$", f"could be read from {found.evidence}; choose one with --formatting")
+    if found.layout is None:
+        keys = ", ".join(sorted(map(str, row.data))[:12])
+        hint = nearest(row.data)
+        raise row.refuse("IO006", "$", f"cannot recognise the format; keys seen: {keys}. {hint}")
+    return replace(found, layout=_overlaid(found.layout, layout)) if layout is not None else found
+
+
+def _overlaid(found: Layout, given: Layout) -> Layout:
+    """The layout that was found, with what a person mapped on top."""
+    columns, tags = {**found.columns, **given.columns}, {**found.tags, **given.tags}
+    return Layout(found.formatting, columns, tags, {**found.roles, **given.roles})
+
+
+def with_options(source: Source, config: DataOptions) -> Source:
+    """The source with the format, columns, tags and roles that a person gives for it."""
+    if not (config.formatting or config.columns or config.tags or config.roles):
+        return source
+    own = source.layout or Layout("")
+    formatting = config.formatting or own.formatting
+    if not formatting and {"prompt", "response"} <= config.columns.keys():
+        formatting = "alpaca"
+    if formatting:
+        reader(formatting)
+    if config.formatting and config.formatting != own.formatting:
+        own = Layout(formatting)
+    columns, tags = {**own.columns, **config.columns}, {**own.tags, **config.tags}
+    roles = {**own.roles, **checked_roles(config.roles, "roles")}
+    return replace(source, layout=Layout(formatting, columns, tags, roles))
+
+
+def iterate_rows(
+    source: Source, notes: list[Finding] | None = None, *, lenient: bool = False
+) -> Iterator[tuple[Row, Layout | None]]:
+    """The raw rows of a source with their line numbers (from 1) and the layout they are to be read with."""
+    notes = [] if notes is None else notes
+    if source.refused:
+        raise UserError(f'dataset "{source.name}": {source.refused}')
+    if source.hub:
+        yield from ((row, source.layout) for row in hub_rows(source, lenient))
+        return
+    folder = source.file / source.folder if source.file.is_dir() and source.folder else source.file
+    for file in data_files(folder) if folder.is_dir() else [folder]:
+        yield from _file_rows(file, source.layout, notes, lenient)
+
+
+def _file_rows(
+    file: Path, layout: Layout | None, notes: list[Finding], lenient: bool
+) -> Iterator[tuple[Row, Layout | None]]:
+    kind = kind_of(file, notes)
+    if kind == "json":
+        lmflow: list[str] = []
+        for row in json_rows(file, notes, lenient, lmflow):
+            yield row, _lmflow_layout(row, layout, lmflow, notes)
+        return
+    rows = table_rows(file, kind, notes, lenient)
+    first = next(rows, None)
+    if first is None:
+        return
+    whole = _with_first(first, rows)
+    if (layout is not None and layout.formatting == "h2o") or _is_chained(first, layout):
+        columns = dict(layout.columns) if layout else _chain_columns(first)
+        yield from ((row, Layout("h2o", columns)) for row in chained(whole))
+    else:
+        yield from ((row, layout) for row in whole)
+
+
+def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
+    yield first
+    yield from rows
+
+
+def _is_chained(row: Row, layout: Layout | None) -> bool:
+    return layout is None and isinstance(row.data, dict) and {"id", "parent_id"} <= row.data.keys()
+
+
+def _chain_columns(row: Row) -> dict[str, str]:
+    """The columns of the prompt and the answer in a chained table, by what the rest of the row looks like."""
+    found = recognise({key: value for key, value in row.data.items() if key not in ("id", "parent_id")}).layout
+    return dict(found.columns) if found is not None else {}
+
+
+def _lmflow_layout(row: Row, layout: Layout | None, lmflow: list[str], notes: list[Finding]) -> Layout | None:
+    """The layout of an LMFlow file's rows by its type, unless the rows look like something else."""
+    if layout is not None or not lmflow:
+        return layout
+    by_type = Layout(LMFLOW_LAYOUTS[lmflow[-1]])
+    looks = recognise(row.data).layout
+    same = {"lmflow": ("openai",), "lmflow_text2text": ("alpaca",), "text": ("text",)}[by_type.formatting]
+    if looks is None or looks.formatting in same:
+        return by_type
+    if not any(note.code == "IO009" for note in notes):
+        said = f'the file says type "{lmflow[-1]}" and its rows look like {looks.formatting}'
+        notes.append(Finding("IO009", "kept", said, row.file, row.line))
+    return looks

@@ -1,0 +1,98 @@
+"""Mixing, sampling and splitting, all with a fixed seed: the same data give the same rows on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.conversation import Conversation, Finding
+from core.errors import UserError
+
+Item = TypeVar("Item")
+SEED = 42
+
+
+def interleaved(
+    parts: Sequence[Sequence[Item]], strategy: str, weights: Sequence[float] = (), seed: int = SEED
+) -> tuple[list[Item], Finding]:
+    """One list drawn from several by weight (equal by default), and the note of what was used.
+
+    `interleave_under` ends when the first list is used up, so rows are left out; `interleave_over` when the last one
+    is, so rows of the others are repeated.
+    """
+    weights = list(weights) or [1.0] * len(parts)
+    if len(weights) != len(parts) or any(weight <= 0 for weight in weights):
+        raise UserError(f"interleave_probs needs {len(parts)} numbers above 0, one for each dataset, got {weights}")
+    if not all(parts):
+        raise UserError("a dataset without conversations cannot be interleaved", remedy="use mix_strategy concat")
+    chance = random.Random(seed)  # noqa: S311  nothing secret: it only orders rows
+    taken = [0] * len(parts)
+    mixed: list[Item] = []
+    while not _ended(parts, taken, strategy):
+        which = chance.choices(range(len(parts)), weights)[0]
+        mixed.append(parts[which][taken[which] % len(parts[which])])
+        taken[which] += 1
+    used = ", ".join(f"{count} of {len(part)}" for count, part in zip(taken, parts, strict=True))
+    return mixed, Finding("DS909", "kept", f"interleaved: used {used} conversations")
+
+
+def _ended(parts: Sequence[Sequence[Any]], taken: Sequence[int], strategy: str) -> bool:
+    used_up = [count >= len(part) for count, part in zip(taken, parts, strict=True)]
+    return all(used_up) if strategy == "interleave_over" else any(used_up)
+
+
+def sampled(items: Sequence[Item], count: int, name: str, seed: int = SEED) -> tuple[list[Item], list[Finding]]:
+    """`count` of the items in their order; when there are fewer, all of them as often as needed."""
+    if count == len(items) or not items:
+        return list(items), []
+    whole, rest = divmod(count, len(items))
+    drawn = sorted(random.Random(seed).sample(range(len(items)), rest))  # noqa: S311
+    chosen = [*range(len(items))] * whole + drawn
+    note = Finding("DS909", "kept", f'num_samples: "{name}" has {len(items)} conversations, {count} are used')
+    return [items[index] for index in chosen], [note]
+
+
+def split(
+    conversations: Sequence[Conversation], val_size: float, seed: int = SEED
+) -> tuple[list[Conversation], list[Conversation]]:
+    """Training and held-out conversations: about `val_size` of them are held out.
+
+    What is said decides, not the place in the file: a conversation stays on its side when others are added, and its
+    duplicates go with it.
+    """
+    held: list[Conversation] = []
+    kept: list[Conversation] = []
+    for conversation in conversations:
+        digest = hashlib.blake2b(f"{seed}".encode() + fingerprint(conversation), digest_size=8).digest()
+        (held if int.from_bytes(digest, "big") / 2**64 < val_size else kept).append(conversation)
+    return kept, held
+
+
+def split_by_file(conversations: Sequence[Conversation], path: Path) -> tuple[list[Conversation], list[Conversation]]:
+    """Training and held-out conversations as a split file says: `{"validation": [line, …]}`, lines of the data file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot be read as a split file: {error}", file=path) from None
+    lines = value.get("validation") if isinstance(value, dict) else None
+    if not isinstance(lines, list) or not all(isinstance(line, int) for line in lines):
+        raise UserError('needs "validation": a list of line numbers', file=path)
+    unknown = sorted(set(lines) - {conversation.line for conversation in conversations})
+    if unknown:
+        raise UserError(f"line {unknown[0]} holds no usable conversation", file=path)
+    chosen = set(lines)
+    kept = [conversation for conversation in conversations if conversation.line not in chosen]
+    return kept, [conversation for conversation in conversations if conversation.line in chosen]
+
+
+def fingerprint(conversation: Conversation) -> bytes:
+    """Sixteen bytes that stand for what is said and called in a conversation, whatever its ids and its place."""
+    parts: list[str] = []
+    for message in conversation.messages:
+        parts += [message.role, " ".join(message.content.split()), message.reasoning]
+        parts += [f"{call.name}{json.dumps(call.arguments, sort_keys=True)}" for call in message.tool_calls]
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=16).digest()

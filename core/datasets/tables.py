@@ -1,0 +1,217 @@
+"""Tables as rows: CSV, TSV, Parquet, Arrow and Excel, and tables whose rows are chained into conversations."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from core.conversation import Finding, Row
+from core.datasets.files import LONGEST_LINE, Kind, UnusableError, inner_suffix, open_bytes, open_utf8, readable
+from core.formats.detect import MESSAGE_COLUMNS
+from core.formats.text import parse_text
+
+_BATCH = 256
+_DELIMITERS = ",;\t|"
+
+
+def table_rows(file: Path, kind: Kind, notes: list[Finding], lenient: bool = False) -> Iterator[Row]:
+    """The rows of a table file, each an object of its columns; `line` is a text table's line, else the row's number."""
+    readers: dict[str, Callable[[Path, list[Finding]], Iterator[tuple[int, Any, str]]]] = {
+        "csv": _text_table,
+        "tsv": _text_table,
+        "parquet": _parquet,
+        "arrow": _arrow,
+        "xlsx": _excel,
+    }
+    with readable(file):
+        for count, (number, value, reason) in enumerate(readers[kind](file, notes), start=1):
+            yield Row(value, str(file), number or count, reason, lenient=lenient)
+
+
+def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
+    # The module's limit is the process's: a cell may be as long as a line of JSON may be.
+    csv.field_size_limit(LONGEST_LINE)
+    with io.TextIOWrapper(open_utf8(file, notes), encoding="utf-8", newline="") as stream:
+        first = stream.readline()
+        delimiter = "\t" if inner_suffix(file) == ".tsv" else max(_DELIMITERS, key=first.count)
+        reader = csv.reader(_lines(first, stream), delimiter=delimiter)
+        header: list[str] = []
+        line = 1
+        while True:
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield line, None, f"not a table row ({error})"
+                line = reader.line_num + 1
+                continue
+            if cells is None:
+                break
+            if not header and cells:
+                header = _header(file, cells)
+            elif len(cells) > len(header) and header:
+                yield line, None, f"row has {len(cells)} cells, the header has {len(header)}"
+            elif cells:
+                yield line, _decoded(dict(zip(header, cells, strict=False))), ""
+            line = reader.line_num + 1
+
+
+def _lines(first: str, stream: Iterable[str]) -> Iterator[str]:
+    """The lines with NUL characters, which the csv module cannot take, made visible."""
+    for line in itertools.chain([first], stream):
+        yield line.replace("\0", "\ufffd")
+
+
+def _header(file: Path, cells: Iterable[Any]) -> list[str]:
+    names = [str(cell if cell is not None else "").strip() for cell in cells]
+    doubled = next((name for name in names if name and names.count(name) > 1), None)
+    if doubled is not None:
+        raise UnusableError("IO003", f'column "{doubled}" appears twice', file, 1, remedy="rename one")
+    if not any(names):
+        raise UnusableError("IO005", "the table has no header", file, 1)
+    return names
+
+
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose lists of messages are parsed: in a table of text they can only be JSON."""
+    for column in MESSAGE_COLUMNS:
+        text = row.get(column)
+        if isinstance(text, str) and text.lstrip()[:1] == "[":
+            value, written = parse_text(text)
+            row[column] = value if written == "json" else text
+    return row
+
+
+def _parquet(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    with open_bytes(file) as stream:
+        try:
+            source: Any = stream if _is_plain(file) else io.BytesIO(stream.read())
+            for batch in parquet.ParquetFile(source).iter_batches(_BATCH):
+                yield from _batch(batch)
+        except pyarrow.ArrowException as error:
+            raise UnusableError("IO001", f"damaged parquet file: {_first_line(error)}", file) from None
+
+
+def _arrow(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
+    """An Arrow file, or a stream, which is how `datasets` saves."""
+    import pyarrow
+
+    with open_bytes(file) as stream:
+        source: Any = stream if _is_plain(file) else io.BytesIO(stream.read())
+        try:
+            if source.read(6) == b"ARROW1":
+                reader = pyarrow.ipc.open_file(source)
+                batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
+            else:
+                source.seek(0)
+                batches = iter(pyarrow.ipc.open_stream(source))
+            for batch in batches:
+                yield from _batch(batch)
+        except pyarrow.ArrowException as error:
+            raise UnusableError("IO001", f"damaged arrow file: {_first_line(error)}", file) from None
+
+
+def _is_plain(file: Path) -> bool:
+    return file.suffix.lower() in (".parquet", ".arrow")
+
+
+def _batch(batch: Any) -> Iterator[tuple[int, Any, str]]:
+    """The rows of a batch, in pieces: a batch of an Arrow file may be the whole of it."""
+    # A damaged file can hold offsets that point anywhere; reading them without looking ends the process.
+    batch.validate(full=True)
+    for start in range(0, batch.num_rows, _BATCH):
+        for row in batch.slice(start, _BATCH).to_pylist():
+            yield 0, _plain(row), ""
+
+
+def _plain(value: Any) -> Any:
+    """A table's value as JSON would hold it; dates and decimals as their text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
+    """The first sheet; its first row that is not empty is the header."""
+    import zipfile
+    from xml.etree.ElementTree import ParseError
+
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    with open_bytes(file) as stream:
+        try:
+            book = openpyxl.load_workbook(io.BytesIO(stream.read()), read_only=True, data_only=True)
+            sheet = book.worksheets[0]
+            header: list[str] = []
+            for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+                if not any(cell not in (None, "") for cell in cells):
+                    continue
+                if not header:
+                    header = _header(file, cells)
+                    continue
+                values = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
+                yield number, _decoded(values), ""
+        except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, IndexError) as error:
+            raise UnusableError("IO001", f"damaged Excel file: {_first_line(error)}", file) from None
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return "" if value is None else _plain(value)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def chained(rows: Iterable[Row]) -> Iterator[Row]:
+    """One row for each last turn: the chain of table rows that leads to it by `parent_id`, oldest first."""
+    given = list(rows)
+    by_id = {str(row.data["id"]): row for row in given if isinstance(row.data, dict) and row.data.get("id") is not None}
+    parents = {str(row.data["parent_id"]) for row in by_id.values() if row.data.get("parent_id") not in (None, "")}
+    for row in given:
+        if not isinstance(row.data, dict):
+            yield row
+        elif str(row.data.get("id")) not in parents:
+            yield _chain(row, by_id)
+    yield from _circles(by_id, parents)
+
+
+def _chain(last: Row, by_id: dict[str, Row]) -> Row:
+    chain, seen, row = [last.data], {str(last.data.get("id"))}, last
+    while (parent := row.data.get("parent_id")) not in (None, ""):
+        found = by_id.get(str(parent))
+        if found is None or str(parent) in seen:
+            reason = f"parent_id {parent} " + ("is a circle" if found is not None else "is the id of no row")
+            return Row(None, last.file, last.line, reason, unreadable_code="SH112", lenient=last.lenient)
+        row = found
+        seen.add(str(parent))
+        chain.append(row.data)
+    return Row({"chain": chain[::-1]}, last.file, last.line, lenient=last.lenient)
+
+
+def _circles(by_id: dict[str, Row], parents: set[str]) -> Iterator[Row]:
+    """A row for each turn that no last turn leads to: its chain goes in a circle."""
+    reached: set[str] = set()
+    for name in by_id.keys() - parents:
+        row: Row | None = by_id[name]
+        while row is not None and str(row.data.get("id")) not in reached:
+            reached.add(str(row.data.get("id")))
+            row = by_id.get(str(row.data.get("parent_id")))
+    for name, lost in by_id.items():
+        if name not in reached:
+            yield Row(None, lost.file, lost.line, "its parents form a circle", unreadable_code="SH112")

@@ -1,0 +1,67 @@
+"""Tool calls out of raw values: names, arguments however they were written, and ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.conversation import JsonObject, Row, ToolCall, snippet
+from core.formats.text import parse_text, type_name
+
+_ROUNDS = 3
+
+
+def calls_from_text(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
+    """The calls of a `function_call` turn: JSON text (or an object) of one call or a list of calls."""
+    parsed, written = parse_text(value) if isinstance(value, str) else (value, "json")
+    if written == "literal":
+        row.repaired("TC503", path, "call read as Python literal", value, parsed)
+    calls = parsed if isinstance(parsed, list) else [parsed]
+    if not calls or not all(isinstance(call, dict) for call in calls):
+        raise row.refuse("TC504", path, f"a call must be a JSON object or a list of them: {snippet(value)}")
+    return tuple(read_call(row, path if len(calls) == 1 else f"{path}[{i}]", call) for i, call in enumerate(calls))
+
+
+def call_list(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
+    """The calls in a `tool_calls` value: a list of call objects, or JSON text of one."""
+    if not value:
+        return ()
+    if isinstance(value, str):
+        return calls_from_text(row, path, value)
+    if not isinstance(value, list):
+        raise row.refuse("TC505", path, f"tool_calls must be a list, got {type_name(value)}")
+    return tuple(read_call(row, f"{path}[{index}]", call) for index, call in enumerate(value))
+
+
+def read_call(row: Row, path: str, call: Any) -> ToolCall:
+    """One call: `{"id"?, "function": {"name", "arguments"}}` or the inner object alone."""
+    if isinstance(call, str):
+        call = parse_text(call)[0]
+    if not isinstance(call, dict):
+        raise row.refuse("TC504", path, f"a call must be an object, got {type_name(call)}")
+    function = call["function"] if isinstance(call.get("function"), dict) else call
+    name = function.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise row.refuse("TC506", path, "tool call without a name")
+    key = next((key for key in ("arguments", "parameters", "args") if key in function), "arguments")
+    arguments = arguments_of(row, f"{path}.{key}", function.get(key))
+    identity = call.get("id") or call.get("tool_call_id") or call.get("call_id")
+    return ToolCall(name.strip(), arguments, str(identity or ""))
+
+
+def arguments_of(row: Row, path: str, value: Any) -> JsonObject:
+    """Arguments as an object; text is parsed (at most three rounds), `null` and `""` mean none."""
+    parsed, rounds = value, 0
+    while isinstance(parsed, str) and parsed.strip() and rounds < _ROUNDS:
+        text, rounds = parsed, rounds + 1
+        parsed, written = parse_text(text)
+        if not written:
+            raise row.refuse("TC504", path, f"arguments are not JSON: {snippet(text)}")
+        if written == "literal":
+            row.repaired("TC503", path, "arguments read as Python literal", text, parsed)
+    if rounds > 1:
+        row.repaired("TC502", path, f"arguments were encoded {rounds} times", value, parsed)
+    if parsed is None or (isinstance(parsed, str) and not parsed.strip()):
+        return {}
+    if not isinstance(parsed, dict):
+        raise row.refuse("TC505", path, f"arguments must be an object, got {type_name(parsed)}")
+    return parsed

@@ -1,0 +1,221 @@
+"""Formats that are lists of messages: OpenAI's and its relatives, ShareGPT, LMFlow, Harmony."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from core.conversation import Conversation, JsonObject, Message, Role, Row, ToolCall, json_text, snippet
+from core.formats.calls import call_list, calls_from_text, read_call
+from core.formats.layout import Layout, reads
+from core.formats.parts import Parts, read_parts
+from core.formats.roles import OWN_NAMES, SHAREGPT_NAMES, leading_system, message_list, require, role_of
+from core.formats.text import type_name
+from core.formats.tools import read_tools
+
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+_FLAG_KEYS = ("weight", "loss_weight", "train", "training", "masked")
+_MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "audio"}
+_MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, "eot", "ipython", "id"}
+_THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
+_OPENAI_COLUMNS = (
+    *("messages", "tools", "functions", "system", "developer", "id", "conversation_id"),
+    *("parallel_tool_calls", "tool_choice", "function_call", "reasoning_effort", "model_identity"),
+)
+
+
+@reads("openai", *_OPENAI_COLUMNS)
+def read_openai(row: Row, layout: Layout) -> Conversation:
+    """`{"messages": [{"role", "content", "tool_calls"?, "tool_call_id"?, "weight"?}], "tools"?}`, and its relatives.
+
+    Relatives: messages as a JSON string, legacy `functions`, torchtune's `masked`, LLaMA-Factory v1's typed parts and
+    `loss_weight`, nanochat's `python` parts, Mistral's `interactions`.
+    """
+    columns = {"messages": "messages", "system": "system", "tools": "tools"} | dict(layout.columns)
+    messages = read_messages(row, columns["messages"], layout)
+    if "system" in columns:
+        messages = leading_system(row, columns["system"], messages)
+    return _conversation(row, columns, messages)
+
+
+@reads("lmflow", "messages", "tools", "system", "conversation_id", "id")
+def read_lmflow(row: Row, layout: Layout) -> Conversation:
+    """An instance of an LMFlow `conversation` file: `{"system"?, "tools"?, "messages": [{"role", "content"}]}`.
+
+    Its role `function` is a call (JSON, else free text), its role `observation` a result.
+    """
+    columns = {"messages": "messages", "system": "system", "tools": "tools"} | dict(layout.columns)
+    plain = Layout("openai", layout.columns, layout.tags, {"observation": "tool", **layout.roles})
+    messages: list[Message] = []
+    for index, raw in enumerate(message_list(row, columns["messages"])):
+        path = f"{columns['messages']}[{index}]"
+        if raw.get("role") == "function" and isinstance(raw.get("content"), str):
+            is_call = raw["content"].lstrip().startswith(("{", "["))
+            calls = calls_from_text(row, f"{path}.content", raw["content"]) if is_call else ()
+            messages.append(Message("assistant", "" if is_call else raw["content"], tool_calls=calls))
+        else:
+            messages += read_message(row, path, raw, plain)
+    return _conversation(row, columns, leading_system(row, columns["system"], messages))
+
+
+@reads("sharegpt", "conversations", "system", "tools", "id", "conversation_id")
+def read_sharegpt(row: Row, layout: Layout) -> Conversation:
+    """`{"conversations": [{"from", "value"}], "system"?, "tools"?}`; roles `function_call` and `observation` too."""
+    columns = {"messages": "conversations", "system": "system", "tools": "tools"} | dict(layout.columns)
+    tags = {"role_tag": "from", "content_tag": "value", "function_tag": "function_call"} | dict(layout.tags)
+    messages: list[Message] = []
+    for index, turn in enumerate(message_list(row, columns["messages"])):
+        path = f"{columns['messages']}[{index}]"
+        named, value = require(row, path, turn, tags["role_tag"]), require(row, path, turn, tags["content_tag"])
+        role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, SHAREGPT_NAMES)
+        at = f"{path}.{tags['content_tag']}"
+        if named == tags["function_tag"]:
+            message = _function_call(row, at, value)
+        elif role == "tool":
+            message = Message("tool", result_text(row, at, value), name=str(turn.get("name") or ""))
+        else:
+            message = _from_parts(role, read_parts(row, at, value))[0]
+        messages.append(flagged(row, path, turn, message))
+    return _conversation(row, columns, leading_system(row, columns["system"], messages))
+
+
+@reads("harmony", *_OPENAI_COLUMNS)
+def read_harmony(row: Row, layout: Layout) -> Conversation:
+    """OpenAI messages with gpt-oss's channels: `analysis` is reasoning for what follows, `recipient` makes a call."""
+    columns = {"messages": "messages", "system": "developer", "tools": "tools"} | dict(layout.columns)
+    thinking = ""
+    messages: list[Message] = []
+    for index, raw in enumerate(message_list(row, columns["messages"])):
+        path = f"{columns['messages']}[{index}]"
+        plain = {key: value for key, value in raw.items() if key not in ("channel", "recipient", "content_type")}
+        recipient = str(raw.get("recipient") or "")
+        if raw.get("channel") == "analysis":
+            thinking += read_message(row, path, plain, layout)[0].content
+            continue
+        if recipient.startswith("functions."):
+            call = {"name": recipient.removeprefix("functions."), "arguments": raw.get("content")}
+            read = [Message("assistant", tool_calls=(read_call(row, path, call),))]
+        else:
+            read = read_message(row, path, plain, layout)
+        if thinking and read[0].role == "assistant":
+            read[0], thinking = replace(read[0], reasoning=read[0].reasoning or thinking), ""
+        messages += read
+    return _conversation(row, columns, leading_system(row, columns["system"], messages))
+
+
+def read_messages(row: Row, column: str, layout: Layout) -> list[Message]:
+    """The messages in a column of OpenAI's shape."""
+    return [
+        message
+        for index, raw in enumerate(message_list(row, column))
+        for message in read_message(row, f"{column}[{index}]", raw, layout)
+    ]
+
+
+def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[Message]:
+    """One raw message; several when its parts hold results among the text."""
+    tags = {"role_tag": "role", "content_tag": "content"} | dict(layout.tags)
+    named = require(row, path, raw, tags["role_tag"])
+    role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, OWN_NAMES | {"function"})
+    _note_unknown(row, path, raw, role, tags)
+    calls = _calls(row, path, raw) if role == "assistant" else ()
+    content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
+    if role == "tool":
+        if named == "function":
+            row.repaired("TC518", path, "old OpenAI function result converted")
+        identity, name = str(raw.get("tool_call_id") or ""), str(raw.get("name") or "")
+        read = [Message("tool", result_text(row, at, content), tool_call_id=identity, name=name)]
+    else:
+        if tags["content_tag"] not in raw and not calls:
+            row.mend("SH106", path, f'message has no "{tags["content_tag"]}"', "read as empty")
+        read = _from_parts(role, read_parts(row, at, content))
+        if role == "assistant":
+            reasoning = _reasoning(row, path, raw) or read[0].reasoning
+            read[0] = replace(read[0], reasoning=reasoning, tool_calls=(*read[0].tool_calls, *calls))
+    return [flagged(row, path, raw, message) for message in read]
+
+
+def _from_parts(role: Role, pieces: list[Parts]) -> list[Message]:
+    """The messages that typed parts make: usually one; a result inside them splits the turn."""
+    messages: list[Message] = []
+    for piece in pieces:
+        messages.append(Message(role, piece.text, piece.reasoning, piece.calls))
+        messages += [Message("tool", result) for result in piece.results]
+    return messages
+
+
+def flagged(row: Row, path: str, raw: JsonObject, message: Message) -> Message:
+    """The message with the loss flags of its raw form: `weight`, `loss_weight`, `train`, `training`, `masked`."""
+    given = {key: raw[key] for key in _FLAG_KEYS if raw.get(key) is not None}
+    if not given:
+        return message
+    weight = given.get("weight", given.get("loss_weight", 1))
+    if isinstance(weight, bool):
+        weight = int(weight)
+    if not isinstance(weight, int | float) or not 0 <= weight < 1e9:
+        raise row.refuse("MK707", f"{path}.weight", f"weight must be a number ≥ 0, got {snippet(weight)}")
+    train = given.get("train", given.get("training"))
+    if isinstance(given.get("masked"), bool) and train is None:
+        train = False if given["masked"] else None
+    if train is not None and not isinstance(train, bool | int):
+        raise row.refuse("MK707", f"{path}.train", f"train must be true or false, got {snippet(train)}")
+    if weight == 0 and train:
+        row.kept("MK707", path, "weight 0 and train true on the same message; it is not trained")
+    switch = False if weight == 0 else None if train is None else bool(train)
+    return replace(message, train=switch, weight=float(weight) or 1.0)
+
+
+def result_text(row: Row, path: str, value: Any) -> str:
+    """A tool's result as text; null and values are written as JSON."""
+    if isinstance(value, str):
+        return value
+    parts = isinstance(value, list) and all(isinstance(part, dict) and "text" in part for part in value)
+    if parts and value:
+        return "".join(piece.text for piece in read_parts(row, path, value))
+    text = "null" if value is None else json_text(value)
+    row.repaired("TC515", path, f"tool result was {type_name(value)}; converted to text", text)
+    return text
+
+
+def _function_call(row: Row, path: str, value: Any) -> Message:
+    """A ShareGPT `function_call` turn; LLaMA-Factory allows `<think>…</think>` before the JSON."""
+    thought = _THINK.match(value) if isinstance(value, str) else None
+    rest = value[thought.end() :] if thought else value
+    return Message("assistant", "", thought.group(1).strip() if thought else "", calls_from_text(row, path, rest))
+
+
+def _calls(row: Row, path: str, raw: JsonObject) -> tuple[ToolCall, ...]:
+    calls = call_list(row, f"{path}.tool_calls", raw.get("tool_calls"))
+    legacy = raw.get("function_call")
+    if not legacy:
+        return calls
+    row.repaired("TC518", f"{path}.function_call", "old OpenAI function_call converted")
+    return (*calls, read_call(row, f"{path}.function_call", legacy))
+
+
+def _reasoning(row: Row, path: str, raw: JsonObject) -> str:
+    given = {key: raw[key] for key in REASONING_KEYS if raw.get(key)}
+    texts = ["".join(piece.text for piece in read_parts(row, f"{path}.{key}", value)) for key, value in given.items()]
+    if len(set(texts)) > 1:
+        row.kept("RS603", path, "reasoning given twice; the longest is used")
+    return max(texts, key=len, default="")
+
+
+def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mapping[str, str]) -> None:
+    known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
+    if not raw.keys() <= known:
+        unknown = sorted(str(key) for key in raw if key not in known and raw[key] not in (None, "", [], {}))
+        if unknown:
+            row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
+
+
+def _conversation(row: Row, columns: Mapping[str, str], messages: list[Message]) -> Conversation:
+    """The conversation with its tools, from the `tools` column or the legacy `functions`."""
+    has_calls = any(message.tool_calls for message in messages)
+    tools = read_tools(row, columns["tools"], has_calls=has_calls) if columns.get("tools") else ()
+    if not tools and row.data.get("functions"):
+        row.repaired("TL403", "functions", "tools converted from the old functions column")
+        tools = read_tools(row, "functions", has_calls=has_calls)
+    return Conversation(tuple(messages), tools, row.file, row.line)

@@ -1,0 +1,114 @@
+"""Who speaks: the names that files give to roles, and the lists of messages that they are in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.conversation import JsonObject, Message, Role, Row, snippet
+from core.errors import did_you_mean
+from core.formats.layout import Layout
+from core.formats.text import parse_object_text, text_of, type_name
+
+ROLE_ALIASES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
+    "tool_response": "tool",
+}
+# The names that each way of writing declares itself; any other alias is noted as a repair.
+OWN_NAMES = frozenset({"system", "user", "assistant", "tool"})
+SHAREGPT_NAMES = OWN_NAMES | {"human", "gpt", "function_call", "observation"}
+_TAGS: dict[str, Role] = {
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+    "observation_tag": "tool",
+    "function_tag": "assistant",
+    "system_tag": "system",
+}
+MOST_MESSAGES = 10_000
+
+
+def role_of(row: Row, path: str, named: Any, layout: Layout, own: frozenset[str] = OWN_NAMES) -> Role:
+    """The role that a file's name stands for: the layout's map, its tags, then the aliases that everybody uses."""
+    if not isinstance(named, str):
+        raise row.refuse("RO202", path, f"unknown role {snippet(named)}")
+    declared = layout.roles.get(named) or next((r for tag, r in _TAGS.items() if layout.tags.get(tag) == named), None)
+    if declared is not None:
+        return declared
+    role = ROLE_ALIASES.get(named) or ROLE_ALIASES.get(named.strip().lower())
+    if role is None:
+        hint = did_you_mean(named, {*ROLE_ALIASES, *layout.roles})
+        raise row.refuse("RO202", path, f"unknown role {snippet(named)}; {hint} Or map it with --roles")
+    if named not in own:
+        row.repaired(*_alias_finding(path, named, role))
+    return role
+
+
+def _alias_finding(path: str, named: str, role: Role) -> tuple[str, str, str, str, str]:
+    if named == "developer":
+        return "RO213", path, "developer read as system", named, role
+    return "RO201", path, f'role "{snippet(named)}" read as "{role}"', named, role
+
+
+def message_list(row: Row, column: str) -> list[JsonObject]:
+    """The list of message objects in a column. Raises `RowRefusedError` when it is missing, empty or misshapen."""
+    value = row.data.get(column)
+    if isinstance(value, str):
+        value = parse_object_text(value)
+        row.repaired("SH103", column, f"{column} was a JSON string; parsed")
+    if not isinstance(value, list):
+        raise row.refuse("SH102", column, f'no "{column}" list; keys seen: {snippet(", ".join(map(str, row.data)))}')
+    if not value:
+        raise row.refuse("SH104", column, "conversation has no messages")
+    if len(value) > MOST_MESSAGES:
+        raise row.refuse("SH114", column, f"{len(value)} messages are more than {MOST_MESSAGES}")
+    messages = []
+    for index, message in enumerate(value):
+        if isinstance(message, dict):
+            messages.append(message)
+        else:
+            row.mend(
+                "SH105",
+                f"{column}[{index}]",
+                f"message is {type_name(message)}, expected an object",
+                "left out",
+                message,
+            )
+    return messages
+
+
+def require(row: Row, path: str, message: JsonObject, key: str) -> Any:
+    """The value at a key that a message must have."""
+    if key not in message:
+        raise row.refuse("SH106", path, f'message has no "{key}"')
+    return message[key]
+
+
+def leading_system(row: Row, column: str, messages: list[Message]) -> list[Message]:
+    """The messages with the system prompt of a column before them, unless they bring one themselves."""
+    system = row.data.get(column) if column else None
+    if system in (None, "", []):
+        return messages
+    text = text_of(row, column, system)
+    own = [message.content for message in messages if message.role == "system"]
+    if not own:
+        return [Message("system", text), *messages]
+    if any(turn.strip() == text.strip() for turn in own):
+        row.repaired("RO208", column, "the same system prompt twice; one is used")
+    else:
+        row.kept("RO208", column, "two system prompts; the one in the messages is used")
+    return messages

@@ -1,0 +1,118 @@
+"""Text out of raw values: JSON and Python literals inside text, content in parts, names of types for messages."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import warnings
+from typing import Any
+
+from core.conversation import Row, json_text
+
+TEXT_PARTS = ("text", "input_text", "output_text")
+# Literals are only tried on text that begins like one, and not on text that is too long for Python's parser.
+_LITERAL_STARTS = ("{", "[", "(", "'", '"')
+_LONGEST_LITERAL = 1_000_000
+_DEEPEST = 64
+
+
+def parse_object_text(text: str) -> Any:
+    """JSON text, or else a Python literal (`{'a': 1}`), as a value; None when it is neither. Never `eval`."""
+    return parse_text(text)[0]
+
+
+def parse_text(text: str) -> tuple[Any, str]:
+    """The value in a text and how it was written: `json`, `literal`, or `""` (the value is then None)."""
+    try:
+        return _plain_json(text), "json"
+    except (ValueError, RecursionError):
+        pass
+    value = _literal(text.strip())
+    return (value, "literal") if isinstance(value, dict | list | str) else (None, "")
+
+
+def _plain_json(text: str) -> Any:
+    value = _DECODER.decode(text)
+    if too_deep(text, value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+# As strict as the standard: NaN and Infinity are not numbers that another program could read back.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _literal(text: str) -> Any:
+    if not text.startswith(_LITERAL_STARTS) or len(text) > _LONGEST_LITERAL:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _as_json(ast.literal_eval(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+
+
+def _as_json(value: Any, depth: int = 0) -> Any:
+    """A literal as JSON would hold it: tuples are lists, keys are text. Raises `ValueError` for what it cannot hold."""
+    if depth > _DEEPEST:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else json_text(key): _as_json(v, depth + 1) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item, depth + 1) for item in value]
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"JSON has no {type(value).__name__}")
+
+
+def too_deep(text: str, value: Any, deepest: int = _DEEPEST) -> bool:
+    """Whether a parsed value is nested deeper than `deepest`; `text` is what it was parsed from."""
+    if text.count("[") + text.count("{") <= deepest:
+        return False
+    level = [value]
+    for _ in range(deepest):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def text_of(row: Row, path: str, value: Any) -> str:
+    """Content as text: text parts are joined, numbers and objects written out, other parts refused by name."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(part, dict | str) for part in value):
+        return "".join(part_text(row, f"{path}[{index}]", part) for index, part in enumerate(value))
+    text = json_text(value)
+    row.repaired("SH110", path, f"content was {type_name(value)}; converted to text", value, text)
+    return text
+
+
+def part_text(row: Row, path: str, part: Any) -> str:
+    """The text of one content part. Raises `RowRefusedError` for images, audio and what else is not text."""
+    if isinstance(part, str):
+        return part
+    kind = part.get("type") or "text"
+    if kind not in TEXT_PARTS:
+        raise row.refuse("SH109", path, f'part type "{kind}" needs a vision or audio model')
+    found = next((part[key] for key in ("text", "content", "value") if part.get(key) is not None), "")
+    return found if isinstance(found, str) else json_text(found)
+
+
+def type_name(value: Any) -> str:
+    """A value's type in the words of a message: "an object", "a list", "null"."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return "null" if value is None else names.get(type(value), type(value).__name__)

@@ -1,0 +1,145 @@
+"""Tool definitions, in any of the shapes that datasets use, into OpenAI's.
+
+Every tool ends as `{"type": "function", "function": {"name", "description", "parameters": JSON Schema}}`. The same
+definitions stand in row after row, so what was read from text is kept and handed out again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from core.conversation import Finding, JsonObject, Row, RowRefusedError, snippet
+from core.formats.schema import json_schema
+from core.formats.text import parse_text, type_name
+
+MOST_TOOLS = 128
+_LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_WRAPPER_KEYS = {"type", "function"}
+
+
+def read_tools(row: Row, column: str = "tools", *, has_calls: bool = True) -> tuple[JsonObject, ...]:
+    """The tool definitions of a row, in OpenAI's shape. Raises `RowRefusedError`.
+
+    Definitions that cannot be read cost the row only when it has calls: without calls they are left out.
+    """
+    value = row.data.get(column)
+    if isinstance(value, str):
+        tools, findings, refusal = _from_text(value, column, row.lenient, has_calls)
+        row.findings += [replace(finding, file=row.file, line=row.line) for finding in findings]
+        if refusal is not None:
+            raise RowRefusedError(replace(refusal, file=row.file, line=row.line))
+        return tools
+    return tools_of(row, column, value) if value else ()
+
+
+@lru_cache(maxsize=256)
+def _from_text(
+    text: str, column: str, lenient: bool, has_calls: bool
+) -> tuple[tuple[JsonObject, ...], tuple[Finding, ...], Finding | None]:
+    """The tools in a text, what was repaired, and why the row must be refused, if it must."""
+    row = Row(None, lenient=lenient or not has_calls)
+    try:
+        tools = _parsed(row, column, text)
+    except RowRefusedError as refused:
+        return (), tuple(row.findings), refused.finding
+    return tools, tuple(row.findings), None
+
+
+def _parsed(row: Row, column: str, text: str) -> tuple[JsonObject, ...]:
+    if not text.strip():
+        return ()
+    value, written = parse_text(text)
+    if written == "json" and value is None:
+        return ()
+    if not isinstance(value, list | dict):
+        value, written = concatenated_objects(text), "concatenated objects"
+    if not value:
+        if text.strip() not in ("[]", "{}"):
+            row.mend("TL402", column, f"tools is not JSON: {snippet(text)}", "no tools", text)
+        return ()
+    if written != "json":
+        row.repaired("TL401", column, f"tools read from {'Python literal' if written == 'literal' else written}")
+    return tools_of(row, column, value)
+
+
+def concatenated_objects(text: str) -> list[Any]:
+    """The JSON objects that follow each other in a text, in any surrounding words (Glaive writes tools like this)."""
+    decoder, found, position = json.JSONDecoder(), [], 0
+    while (start := text.find("{", position)) >= 0:
+        try:
+            value, position = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            position = start + 1
+            continue
+        if isinstance(value, dict) and "name" in (value.get("function") or value):
+            found.append(value)
+    return found
+
+
+def tools_of(row: Row, path: str, value: Any) -> tuple[JsonObject, ...]:
+    """The tools in a parsed value: a list of definitions, or one."""
+    listed = value if isinstance(value, list) else [value]
+    if len(listed) > MOST_TOOLS:
+        raise row.refuse("SH114", path, f"{len(listed)} tools are more than {MOST_TOOLS}")
+    tools: list[JsonObject] = []
+    for index, item in enumerate(listed):
+        tools += _tools(row, f"{path}[{index}]", item)
+    return _without_doubles(row, path, tools)
+
+
+def _tools(row: Row, path: str, item: Any) -> Iterable[JsonObject]:
+    """The tools in one item: usually one; Gemini's groups hold several."""
+    parsed = parse_text(item)[0] if isinstance(item, str) else item
+    if not isinstance(parsed, dict):
+        row.mend("TL402", path, f"a tool must be an object, got {type_name(item)}", "left out", item)
+        return []
+    group = parsed.get("functionDeclarations") or parsed.get("function_declarations")
+    if isinstance(group, list):
+        return [tool for index, one in enumerate(group) for tool in _tools(row, f"{path}[{index}]", one)]
+    inner = parsed.get("function")
+    function = parse_text(inner)[0] if isinstance(inner, str) else inner
+    function = function if isinstance(function, dict) else parsed
+    name = function.get("name")
+    if not isinstance(name, str) or not name.strip():
+        row.mend("TL402", path, "a tool needs a name", "left out", item)
+        return []
+    return [_tool(row, path, name.strip(), function)]
+
+
+def _tool(row: Row, path: str, name: str, function: JsonObject) -> JsonObject:
+    filled = {key: value for key, value in function.items() if key not in _WRAPPER_KEYS and value is not None}
+    filled["name"] = name
+    for other in ("input_schema", "inputSchema"):
+        if other in filled:
+            filled.setdefault("parameters", filled.pop(other))
+    parameters = filled.get("parameters")
+    if isinstance(parameters, str):
+        parameters = parse_text(parameters)[0]
+    filled["parameters"] = json_schema(row, path, name, parameters)
+    if not isinstance(filled.setdefault("description", ""), str):
+        filled["description"] = snippet(filled["description"], 2000)
+    if not _LEGAL_NAME.fullmatch(name):
+        row.kept("TL407", path, f'tool name "{snippet(name)}" is not a legal function name')
+    return {"type": "function", "function": filled}
+
+
+def _without_doubles(row: Row, path: str, tools: list[JsonObject]) -> tuple[JsonObject, ...]:
+    counts = Counter(tool["function"]["name"] for tool in tools)
+    if len(counts) == len(tools):
+        return tuple(tools)
+    kept: dict[str, JsonObject] = {}
+    for tool in tools:
+        name = tool["function"]["name"]
+        if name not in kept:
+            kept[name] = tool
+        elif kept[name] == tool:
+            row.repaired("TL406", path, f"tool {name} was defined twice; one is kept")
+        else:
+            row.mend("TL406", path, f"tool {name} is defined twice, differently", "the first is kept", tool)
+    return tuple(kept.values())

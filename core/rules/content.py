@@ -1,0 +1,210 @@
+"""Rules about what messages say: reasoning in tags, calls written as text, leaked tokens, broken encoding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from core.conversation import Conversation, Message, Row, ToolCall, json_text, snippet
+from core.formats.text import parse_text
+from core.formats.textcalls import find_calls
+
+_PAIRS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<scratch_pad>", "</scratch_pad>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+_SOLUTION = ("<|begin_of_solution|>", "<|end_of_solution|>")
+_LEAKED = re.compile(r"(?:\s*(?:<\|endoftext\|>|</s>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>))+\s*\Z")
+_TEMPLATED = re.compile(
+    r"\[/?INST\]|<</?SYS>>|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|^### (?:Response|Instruction):", re.M
+)
+_MOJIBAKE = re.compile("Ã[\u0080-\u00bf]|â€[\u0080-\u20ff]|Â[\u00a0-\u00bf]")
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text holds nothing but white space and characters without width."""
+    return not text or not (text.strip() if text.isascii() else _INVISIBLE.sub("", text).strip())
+
+
+def reasoning_apart(row: Row, conversation: Conversation) -> Conversation:
+    """RS601, RS602: reasoning in tags at the start of an answer is set apart; unbalanced tags stay text."""
+    return _answers(conversation, lambda index, message: _reasoning_of(row, index, message))
+
+
+def _reasoning_of(row: Row, index: int, message: Message) -> Message:
+    content = message.content
+    if "<" not in content:
+        return message
+    for opened, closed in _PAIRS:
+        if (opened in content) != (closed in content):
+            row.kept("RS602", f"messages[{index}].content", f"unclosed {opened if opened in content else closed}")
+            return message
+        if content.lstrip().startswith(opened):
+            thought, _, rest = content.lstrip()[len(opened) :].partition(closed)
+            row.repaired("RS601", f"messages[{index}].content", "reasoning separated from the answer", content, rest)
+            return _with_reasoning(row, index, message, thought.strip(), _unwrapped(rest.strip()))
+    return message
+
+
+def _with_reasoning(row: Row, index: int, message: Message, thought: str, rest: str) -> Message:
+    if message.reasoning and thought and message.reasoning.strip() != thought:
+        row.kept("RS603", f"messages[{index}]", "reasoning given twice; the longest is used")
+        thought = max(message.reasoning, thought, key=len)
+    return replace(message, content=rest, reasoning=thought or message.reasoning)
+
+
+def _unwrapped(text: str) -> str:
+    opened, closed = _SOLUTION
+    return text[len(opened) : -len(closed)].strip() if text.startswith(opened) and text.endswith(closed) else text
+
+
+def calls_out_of_text(row: Row, conversation: Conversation) -> Conversation:
+    """TC519, TC520: calls that are written as text in an answer are read; what does not parse stays text."""
+    return _answers(conversation, lambda index, message: _calls_of(row, index, message))
+
+
+def _calls_of(row: Row, index: int, message: Message) -> Message:
+    found = find_calls(message.content) if message.content else None
+    if found is None:
+        return message
+    path = f"messages[{index}].content"
+    if found.failed:
+        row.kept("TC520", path, f"could not read a call: {snippet(found.failed)}")
+        return message
+    row.repaired(
+        "TC519",
+        path,
+        f"found {len(found.calls)} calls written as text ({found.style})",
+        message.content,
+        ", ".join(call.name for call in found.calls),
+    )
+    return replace(message, content=found.text, tool_calls=(*message.tool_calls, *found.calls))
+
+
+def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:
+    """TC519: results in `<tool_response>` tags are taken out of them, one message for each."""
+    if not any(message.role == "tool" and "<tool_response>" in message.content for message in conversation.messages):
+        return conversation
+    messages: list[Message] = []
+    for index, message in enumerate(conversation.messages):
+        inside = _RESPONSE.findall(message.content) if message.role == "tool" else []
+        if inside and not _RESPONSE.sub("", message.content).strip():
+            row.repaired("TC519", f"messages[{index}].content", "result taken out of <tool_response>", message.content)
+            messages += [_result_in(replace(message, content=text)) for text in inside]
+        else:
+            messages.append(message)
+    return replace(conversation, messages=tuple(messages))
+
+
+_RESPONSE = re.compile(r"<tool_response>\s*(.*?)\s*</tool_response>", re.DOTALL)
+
+
+def _result_in(message: Message) -> Message:
+    """Hermes wraps a result once more, as `{"name", "content"}`."""
+    value = parse_text(message.content)[0]
+    if not isinstance(value, dict) or not {"name", "content"} >= value.keys() - {"tool_call_id"} or "name" not in value:
+        return message
+    content = value.get("content")
+    text = content if isinstance(content, str) else message.content
+    return replace(message, name=message.name or str(value["name"]), content=text)
+
+
+def no_leaked_stop(row: Row, conversation: Conversation) -> Conversation:
+    """CT307: a stop token at the end of an answer leaked out of a template; it is removed."""
+
+    def cleaned(index: int, message: Message) -> Message:
+        if not message.content.rstrip().endswith(">"):
+            return message
+        leaked = _LEAKED.search(message.content)
+        if leaked is None:
+            return message
+        token = leaked.group().strip()
+        row.repaired("CT307", f"messages[{index}].content", f"removed leaked {token}", message.content[-60:], "")
+        return replace(message, content=message.content[: leaked.start()])
+
+    return _answers(conversation, cleaned)
+
+
+def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
+    """CT306: text that is already formatted for a model would be formatted twice."""
+    for index, message in enumerate(conversation.messages):
+        found = _TEMPLATED.search(message.content) if "[" in message.content or "<" in message.content else None
+        if found is None and "### " in message.content:
+            found = _TEMPLATED.search(message.content)
+        if found is not None and not conversation.plain:
+            row.kept(
+                "CT306",
+                f"messages[{index}].content",
+                f"holds {found.group()}: looks already formatted for a model; a template would be applied twice",
+            )
+            break
+    return conversation
+
+
+def sound_encoding(row: Row, conversation: Conversation) -> Conversation:
+    """CT308: lone surrogates, which no file can hold, are replaced; other signs of broken encoding are reported."""
+    if not _writable(conversation):
+        row.repaired("CT308", "messages", "lone surrogates replaced by U+FFFD")
+        return _scrubbed(conversation)
+    for index, message in enumerate(conversation.messages):
+        text = message.content
+        if not text.isascii() and ("\ufffd" in text or len(_MOJIBAKE.findall(text)) > 2):
+            row.kept("CT308", f"messages[{index}].content", "possible broken encoding")
+    return conversation
+
+
+def _writable(conversation: Conversation) -> bool:
+    """Whether UTF-8 can hold everything that is said, called and described."""
+    texts = [text for m in conversation.messages for text in (m.content, m.reasoning, m.name, m.tool_call_id)]
+    calls = [(call.name, call.id, call.arguments) for m in conversation.messages for call in m.tool_calls]
+    if calls or conversation.tools:
+        texts.append(json_text([calls, conversation.tools]))
+    try:
+        for text in texts:
+            if not text.isascii():
+                text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _scrubbed(conversation: Conversation) -> Conversation:
+    def message(of: Message) -> Message:
+        calls = tuple(ToolCall(scrub(c.name), scrub(c.arguments), scrub(c.id)) for c in of.tool_calls)
+        return replace(
+            of,
+            content=scrub(of.content),
+            reasoning=scrub(of.reasoning),
+            tool_calls=calls,
+            name=scrub(of.name),
+            tool_call_id=scrub(of.tool_call_id),
+        )
+
+    messages = tuple(message(of) for of in conversation.messages)
+    return replace(conversation, messages=messages, tools=tuple(scrub(tool) for tool in conversation.tools))
+
+
+def scrub(value: Any) -> Any:
+    """A value with every lone surrogate replaced by U+FFFD; pairs of surrogates become the character they stand for."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {scrub(key): scrub(item) for key, item in value.items()}
+    return [scrub(item) for item in value] if isinstance(value, list) else value
+
+
+def _answers(conversation: Conversation, change: Callable[[int, Message], Message]) -> Conversation:
+    """The conversation with every assistant message changed; itself when none is."""
+    changed = False
+    messages = []
+    for index, message in enumerate(conversation.messages):
+        new = change(index, message) if message.role == "assistant" else message
+        changed = changed or new is not message
+        messages.append(new)
+    return replace(conversation, messages=tuple(messages)) if changed else conversation

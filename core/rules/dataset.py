@@ -1,0 +1,161 @@
+"""Rules about a dataset as a whole: duplicates, conflicts, overlap, one answer everywhere, too few rows, secrets.
+
+`DatasetFacts` takes conversations one at a time and keeps only small numbers for each, so that a file of any size can
+be looked at as a stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.conversation import Conversation, Finding, Message
+
+FEW, DOMINANT = 50, 0.3
+# Fewer answers than this say nothing about one of them being everywhere.
+_ENOUGH_ANSWERS = 10
+_SECRETS = {
+    "keys": re.compile(r"\b(?:sk-[A-Za-z0-9_-]{20,}|AKIA[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z]{30,})\b"),
+    "private keys": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "mail addresses": re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,24})+\b"),
+    "card numbers": re.compile(r"\b(?:\d[ -]?){13,18}\d\b"),
+}
+
+
+@dataclass(slots=True)
+class DatasetFacts:
+    """What is known of the conversations so far. `held_out` are prompts of the held-out set; `secrets` scans text."""
+
+    held_out: frozenset[int] = frozenset()
+    secrets: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+    _seen: set[int] = field(default_factory=set)
+    _answer_to: dict[int, int] = field(default_factory=dict)
+    _answers: Counter[int] = field(default_factory=Counter)
+    _ids: set[int] = field(default_factory=set)
+
+    def add_id(self, data: Any) -> None:
+        """The id of a raw row, if it has one."""
+        name = (data.get("id") or data.get("conversation_id")) if isinstance(data, dict) else None
+        if not isinstance(name, str | int):
+            return
+        number = _hash(str(name))
+        self.counts["doubled ids"] += number in self._ids
+        self._ids.add(number)
+
+    def add(self, conversation: Conversation) -> None:
+        """One conversation that is kept."""
+        self._count(conversation)
+        prompt, answer = prompt_hash(conversation), _hash(_normal(conversation.messages[-1:]))
+        whole = prompt ^ (answer << 1)
+        self.counts["duplicates"] += whole in self._seen
+        if prompt in self._answer_to and self._answer_to[prompt] != answer:
+            self.counts["conflicts"] += 1
+        self.counts["held out"] += prompt in self.held_out
+        self._seen.add(whole)
+        self._answer_to.setdefault(prompt, answer)
+        self._answers[answer] += 1
+        if self.secrets:
+            text = "\n".join(message.content for message in conversation.messages)
+            self.counts["secrets"] += any(_holds(name, pattern, text) for name, pattern in _SECRETS.items())
+
+    def _count(self, conversation: Conversation) -> None:
+        counts = self.counts
+        counts["conversations"] += 1
+        counts["messages"] += len(conversation.messages)
+        counts["rows with tools"] += bool(conversation.tools)
+        calls = 0
+        for message in conversation.messages:
+            if message.role == "assistant":
+                counts["assistant turns"] += 1
+                counts["parallel turns"] += len(message.tool_calls) > 1
+                counts["answers with reasoning"] += bool(message.reasoning)
+                calls += len(message.tool_calls)
+                counts["characters trained"] += len(message.content) if message.train is not False else 0
+            counts["characters"] += len(message.content)
+        counts["calls"] += calls
+        counts["tool rows without a call"] += bool(conversation.tools) and not calls
+
+    def stats(self) -> dict[str, int]:
+        """The figures, by name."""
+        return {key: self.counts[key] for key in _FIGURES}
+
+    def findings(self, file: str) -> Iterator[Finding]:
+        """What is wrong with the dataset as a whole."""
+        for code, text in self._texts():
+            yield Finding(code, "kept", text, file)
+        if not self.counts["conversations"]:
+            yield Finding("DS905", "stopped", "no usable row", file)
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        counts, total = self.counts, self.counts["conversations"]
+        said = (
+            ("SH112", counts["doubled ids"], "{} rows have an id that another row has too"),
+            ("DS901", counts["duplicates"], "{} duplicate rows"),
+            ("DS902", counts["conflicts"], "{} rows ask what another row asks and answer something else"),
+            ("DS903", counts["held out"], "{} prompts are also in the held-out set"),
+            ("DS907", counts["secrets"], "{} rows look like they hold secrets or addresses"),
+        )
+        yield from ((code, text.format(count)) for code, count, text in said if count)
+        if 0 < total < FEW:
+            yield "DS905", f"only {total} usable rows"
+        most = max(self._answers.values(), default=0)
+        if total >= _ENOUGH_ANSWERS and most > DOMINANT * total:
+            yield "DS906", f"one answer is {100 * most / total:.0f} % of the data"
+        yield from self._tool_texts()
+
+    def _tool_texts(self) -> Iterator[tuple[str, str]]:
+        counts = self.counts
+        with_tools = counts["rows with tools"]
+        if with_tools and counts["tool rows without a call"]:
+            yield "TL411", f"{100 * counts['tool rows without a call'] / with_tools:.0f} % of tool rows contain no call"
+        if counts["calls"]:
+            share = 100 * counts["parallel turns"] / max(1, counts["assistant turns"])
+            each = counts["calls"] / max(1, counts["conversations"])
+            yield "DS908", f"{counts['calls']} calls, {each:.1f} a row; {share:.0f} % of answers make several at once"
+        reasoned = counts["answers with reasoning"]
+        if 0 < reasoned < counts["assistant turns"]:
+            yield "RS607", f"{100 * reasoned / counts['assistant turns']:.0f} % of answers have reasoning"
+
+
+_FIGURES = (
+    *("conversations", "messages", "assistant turns", "calls", "parallel turns", "rows with tools"),
+    *("tool rows without a call", "answers with reasoning", "characters", "characters trained", "duplicates"),
+)
+
+
+def prompt_hash(conversation: Conversation) -> int:
+    """A number for what is asked: everything before the last message, without case and spacing."""
+    return _hash(_normal(conversation.messages[:-1]))
+
+
+def _normal(messages: Iterable[Message]) -> str:
+    parts: list[str] = []
+    for message in messages:
+        parts += (message.role, " ".join(message.content.lower().split()))
+        parts += [call.name + json.dumps(call.arguments, sort_keys=True) for call in message.tool_calls]
+    return "\x1f".join(parts)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def _holds(name: str, pattern: re.Pattern[str], text: str) -> bool:
+    if name != "card numbers":
+        return pattern.search(text) is not None
+    return any(_luhn(found.group()) for found in pattern.finditer(text))
+
+
+def _luhn(text: str) -> bool:
+    """Whether digits have the check digit of a card number (ISO/IEC 7812)."""
+    digits = [int(character) for character in text if character.isdigit()][::-1]
+    doubled = [
+        digit if index % 2 == 0 else (2 * digit - 9 if digit > 4 else 2 * digit) for index, digit in enumerate(digits)
+    ]
+    return sum(doubled) % 10 == 0 and any(digits)

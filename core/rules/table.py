@@ -1,0 +1,211 @@
+"""The table of rules: what each code means, what is done about it, and what a person can do.
+
+Codes are stable, grouped and never reused. `action` is what the default profile does: R repairs the row, D drops it, E
+stops (the file or the dataset is not used as it is), W keeps it and warns, I only informs. The strict profile drops
+rows that would be repaired or warned about (not those that only inform) and stops where rows would be dropped; the
+lenient profile makes the repair in `lenient` where the default drops. A record without `checked` stands for a rule that
+nothing checks yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Profile = Literal["strict", "default", "lenient"]
+GROUPS = {
+    "IO": "files and loading",
+    "SH": "shape of a row",
+    "RO": "roles and their order",
+    "CT": "content",
+    "TL": "tool definitions",
+    "TC": "tool calls and results",
+    "RS": "reasoning",
+    "MK": "what is trained",
+    "LN": "length",
+    "DS": "the dataset as a whole",
+}
+ACTIONS = {"R": "repaired", "D": "dropped", "E": "stops", "W": "kept, with a warning", "I": "information"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: when it applies (`what`), and what to do about it in the source (`remedy`).
+
+    `lenient` is the repair that the lenient profile makes instead of dropping; `checked` is false for a rule that
+    nothing checks yet.
+    """
+
+    code: str
+    action: str
+    what: str
+    remedy: str = ""
+    lenient: str = ""
+    checked: bool = True
+
+    @property
+    def group(self) -> str:
+        """The group's title."""
+        return GROUPS[self.code[:2]]
+
+
+def explain(code: str) -> str:
+    """A rule in words, for `core-cli data explain`. Raises `KeyError` for an unknown code."""
+    rule = RULES[code]
+    done = " or ".join(ACTIONS[letter] for letter in rule.action.split("/"))
+    strict = {"R": "dropped", "W": "dropped", "D": "stops", "E": "stops", "I": "information"}
+    lines = [
+        f"{rule.code} ({rule.group}): {rule.what}",
+        f"  default   {done}",
+        f"  strict    {' or '.join(dict.fromkeys(strict[letter] for letter in rule.action.split('/')))}",
+        f"  lenient   {'repaired: ' + rule.lenient if rule.lenient else done}",
+    ]
+    if rule.remedy:
+        lines.append(f"  remedy    {rule.remedy}")
+    if not rule.checked:
+        lines.append("  note      nothing checks this rule yet")
+    return "\n".join(lines)
+
+
+_LATER = False
+_RULES = [
+    Rule("IO001", "D/E", "A line is not valid JSON. In a JSON array or object the whole file is unusable.",
+         "The message names line and column.", "a Python literal ({'a': 1}) is read"),
+    Rule("IO002", "R/D/E", "The file begins with a byte order mark or is UTF-16 (read as such), or holds bytes that are"
+         " no UTF-8: a bad line of JSON Lines is dropped, another bad file stops.", "Save the file as UTF-8."),
+    Rule("IO003", "W", "An object has the same key twice; the last value is used.", "Remove one of the two."),
+    Rule("IO004", "D", "NaN or Infinity stands where JSON wants a number.", "Write null or a text.", "read as null"),
+    Rule("IO005", "E", "The file is empty or has no rows."),
+    Rule("IO006", "D/E", "The keys of the row fit no known format, or it is of a kind that is not trained on.",
+         "Name the format with --formatting and the columns with --columns."),
+    Rule("IO007", "D/E", "Two formats fit the row equally well.", "Choose one with --formatting."),
+    Rule("IO008", "I", "Rows of several formats in one file; each row is read by its own."),
+    Rule("IO009", "E", "An LMFlow file lacks its `type`, or has an unknown one.", 'Give "type": "conversation".'),
+    Rule("IO010", "E", 'An LMFlow file has "instances" that are not a list.'),
+    Rule("IO011", "E", "An LMFlow file is of a type that holds no conversations (float_only, image_text, …)."),
+    Rule("IO012", "R/D", "JSON that can be read with a little help: a trailing comma, objects one after the other on a"
+         " line, text around turns. A row that the end of the file cuts off is dropped."),
+    Rule("IO013", "I", "The file's suffix says one kind and its content is another; the content decides."),
+    Rule("SH101", "D", "A row is not an object."),
+    Rule("SH102", "D", "A row has no list of messages where its format has one.", "Map the column with --columns."),
+    Rule("SH103", "R", "The list of messages is JSON inside a text; it is parsed."),
+    Rule("SH104", "D", "The list of messages is empty."),
+    Rule("SH105", "D", "A message is not an object, or a turn of an Alpaca history is not a pair.", "",
+         "messages that are no objects are left out"),
+    Rule("SH106", "D", "A message lacks its role or its content.", "", "missing content is read as empty"),
+    Rule("SH107", "I", "Keys or columns that the format does not know are ignored."),
+    Rule("SH108", "I", "Content is a list of text parts, kept in order.", checked=_LATER),
+    Rule("SH109", "D", "A part of a message is an image, sound or something else that a text model cannot take."),
+    Rule("SH110", "R", "Content is a number, a boolean or an object; it is written as JSON text."),
+    Rule("SH111", "D", "The column of the prompt or of the answer is empty."),
+    Rule("SH112", "W", "The same id stands on several rows."),
+    Rule("SH113", "E", "A column has a name that trainers and tokenizers read (labels, input_ids, chat_template, …): a"
+         " row must not be able to replace the template or the labels.", "Rename or remove the column."),
+    Rule("SH114", "D", "A line, a row's nesting, its messages or its tools are beyond the limits (16 MB, 64 levels,"
+         " 10,000 messages, 128 tools)."),
+    Rule("RO201", "R", "A role has another name than ours or its format's (bot, ai, ipython, …)."),
+    Rule("RO202", "D", "A role is unknown.", "Map it with --roles '{customer: user}'."),
+    Rule("RO203", "R/D", "The assistant speaks first. A greeting before the first user message is removed; what else"
+         " comes before the user drops the row.", "", "everything before the first user message is removed"),
+    Rule("RO204", "R", "Two user messages in a row are merged."),
+    Rule("RO205", "R", "Two assistant messages in a row are merged; parallel calls come together this way."),
+    Rule("RO206", "R", "A system message that is not the first, or a second one, is merged into the first."),
+    Rule("RO207", "R", "A blank system message is taken as absent."),
+    Rule("RO208", "R/W", "The system prompt stands in a column and in the messages; the one in the messages is used."),
+    Rule("RO209", "R", "A user or system message at the end teaches nothing and is removed, as LMFlow documents."),
+    Rule("RO210", "R", "A tool result at the end has no answer and is removed; the call before it is the last target."),
+    Rule("RO211", "D", "There is no assistant message, so there is nothing to learn."),
+    Rule("RO212", "R/D", "LMFlow rows alternate between user and assistant in pairs; RO203 to RO205 and RO209 bring"
+         " them there.", checked=_LATER),
+    Rule("RO213", "R", "The role developer is read as system."),
+    Rule("RO214", "D", "The chat template refuses the conversation."),
+    Rule("RO215", "R/D", "There is a system prompt and the chat template has no place for it.", checked=_LATER),
+    Rule("CT301", "D", "A user message is empty."),
+    Rule("CT302", "I", "An assistant message has calls and no content, as it should be.", checked=_LATER),
+    Rule("CT303", "W", "An assistant message is empty; it stays as context and is not trained."),
+    Rule("CT304", "D/W", "A message holds only white space or characters without width; counted as empty."),
+    Rule("CT305", "W", "Content holds a control token of the tokenizer; it is tokenised as plain text."),
+    Rule("CT306", "W", "The text is already formatted for a model ([INST], <|im_start|>, …); a template would format it"
+         " a second time.", "Train such rows with the template `none`."),
+    Rule("CT307", "R", "A stop token leaked into the end of an answer; it is removed."),
+    Rule("CT308", "R/W", "Broken encoding: lone surrogates are replaced, mojibake is kept."),
+    Rule("CT309", "I", "Placeholders and boilerplate of refusals in answers.", checked=_LATER),
+    Rule("CT310", "D", "One message alone is longer than the window; see LN803.", checked=_LATER),
+    Rule("TL401", "R", "Tool definitions had to be picked out of text (Python literals, objects in a row, system"
+         " prompts)."),
+    Rule("TL402", "D", "Tool definitions cannot be read. Without calls in the row they are left out instead.", "",
+         "they are left out"),
+    Rule("TL403", "R", "Tools stand in OpenAI's old functions column."),
+    Rule("TL404", "R", "Parameters are a flat map or use Python's or Google's names of types; converted."),
+    Rule("TL405", "R", "A tool's parameters are missing or no schema; an empty one is filled in."),
+    Rule("TL406", "R/D", "A tool is defined twice: once is kept when both are equal.", "", "the first one is kept"),
+    Rule("TL407", "W", "A tool's name is not a legal function name (letters, digits, _ and -, at most 64)."),
+    Rule("TL408", "R/W", "The tools are also pasted into the system prompt; an equal copy is removed from there."),
+    Rule("TL409", "E", "The row has tools and the chat template does not render them.", checked=_LATER),
+    Rule("TL410", "W", "A tool is called in a row that describes none."),
+    Rule("TL411", "I", "How many rows with tools hold no call."),
+    Rule("TC501", "I", "Arguments are JSON text, as OpenAI writes them.", checked=_LATER),
+    Rule("TC502", "R", "Arguments were encoded twice or three times."),
+    Rule("TC503", "R", "Arguments or a call are a Python literal (single quotes, True)."),
+    Rule("TC504", "D", "A call or its arguments parse neither as JSON nor as a Python literal.",
+         "The text is shown in the message; mend it in the source."),
+    Rule("TC505", "D", "Arguments are a list, a number or a text instead of an object; null and empty mean none."),
+    Rule("TC506", "D", "A tool call has no name."),
+    Rule("TC507", "W", "A call names a tool that the row does not describe."),
+    Rule("TC508", "W", "Arguments do not fit the tool's parameters: one is missing, unknown, of the wrong type or not"
+         " among the allowed values."),
+    Rule("TC509", "R", "Some calls of the row have ids and others do not; they are generated."),
+    Rule("TC510", "R", "The same call id stands on two calls; calls and results are renumbered together."),
+    Rule("TC511", "D", "A tool result comes where no call waits for one.", "", "the result is removed"),
+    Rule("TC512", "R/D", "A result's id matches no call. It is matched by name, or when one call waits.", "",
+         "matched by order"),
+    Rule("TC513", "W", "A call has no result and the conversation goes on."),
+    Rule("TC514", "R", "A result names another tool than its call; the call's name is used."),
+    Rule("TC515", "R", "A tool result is null or an object; it is written as JSON text."),
+    Rule("TC516", "R/D", "A turn has several calls and the chat template takes one.", checked=_LATER),
+    Rule("TC517", "W", "Text stands beside a call and the chat template drops it.", checked=_LATER),
+    Rule("TC518", "R", "OpenAI's old function_call and role function are converted."),
+    Rule("TC519", "R", "Calls were written as text (<tool_call>, <functioncall>, [f(x=1)], Action:); they are read."),
+    Rule("TC520", "W", "Text looks like a call and does not parse; it stays text."),
+    Rule("TC521", "R", "A table format filled arguments with the null keys of other tools; they are removed."),
+    Rule("TC522", "R", "One user message holds tool results and text; they are split."),
+    Rule("RS601", "R", "Reasoning stands in tags in the answer (<think>, <reasoning>, …); it is set apart."),
+    Rule("RS602", "W", "A reasoning tag is not closed, or not opened; the text stays as it is."),
+    Rule("RS603", "W", "Reasoning is given twice, differently; the longest is used."),
+    Rule("RS604", "W", "The chat template does not render reasoning.", checked=_LATER),
+    Rule("RS605", "I", "The chat template hides earlier reasoning; see MK702.", checked=_LATER),
+    Rule("RS606", "R", "Encrypted or redacted reasoning is removed."),
+    Rule("RS607", "I", "Some answers have reasoning and others do not."),
+    Rule("RS608", "W", "A message has reasoning and neither answer nor call; it is not trained."),
+    Rule("MK701", "D", "Nothing in the row is trained: every answer is empty or switched off."),
+    Rule("MK702", "I", "The template shows history differently later on: the conversation becomes several samples."),
+    Rule("MK703", "D", "The chat template writes a turn behind another text than the model is given."),
+    Rule("MK704", "W", "The trained text does not end with a stop token: the model would not learn to stop."),
+    Rule("MK705", "D", "The chat template does not write a message as it is."),
+    Rule("MK706", "E", "The trained text holds text of somebody else: a mistake of ours, please report it.",
+         checked=_LATER),
+    Rule("MK707", "W/D", "The flags of a message contradict each other, are of the wrong type, or train only some of"
+         " its parts.", "", "the whole message is trained"),
+    Rule("MK708", "W", "A weight that the trainer cannot use; ours uses every weight.", checked=_LATER),
+    Rule("MK709", "W", "The tokenizer changes the text: decoding does not give it back.", checked=_LATER),
+    Rule("MK710", "R", "The beginning-of-text token stands twice or not at all.", checked=_LATER),
+    Rule("MK711", "I", "The padding token is also the end token; labels are set by position, not by id.",
+         checked=_LATER),
+    Rule("LN801", "R", "A conversation is too long and loses its oldest exchanges.", checked=_LATER),
+    Rule("LN802", "W", "A conversation is cut inside an answer.", checked=_LATER),
+    Rule("LN803", "D", "A conversation is longer than max_length."),
+    Rule("LN804", "E", "A cut must never separate a call from its result.", checked=_LATER),
+    Rule("LN805", "W", "System prompt and tools alone take more than half of the window."),
+    Rule("LN806", "W", "More than 5 % of the rows are too long.", "Raise --max-length; the message names a value."),
+    Rule("LN807", "E", "max_length is larger than what the model was made for."),
+    Rule("DS901", "W", "Rows occur more than once."),
+    Rule("DS902", "I", "The same prompt has different answers."),
+    Rule("DS903", "W", "Conversations of the held-out set are also in the training set.", "Remove them from one."),
+    Rule("DS904", "W", "Rows are also in a set that is kept for measuring.", checked=_LATER),
+    Rule("DS905", "W/E", "There are too few usable rows: fewer than 50; none stops.", "Collect more, or train longer."),
+    Rule("DS906", "W", "One answer is more than 30 % of all final answers."),
+    Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown."),
+    Rule("DS908", "I", "Figures about tools: rows without calls, parallel calls, unknown tools, calls per row."),
+    Rule("DS909", "I", "Rows were sampled, repeated or left out because limits or weights ask for it."),
+]  # fmt: skip
+RULES: dict[str, Rule] = {rule.code: rule for rule in _RULES}

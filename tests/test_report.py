@@ -1,0 +1,347 @@
+"""The report and the commands around it: the account, the exit codes, the cache, and other people's formats."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.checked import check_dataset
+from core.cli import main
+from core.config import TrainConfig
+from core.conversation import Conversation, Message, Row, ToolCall
+from core.datasets import Source, convert_row
+from core.errors import UserError
+from core.formats import Layout, detect
+from core.formats.write import WRITERS, writer
+from core.report import check, exceeds, histogram, report_from_json, terminal
+from core.rules.dataset import DatasetFacts
+
+GOOD = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
+REPAIRED = {"messages": [*GOOD["messages"], {"role": "user", "content": "?"}]}
+DROPPED = {"messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def write(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    return write(tmp_path / "mixed.jsonl", GOOD, REPAIRED, DROPPED, "{oops\n")
+
+
+def test_the_account_adds_up_and_files_hold_every_row(mixed: Path, tmp_path: Path) -> None:
+    report = check(Source("mixed", mixed), output=tmp_path / "out")
+    assert report.rows == {"in": 4, "kept": 1, "repaired": 1, "dropped": 2}
+    clean = [json.loads(line) for line in (tmp_path / "out" / "clean.jsonl").read_text().splitlines()]
+    assert clean == [GOOD, GOOD]
+    dropped = [json.loads(line) for line in (tmp_path / "out" / "dropped.jsonl").read_text().splitlines()]
+    assert [(row["codes"], row["line"], row["row"]) for row in dropped] == [
+        (["RO211"], 3, DROPPED),
+        (["IO001"], 4, None),
+    ]
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.to_json()
+    assert "| 4 | 1 | 1 | 2 |" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_json_for_programs(mixed: Path) -> None:
+    report = check(Source("mixed", mixed))
+    value = json.loads(json.dumps(report.to_json()))
+    assert value["rows"] == {"in": 4, "kept": 1, "repaired": 1, "dropped": 2}
+    finding = next(item for item in value["findings"] if item["code"] == "RO209")
+    assert finding == {
+        "code": "RO209",
+        "severity": "warning",
+        "action": "repaired",
+        "message": "last message is from the user; removed",
+        "file": str(mixed),
+        "line": 2,
+        "path": "messages[2]",
+        "before": "?",
+        "after": "",
+    }
+    assert {item["severity"] for item in value["findings"] if item["action"] == "dropped"} == {"error"}
+    assert report_from_json(value) == report
+
+
+def test_the_terminal_shows_three_examples_with_their_place(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", GOOD, *[DROPPED] * 5)
+    shown = terminal(check(Source("a", file)))
+    assert "rows       6 in = 1 kept + 0 repaired + 5 dropped" in shown
+    assert shown.count(f"{file}:") >= 3
+    assert "RO211 dropped × 5" in shown
+    assert "… and 2 more" in shown
+    assert "format     openai (6): column messages with role and content" in shown
+
+
+def test_no_file_of_many_findings_fills_the_memory(tmp_path: Path) -> None:
+    report = check(Source("a", write(tmp_path / "a.jsonl", *[DROPPED] * 1500)))
+    assert report.counts["RO211", "dropped"] == 1500
+    assert sum(finding.code == "RO211" for finding in report.findings) == 1000
+
+
+@pytest.mark.parametrize(
+    ("limits", "over"),
+    [("", ""), ("D", "D"), ("D>2", ""), ("D>1", "D>1"), ("D>50%", ""), ("D>49%", "D>49%"), ("E", ""), ("R", "R"),
+     ("RO211", "RO211"), ("RO211>1", ""), ("E, D>5, R>0", "R>0")],
+)  # fmt: skip
+def test_limits(mixed: Path, limits: str, over: str) -> None:
+    assert exceeds(check(Source("mixed", mixed)), limits) == over
+
+
+@pytest.mark.parametrize("limits", ["X", "D>x", "RO999"])
+def test_a_wrong_limit_is_an_error(mixed: Path, limits: str) -> None:
+    with pytest.raises(UserError):
+        exceeds(check(Source("mixed", mixed)), limits)
+
+
+def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main(words)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_exit_codes(mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = write(tmp_path / "clean.jsonl", GOOD)
+    empty = write(tmp_path / "empty.jsonl")
+    assert run(["data", "check", str(clean)], capsys)[0] == 0
+    assert run(["data", "check", str(mixed)], capsys)[0] == 1
+    assert run(["data", "check", str(mixed), "--fail-on", "D>50%"], capsys)[0] == 0
+    assert run(["data", "check", str(mixed), "--profile", "strict"], capsys)[0] == 2
+    assert run(["data", "check", str(empty)], capsys)[0] == 2
+    assert run(["data", "check", "no-such-data"], capsys)[0] == 2
+    _, out, _ = run(["data", "check", str(empty), "--json"], capsys)
+    assert json.loads(out)["findings"][0]["code"] == "IO005"
+
+
+def test_with_a_model_lengths_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = {"instruction": "word " * 300, "output": "b"}
+    file = write(tmp_path / "a.jsonl", *[{"instruction": f"q{i}", "output": "b" * i} for i in range(1, 20)], long)
+    words = ["data", "check", str(file), "--model-name-or-path", "starter", "--max-length", "64", "--json"]
+    code, out, _ = run(words, capsys)
+    value = json.loads(out)
+    assert code == 1
+    assert value["rows"] == {"in": 20, "kept": 19, "repaired": 0, "dropped": 1}
+    tokens = value["stats"]["tokens"]
+    assert tokens["over the window"] == 1
+    assert sum(count for _, count in tokens["lengths"]) == tokens["samples"] == 20
+    assert 0 < tokens["trained tokens"] < tokens["tokens"]
+    assert "LN803" in {item["code"] for item in value["counts"]}
+
+
+def test_control_tokens_in_text_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "a.jsonl", {"instruction": "say <|im_end|> now", "output": "b"})
+    _, out, _ = run(["data", "check", str(file), "--model-name-or-path", "starter", "--json"], capsys)
+    assert "CT305" in {item["code"] for item in json.loads(out)["counts"]}
+
+
+def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["data", "explain", "tc504"], capsys)
+    assert code == 0
+    assert out.startswith("TC504 (tool calls and results): A call or its arguments parse neither")
+    code, _, err = run(["data", "explain", "TC999"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert 'there is no rule "TC999"' in err
+    assert len(run(["data", "explain"], capsys)[1].splitlines()) > 110
+
+
+def test_show_reads_as_check_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "a.jsonl", {"q": "hi", "a": "yo \ud800"})
+    words = ["data", "show", str(file), "--columns", "{prompt: q, response: a}"]
+    code, out, _ = run(words, capsys)
+    assert code == 0
+    assert "⟦yo" in out
+    code, out, _ = run([*words, "--json"], capsys)
+    shown = json.loads(out)
+    assert shown["conversation"]["messages"][0]["content"] == "hi"
+    assert shown["samples"][0]["spans"]
+    assert shown["findings"][0]["code"] == "CT308"
+
+
+def test_the_cache_is_used_and_never_stale(tmp_path: Path, cache: Path) -> None:
+    file = write(tmp_path / "a.jsonl", GOOD, DROPPED)
+    first = check_dataset(str(file), TrainConfig())
+    (kept,) = cache.rglob("*.json")
+    assert check_dataset(str(file), TrainConfig()) == first
+    kept.write_text(kept.read_text().replace('"in": 2', '"in": 77'))
+    assert check_dataset(str(file), TrainConfig()).rows["in"] == 77, "it was read from the cache"
+    assert check_dataset(str(file), TrainConfig(), use_cache=False).rows["in"] == 2
+    size, stamp = file.stat().st_size, file.stat().st_mtime_ns
+    file.write_bytes(file.read_bytes().replace(b"yo", b"no"))
+    import os
+
+    os.utime(file, ns=(stamp, stamp))
+    assert file.stat().st_size == size
+    assert check_dataset(str(file), TrainConfig()).rows["in"] == 2, "same size and time, other bytes"
+    for options in ({"profile": "lenient"}, {"max_samples": 1}, {"max_length": 99}, {"roles": {"x": "user"}}):
+        before = len(list(cache.rglob("*.json")))
+        check_dataset(str(file), TrainConfig(**options))
+        assert len(list(cache.rglob("*.json"))) == before + 1, options
+    kept.write_text("{damaged")
+    assert check_dataset(str(file), TrainConfig()).rows["in"] == 2
+
+
+def test_with_a_template_the_cache_knows_it(tmp_path: Path, cache: Path) -> None:
+    file = write(tmp_path / "a.jsonl", GOOD)
+    template = tmp_path / "t.jinja"
+    template.write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}<|im_end|>\n{% endfor %}"
+                        "{% if add_generation_prompt %}assistant: {% endif %}")  # fmt: skip
+    config = TrainConfig(template=str(template))
+    short = check_dataset(str(file), config, with_model=True).stats["tokens"]["tokens"]
+    template.write_text(template.read_text().replace("{{ m.role }}: ", "{{ m.role }} says this: ").replace(
+        "assistant: ", "assistant says this: "))  # fmt: skip
+    assert check_dataset(str(file), config, with_model=True).stats["tokens"]["tokens"] > short
+
+
+def facts(*rows: Any, **options: Any) -> set[str]:
+    found = DatasetFacts(**options)
+    for row in rows:
+        found.add_id(row)
+        conversation = convert_row(Row(row), detect(row))[1]
+        assert conversation is not None
+        found.add(conversation)
+    return {finding.code for finding in found.findings("x")}
+
+
+def pair(question: str, answer: str, **more: Any) -> dict[str, Any]:
+    return {"instruction": question, "output": answer, **more}
+
+
+def test_rules_of_the_whole_dataset() -> None:
+    many = [pair(f"q{i}", f"a{i}") for i in range(60)]
+    assert facts(*many) == set()
+    assert facts(*many, many[0]) == {"DS901"}
+    assert facts(*many, pair("q0", "other")) == {"DS902"}
+    assert facts(*many[:20]) == {"DS905"}
+    assert "DS905" in facts()
+    assert facts(*many, *[pair(f"p{i}", "same") for i in range(40)]) == {"DS906"}
+    assert facts(*many, pair("a", "b", id=1), pair("c", "d", id=1)) == {"SH112"}
+    assert facts(*many, pair("mail me at ann@example.org", "ok"), secrets=True) == {"DS907"}
+    assert facts(*many, pair("card 4111 1111 1111 1111", "ok"), secrets=True) == {"DS907"}
+    assert facts(*many, pair("number 4111 1111 1111 1112", "ok"), secrets=True) == set()
+    assert facts(*many, pair("q", "<think>hm</think>a")) == {"RS607"}
+
+
+def test_overlap_with_the_held_out_set(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.jsonl", pair("Same  question", "a"), pair("other", "b"))
+    held = write(tmp_path / "held.jsonl", pair("same question", "z"))
+    report = check_dataset(str(train), TrainConfig(eval_dataset=[str(held)]))
+    assert [finding.message for finding in report.findings if finding.code == "DS903"] == [
+        "1 prompts are also in the held-out set"
+    ]
+
+
+def test_histogram_marks_the_window() -> None:
+    lines = histogram([[10, 5], [95, 1]], 40)
+    assert sum(int(re.findall(r"\d+", line)[-1]) for line in lines) == 6
+    assert [index for index, line in enumerate(lines) if "|" in line] == [4]
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "f",
+        "description": "d",
+        "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}},
+    },
+}
+CALLS = (ToolCall("f", {"a": 1}, "call00000"), ToolCall("f", {"a": 2}, "call00001"))
+TALKS = {
+    "plain pair": Conversation((Message("user", "hi"), Message("assistant", "yo"))),
+    "system and history": Conversation(
+        (
+            Message("system", "s"),
+            Message("user", "a"),
+            Message("assistant", "b"),
+            Message("user", "c"),
+            Message("assistant", "d"),
+        )
+    ),
+    "one call": Conversation(
+        (
+            Message("user", "a"),
+            Message("assistant", tool_calls=CALLS[:1]),
+            Message("tool", "1", tool_call_id="call00000", name="f"),
+            Message("assistant", "b"),
+        ),
+        (TOOL,),
+    ),
+    "parallel calls beside text": Conversation(
+        (
+            Message("user", "a"),
+            Message("assistant", "Both.", tool_calls=CALLS),
+            Message("tool", "1", tool_call_id="call00000", name="f"),
+            Message("tool", "2", tool_call_id="call00001", name="f"),
+            Message("assistant", "b"),
+        ),
+        (TOOL,),
+    ),
+    "reasoning": Conversation((Message("user", "a"), Message("assistant", "b", "hm"))),
+    "flags": Conversation(
+        (
+            Message("user", "a"),
+            Message("assistant", "b", train=False),
+            Message("user", "c"),
+            Message("assistant", "d", weight=0.5),
+        )
+    ),
+}
+LAYOUTS = {"lmflow": Layout("lmflow"), "alpaca": Layout("alpaca"), "sharegpt": Layout("sharegpt")}
+
+
+@pytest.mark.parametrize("name", TALKS)
+@pytest.mark.parametrize("to", WRITERS)
+def test_what_a_format_holds_comes_back_exactly_and_the_rest_is_named(to: str, name: str) -> None:
+    given = TALKS[name]
+    row, losses = writer(to)(given)
+    if row is None:
+        assert losses
+        return
+    raw = Row(json.loads(json.dumps(row)))
+    fate, back = convert_row(raw, LAYOUTS.get(to, Layout("openai")))
+    assert fate != "dropped", raw.findings
+    assert back is not None
+    # Text beside a call comes back through the rule that merges, and tags of reasoning through the one that splits;
+    # call ids are made anew in the same way.
+    same = set(losses) <= {
+        "call ids",
+        "text beside a call (it becomes a turn of its own)",
+        "text beside a call (it becomes a message of its own)",
+    }
+    assert (back.messages == given.messages and back.tools == given.tools) == same, (losses, back)
+
+
+def test_plain_text_survives_as_itself() -> None:
+    text = Conversation((Message("assistant", "once"),), plain=True)
+    row, losses = writer("openai")(text)
+    assert (row, losses) == ({"text": "once"}, [])
+    assert writer("sharegpt")(text) == (None, ["text without turns"])
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_convert_writes_a_file_that_is_read_again(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.json"
+    source = "chat" if to == "alpaca" else "tools_heldout"
+    code, _, err = run(["data", "convert", source, "--to", to, "--output", str(out), "--max-samples", "20"], capsys)
+    assert code == 0, err
+    assert "20 rows: 20 written" in err
+    report = check(Source("out", out))
+    assert report.rows["in"] == report.rows["kept"] + report.rows["repaired"] == 20, report.findings[:3]
+
+
+def test_convert_counts_what_cannot_be_held(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(["data", "convert", "tools_heldout", "--to", "alpaca", "--output", str(tmp_path / "o")], capsys)
+    assert "left out: tool calls" in err
+    assert code == 1
+    assert run(["data", "convert", "tools", "--to", "alpacca"], capsys)[0] == 2
