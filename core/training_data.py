@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from datasets import Dataset, load_from_disk
 from core.checkpoint import write_whole
 from core.config import TrainConfig
 from core.conversation import Conversation
-from core.datasets import Loaded, find_source, load_conversations
+from core.datasets import Loaded, find_source, load_conversations, split
+from core.datasets.files import data_files
 from core.encode import Prepared, columns, prepare
 from core.errors import UserError
 from core.run import Run, write_atomic
@@ -46,9 +46,8 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
         Path(name).stem: load_conversations(config, [name]).conversations for name in config.eval_dataset
     }
     if not held and config.val_size:
-        shuffled = random.Random(config.seed).sample(conversations, len(conversations))  # noqa: S311
-        count = max(1, round(len(conversations) * config.val_size))
-        held, conversations = {"validation": shuffled[:count]}, shuffled[count:]
+        conversations, validation = split(conversations, config.val_size, config.seed)
+        held = {"validation": validation} if validation else {}
     prepared = {TRAIN: prepare(conversations, template, tokenizer, config)}
     prepared |= {name: prepare(rows, template, tokenizer, config) for name, rows in held.items()}
     _write_report(run, config, loaded, prepared)
@@ -86,9 +85,10 @@ def fingerprints(config: TrainConfig) -> dict[str, str]:
     digests = {}
     for name in [*config.dataset, *config.eval_dataset]:
         try:
-            file = find_source(name, config.dataset_dir).file
-            with file.open("rb") as opened:
-                digests[str(file)] = hashlib.file_digest(opened, "sha256").hexdigest()
+            source = find_source(name, config.dataset_dir)
+            for file in data_files(source.file) if source.file.is_dir() else [source.file]:
+                with file.open("rb") as opened:
+                    digests[str(file)] = hashlib.file_digest(opened, "sha256").hexdigest()
         except (UserError, OSError):
             digests[name] = ""
     return digests
