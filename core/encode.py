@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,18 +38,29 @@ class Example:
 def encode(rendered: Rendered, tokenizer: Any) -> Example:
     """Tokenise a sample and label the tokens of its spans.
 
-    A token belongs to the span in which its first character lies. `tokenizer` is a fast transformers tokenizer.
+    A token belongs to the span in which its first character lies that is not a space: a span often begins behind the
+    space that a tokenizer joins to the word. `tokenizer` is a fast transformers tokenizer.
     """
     ids, starts = tokenise(rendered, tokenizer)
     labels, kinds, weights = [IGNORED] * len(ids), [0] * len(ids), [0.0] * len(ids)
-    token = 0
     for span in rendered.spans:
-        while token < len(ids) and starts[token] < span.start:
-            token += 1
+        token = _first_token(rendered.text, starts, span.start)
+        kind = KINDS.index(span.kind) + 1
         while token < len(ids) and starts[token] < span.end:
-            labels[token], kinds[token], weights[token] = ids[token], KINDS.index(span.kind) + 1, span.weight
+            labels[token], kinds[token], weights[token] = ids[token], kind, span.weight
             token += 1
     return Example(ids, labels, kinds, weights)
+
+
+def _first_token(text: str, starts: Sequence[int], at: int) -> int:
+    """The first token that begins at `at`, or before it with nothing but space between."""
+    token = bisect_left(starts, at)
+    if token and (token == len(starts) or starts[token] > at) and text[starts[token - 1] : at].isspace():
+        # The token before reaches into the span, and what it has outside is space. Nothing but space is not ours.
+        end = starts[token] if token < len(starts) else len(text)
+        if not text[starts[token - 1] : end].isspace():
+            return token - 1
+    return token
 
 
 def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -56,16 +68,27 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
 
     The pieces between `breaks` are tokenised apart, so that a control token written in content is plain text.
     """
-    ids: list[int] = []
-    starts: list[int] = []
-    cuts = [0, *rendered.breaks, len(rendered.text)]
-    for begin, end in itertools.pairwise(cuts):
+    if not rendered.breaks:
+        return _tokens(rendered.text, tokenizer)
+    ids, starts = _tokens(rendered.text[: rendered.breaks[0]], tokenizer)
+    for begin, end in itertools.pairwise([*rendered.breaks, len(rendered.text)]):
         if begin == end:
             continue
-        piece = tokenizer(rendered.text[begin:end], add_special_tokens=False, return_offsets_mapping=True)
-        ids += piece["input_ids"]
-        starts += [begin + start for start, _ in piece["offset_mapping"]]
+        # Behind a line break, so that a tokenizer that puts a space before a text puts it there; both are dropped.
+        piece_ids, piece_starts = _tokens("\n" + rendered.text[begin:end], tokenizer)
+        first = bisect_left(piece_starts, 1)
+        ids += piece_ids[first:]
+        starts += [begin + start - 1 for start in piece_starts[first:]]
     return ids, starts
+
+
+def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
+    backend = tokenizer.backend_tokenizer
+    if backend.truncation is None and backend.padding is None:
+        encoding = backend.encode(text, add_special_tokens=False)
+        return encoding.ids, [start for start, _ in encoding.offsets]
+    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return encoding["input_ids"], [start for start, _ in encoding["offset_mapping"]]
 
 
 def trained_text(example: Example, tokenizer: Any) -> str:

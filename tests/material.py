@@ -48,7 +48,8 @@ CONTROL = (
 )
 VALUES: tuple[Any, ...] = (
     "Rome", "", "two words", 'say "hi"', "it's", "line\nbreak", "tab\t", "back\\slash", "日本 🙂", "true", "null",
-    "12", "1.5", '{"a": 1}', "[1, 2]", "None", "<b>x</b>", "a=b, c=d)", "x]", 0, -7, 12345678901, 1.5, -0.25, 1e-7, True,
+    "12", "1.5", '{"a": 1}', "[1, 2]", "None", "<b>x</b>", "a=b, c=d)", "x]", 0, -7,
+    12345678901, 1.5, -0.25, 1e-7, True,
     False, None, [], {}, [1, "a", None], {"k": "v", "n": {"deep": [True, {"x": "y"}]}}, ["", " "], {"a b": 1},
 )  # fmt: skip
 

@@ -51,7 +51,7 @@ def render(
     train_on: str = "assistant",
     unstable_history: UnstableHistory = "split",
 ) -> list[Rendered]:
-    """The samples of a conversation, oldest trained turn first: one, or more where the template hides history.
+    """The samples of a conversation: one, or more where the template hides history, the longest first.
 
     Raises `RowRefusedError` when the template cannot express the conversation, or a check fails; never guesses.
     """
@@ -211,7 +211,7 @@ def _samples(history: _History, whole: str, turns: Sequence[_Turn]) -> list[Rend
                 text = last.text
             if not text.startswith(last.text):
                 text = last.text
-    return sorted(samples, key=lambda sample: sample.spans[0].message)
+    return samples[:1] + sorted(samples[1:], key=lambda sample: sample.spans[0].message)
 
 
 def _sample(template: Template, text: str, turns: Sequence[_Turn]) -> Rendered:
@@ -239,7 +239,7 @@ def _by_policy(
     if policy == "error":
         raise _refusal(history.conversation, "MK702", "messages", reason)
     if policy == "last_turn":
-        kept = samples[-1]
+        kept = max(samples, key=lambda sample: sample.spans[-1].message)
         dropped = len(turns) - len({span.message for span in kept.spans})
         return [_noted(kept, history, f"{reason}; {dropped} of them are not trained")]
     if policy == "as_rendered":
