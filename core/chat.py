@@ -68,7 +68,7 @@ class Chat:
             if len(text) > shown:
                 yield text[shown:]
                 shown = len(text)
-        message = read(raw, self.syntax)
+        message = read(raw, self.syntax, self.tools)
         self.messages.append(self._numbered(message))
         if len(message.content) > shown:
             yield message.content[shown:]

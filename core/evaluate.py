@@ -91,7 +91,7 @@ def write_turns(
     for done, (index, raw) in enumerate(written, start=1):
         c, m = asked[index]
         progress(done, len(asked))
-        yield Turn(c, m, conversations[c].messages[m], read(raw, syntax), raw)
+        yield Turn(c, m, conversations[c].messages[m], read(raw, syntax, conversations[c].tools), raw)
 
 
 def call_metrics(turns: Sequence[Turn]) -> dict[str, float]:

@@ -166,7 +166,7 @@ def _turn(history: _History, whole: str, index: int) -> _Turn:
 def _behind_another_text(history: _History, seen: str, text: str, index: int) -> tuple[str, int, int, list[Finding]]:
     """(text, begin, start, notes) of a turn whose `text` does not begin with what the model is given for it, `seen`."""
     begin = _region(history, index + 1, index)[0]
-    start = _shared(seen, text)
+    start = _whole_tokens(text, _shared(seen, text), history.template)
     if start >= begin:
         opens, written = seen[start:][:30], text[start:][:30]
         reason = f"template opens {opens!r} at chat time but training text has {written!r}"
@@ -305,6 +305,17 @@ def _joined(spans: Sequence[Span]) -> list[tuple[int, int]]:
         else:
             joined.append((span.start, span.end))
     return joined
+
+
+def _whole_tokens(text: str, at: int, template: Template) -> int:
+    """`at`, or the beginning of the control token that it would cut."""
+    cuts = [
+        at - length
+        for token in template.control_tokens
+        for length in range(1, len(token))
+        if text.startswith(token, at - length)
+    ]
+    return min(cuts, default=at)
 
 
 def _shared(a: str, b: str) -> int:
