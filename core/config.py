@@ -74,14 +74,28 @@ class DataOptions(Config):
     max_samples: int | None = knob(None, "Use at most this many rows of each dataset.", "data", ge=1)
     max_length: int = knob(
         1024,
-        "Longest example in tokens; longer conversations are dropped and counted.",
+        "Longest example in tokens; `overlong` says what becomes of longer conversations.",
         "data",
         main=True,
         ge=16,
         le=1_048_576,
     )
-    train_on: Literal["assistant", "last_turn"] = knob(
-        "assistant", "Loss on every assistant turn, or on the last one of each conversation only.", "data"
+    train_on: Literal["assistant", "last_turn", "all"] = knob(
+        "assistant",
+        "Loss on every assistant turn, on the last one of each conversation only, or on everything but tool results.",
+        "data",
+    )
+    overlong: Literal["windows", "drop_oldest", "drop", "truncate", "error"] = knob(
+        "windows",
+        "Conversations longer than max_length: several windows in which each turn is trained once, the last exchanges "
+        "that fit, no conversation, the first max_length tokens, or an error.",
+        "data",
+    )
+    unstable_history: Literal["split", "last_turn", "as_rendered", "error"] = knob(
+        "split",
+        "Where the template shows earlier turns differently later on (it hides old reasoning): a sample for each shown "
+        "history, the last turns only, trained as they are shown at the end, or drop the conversation.",
+        "data",
     )
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, RowRefusedError
+from core.errors import UserError
 from core.template.sandbox import Template
-from core.template.spans import KINDS, Rendered, render
+from core.template.spans import KINDS, Rendered, render, trained_turns
+from core.window import last_window, windows
 
 IGNORED = -100
 
@@ -98,10 +101,16 @@ def trained_text(example: Example, tokenizer: Any) -> str:
 
 @dataclass(slots=True)
 class Prepared:
-    """The training rows of some conversations, and a finding for each conversation that was dropped on the way."""
+    """The training rows of some conversations.
+
+    `findings` has one for each conversation that was dropped on the way, `notes` what was odd or cut in those that were
+    not; `counts` adds up what became of long conversations and of those whose history the template hides.
+    """
 
     examples: list[Example] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def tokens(self) -> int:
@@ -115,27 +124,94 @@ class Prepared:
 
 
 def prepare(conversations: Sequence[Conversation], template: Template, tokenizer: Any, config: DataOptions) -> Prepared:
-    """Render and encode conversations; what the template refuses or what is too long is a finding, never silent."""
+    """Render and encode conversations; what the template refuses or what is too long is a finding, never silent.
+
+    Raises `UserError` for a conversation that is too long when `config.overlong` is `error`.
+    """
     prepared = Prepared()
     for conversation in conversations:
         try:
-            samples = render(conversation, template, config.train_on)
-            prepared.examples += [_fitting(conversation, sample, tokenizer, config.max_length) for sample in samples]
+            examples, notes = _examples(conversation, template, tokenizer, config)
+            if max((len(example.input_ids) for example in examples), default=0) > config.max_length:
+                examples, more = _shortened(conversation, examples, template, tokenizer, config, prepared.counts)
+                notes += more
+            if not any(example.trained for example in examples):
+                raise _refusal(conversation, "MK701", "nothing to train after encoding")
         except RowRefusedError as refused:
             prepared.findings.append(refused.finding)
+            continue
+        prepared.examples += [example for example in examples if example.trained]
+        prepared.notes += notes
+        prepared.counts["unstable_history"] += any(note.code == "MK702" for note in notes)
+        prepared.counts["more_samples"] += len(examples) - 1
     return prepared
 
 
-def _fitting(conversation: Conversation, sample: Rendered, tokenizer: Any, max_length: int) -> Example:
-    example = encode(sample, tokenizer)
-    length = len(example.input_ids)
-    if length > max_length:
-        message = f"longer than {max_length} tokens ({length})"
-        raise RowRefusedError(Finding("LN803", "dropped", message, conversation.file, conversation.line))
-    if not example.trained:
-        message = "nothing to train after encoding"
-        raise RowRefusedError(Finding("MK701", "dropped", message, conversation.file, conversation.line))
-    return example
+def _examples(
+    conversation: Conversation, template: Template, tokenizer: Any, config: DataOptions
+) -> tuple[list[Example], list[Finding]]:
+    samples = render(conversation, template, config.train_on, config.unstable_history)
+    notes = [note for sample in samples for note in sample.notes]
+    return [encode(sample, tokenizer) for sample in samples], notes
+
+
+def _shortened(
+    conversation: Conversation,
+    examples: list[Example],
+    template: Template,
+    tokenizer: Any,
+    config: DataOptions,
+    counts: Counter[str],
+) -> tuple[list[Example], list[Finding]]:
+    """What `config.overlong` makes of a conversation that is too long. Raises `RowRefusedError` or `UserError`."""
+    length = max(len(example.input_ids) for example in examples)
+    too_long = f"longer than {config.max_length} tokens ({length})"
+    if config.overlong == "error":
+        remedy = f"--max-length {length}, or --overlong windows"
+        raise UserError(too_long, file=conversation.file or None, line=conversation.line or None, remedy=remedy)
+    if config.overlong == "truncate":
+        counts["truncated"] += 1
+        cut = [_truncated(example, config.max_length) for example in examples]
+        return cut, [_note(conversation, "LN802", f"{too_long}; cut at the end, no stop token is learned there")]
+    if config.overlong == "drop" or config.train_on == "all":
+        raise _refusal(conversation, "LN803", too_long)
+
+    def attempt(part: Conversation) -> list[Example] | None:
+        made, _ = _examples(part, template, tokenizer, config)
+        return made if all(len(example.input_ids) <= config.max_length for example in made) else None
+
+    turns = trained_turns(conversation, config.train_on)
+    config = config.model_copy(update={"train_on": "assistant"})
+    if config.overlong == "drop_oldest":
+        window = last_window(conversation, turns, attempt)
+        if window is None:
+            raise _refusal(conversation, "LN803", f"{too_long}, and so is its last exchange")
+        counts["oldest_dropped"] += 1
+        return window.made, [_note(conversation, "LN801", f"{window.dropped} oldest exchanges removed")]
+    found, hopeless = windows(conversation, turns, attempt)
+    if not found:
+        raise _refusal(conversation, "LN803", f"{too_long}, and so is every exchange of it")
+    counts["windowed"] += 1
+    counts["windows"] += len(found)
+    counts["turns_too_long"] += len(hopeless)
+    notes = [_note(conversation, "LN801", f"{too_long}; {len(found)} windows")]
+    if hopeless:
+        notes.append(_note(conversation, "LN803", f"{len(hopeless)} turns do not fit even alone and are not trained"))
+    return [example for window in found for example in window.made], notes
+
+
+def _truncated(example: Example, length: int) -> Example:
+    return Example(
+        example.input_ids[:length], example.labels[:length], example.kinds[:length], example.weights[:length]
+    )
+
+
+def _refusal(conversation: Conversation, code: str, message: str) -> RowRefusedError:
+    return RowRefusedError(Finding(code, "dropped", message, conversation.file, conversation.line))
+
+
+def _note(conversation: Conversation, code: str, message: str) -> Finding:
+    return Finding(code, "kept", message, conversation.file, conversation.line)
 
 
 def columns(examples: Sequence[Example]) -> dict[str, list[Any]]:
