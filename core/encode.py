@@ -6,7 +6,7 @@ import itertools
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.config import DataOptions
@@ -17,6 +17,8 @@ from core.template.spans import KINDS, Rendered, render, trained_turns
 from core.window import last_window, windows
 
 IGNORED = -100
+# What a template may leave out without a word, by the code of the finding that says so.
+SWALLOWED = {"RS604": "the reasoning", "TC517": "the words beside a call"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Prepared:
 def prepare(conversations: Sequence[Conversation], template: Template, tokenizer: Any, config: DataOptions) -> Prepared:
     """Render and encode conversations; what the template refuses or what is too long is a finding, never silent.
 
-    Raises `UserError` for a conversation that is too long when `config.overlong` is `error`.
+    Raises `UserError` for a conversation that is too long when `config.overlong` is `error`, and, when
+    `config.swallowed` is `stop`, for data that holds what the template swallows.
     """
     prepared = Prepared()
     for conversation in conversations:
@@ -135,16 +138,48 @@ def prepare(conversations: Sequence[Conversation], template: Template, tokenizer
             if max((len(example.input_ids) for example in examples), default=0) > config.max_length:
                 examples, more = _shortened(conversation, examples, template, tokenizer, config, prepared.counts)
                 notes += more
+            lost = [note for note in notes if note.code in SWALLOWED]
+            if lost and config.swallowed == "drop":
+                raise RowRefusedError(replace(lost[0], action="dropped"))
             if not any(example.trained for example in examples):
                 raise _refusal(conversation, "MK701", "nothing to train after encoding")
         except RowRefusedError as refused:
             prepared.findings.append(refused.finding)
             continue
         prepared.examples += [example for example in examples if example.trained]
-        prepared.notes += notes
+        prepared.notes += [*notes, *_rewritings(conversation, template)]
         prepared.counts["unstable_history"] += any(note.code == "MK702" for note in notes)
         prepared.counts["more_samples"] += len(examples) - 1
+    if config.swallowed == "stop":
+        _require_all_of_it(prepared, template)
     return prepared
+
+
+def _require_all_of_it(prepared: Prepared, template: Template) -> None:
+    lost = [note for note in prepared.notes if note.code in SWALLOWED and note.action == "kept"]
+    if lost:
+        what = " and ".join(sorted({SWALLOWED[note.code] for note in lost}))
+        rows = len({(note.file, note.line) for note in lost})
+        remedy = (
+            "choose another --template, write reasoning as text (--inline-reasoning), drop those conversations "
+            "(--swallowed drop) or train without it (--swallowed ignore)"
+        )
+        raise UserError(f"{template.name} swallows {what} of {rows} conversations; the first: {lost[0]}", remedy=remedy)
+
+
+def _rewritings(conversation: Conversation, template: Template) -> list[Finding]:
+    """What of this conversation the template's dialect writes another way."""
+    found: list[Finding] = []
+    for name in template.rewrites:
+        if name == "system" and conversation.messages[0].role == "system":
+            message = "this template has no system role; prompt moved into the first user message"
+            found.append(_note(conversation, "RO215", message))
+        elif name.startswith("tools:") and conversation.tools:
+            dialect = name.partition(":")[2]
+            found.append(_note(conversation, "TL409", f"this template has no tools; written as text ({dialect})"))
+        elif name == "reasoning" and any(message.reasoning for message in conversation.messages):
+            found.append(_note(conversation, "RS604", "reasoning written as text in <think> tags"))
+    return [replace(finding, action="repaired") for finding in found]
 
 
 def _examples(

@@ -11,6 +11,7 @@ from core.conversation import Conversation, Message, ToolCall
 from core.encode import prepare, trained_text
 from core.errors import UserError
 from core.template.choose import choose_template
+from core.template.dialect import rewritten
 from tests.material import tool, trl_files
 from tests.test_encode import tokenizer_of
 
@@ -75,3 +76,16 @@ def test_what_never_fits_is_dropped_and_said(tokenizer: Any) -> None:
     prepared = prepare([talk(3)], template, tokenizer, options(max_length=64))
     assert [finding.code for finding in prepared.findings] == ["LN803"]
     assert not prepared.examples
+
+
+def test_what_the_template_swallows_stops_before_training() -> None:
+    tokenizer = tokenizer_of("byte_level", trl_files()["qwen2_5"].read_text(encoding="utf-8"))
+    template = choose_template("auto", tokenizer)
+    rows = [Conversation((Message("user", "q"), Message("assistant", "a", "thought")), (), "rows.json", 3)]
+    with pytest.raises(UserError, match="inline-reasoning"):
+        prepare(rows, template, tokenizer, options())
+    assert prepare(rows, template, tokenizer, options(swallowed="drop")).findings[0].code == "RS604"
+    assert prepare(rows, template, tokenizer, options(swallowed="ignore")).notes[0].code == "RS604"
+    inline = prepare(rows, rewritten(template, reasoning=True), tokenizer, options())
+    assert "thought" in trained_text(inline.examples[0], tokenizer)
+    assert [(note.code, note.action) for note in inline.notes] == [("RS604", "repaired")]

@@ -57,12 +57,19 @@ def bare_template(name: str, special_tokens: Mapping[str, str] | None = None) ->
     """A template from the library or a file, without a tokenizer: what looks like a control token is taken for one."""
     label, source = _by_name(name)
     special = BARE_TOKENS | dict(special_tokens or {})
-    return made_template(source, label, special, tokens_in(source) | set(special.values()))
+    return made_template(source, label, special, _tokens_of(source, special) | set(special.values()))
 
 
-def tokens_in(source: str) -> frozenset[str]:
-    """What a template writes that looks like a control token."""
-    return frozenset(_LIKE_A_TOKEN.findall(source))
+def _tokens_of(source: str, special_tokens: Mapping[str, str]) -> frozenset[str]:
+    """What a template writes that looks like a control token, also where it puts it together (`'<|' + role + '|>'`)."""
+    compiled(source)
+    template = Template(source, special_tokens)
+    question, answer, system = Message("user", QUESTION), Message("assistant", ANSWER), Message("system", QUESTION)
+    texts = [
+        try_render(template, style_of(template), messages) or ""
+        for messages in ([question, answer, question], [system, question, answer])
+    ]
+    return frozenset(_LIKE_A_TOKEN.findall("\n".join([source, *texts])))
 
 
 def made_template(

@@ -40,7 +40,8 @@ class Template:
 
     `special_tokens` are the variables that a template may print (`bos_token`, `eos_token`, …); `stop` the texts that
     end a turn; `control_tokens` the texts that a tokenizer would read as single control tokens, which must never come
-    from anybody's content. `name` is for messages; `variables` are further ones for the template (`enable_thinking`).
+    from anybody's content. `name` is for messages; `variables` are further ones for the template (`enable_thinking`);
+    `rewrites` says what of a conversation is rewritten for it (`core.template.dialect`).
     """
 
     source: str
@@ -49,6 +50,7 @@ class Template:
     control_tokens: frozenset[str] = frozenset()
     name: str = "template"
     variables: Mapping[str, Any] = field(default_factory=dict)
+    rewrites: tuple[str, ...] = ()
 
     def render(
         self,
