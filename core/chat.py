@@ -16,16 +16,21 @@ from core.config import ChatConfig
 from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall
 from core.errors import UserError
 from core.formats import read_tools
-from core.generate import stream_text
+from core.generate import exchanges_to_drop, stream_text
 from core.model import LoadedModel, load_for_chat
 from core.run import Run
 from core.template.reader import call_syntax, read, visible
+from core.window import without_oldest
 
 MOST_ROUNDS = 8
 
 
 class Chat:
-    """A running conversation: `messages`, the tools it may call, and the model behind it."""
+    """A running conversation: `messages`, the tools it may call, and the model behind it.
+
+    `forgotten` is how many of the oldest exchanges the model was not shown for its last answer, because the whole
+    conversation exceeds its context.
+    """
 
     def __init__(self, target: Run | str | LoadedModel, config: ChatConfig | None = None) -> None:
         self.config = config or ChatConfig()
@@ -33,6 +38,7 @@ class Chat:
         self.syntax = call_syntax(self.loaded.template)
         self.tools: tuple[JsonObject, ...] = read_tools_file(Path(self.config.tools)) if self.config.tools else ()
         self.messages: list[Message] = []
+        self.forgotten = 0
         if self.config.system:
             self.messages.append(Message("system", self.config.system))
 
@@ -62,13 +68,16 @@ class Chat:
         """Let the model write the next message; yields its text, and appends the message with its calls."""
         raw = ""
         shown = 0
-        for piece in stream_text(self.loaded, self.conversation(), self.config):
+        said = self.conversation()
+        self.forgotten = exchanges_to_drop(self.loaded, said, self.config)
+        shown_part = without_oldest(said, self.forgotten) if self.forgotten else said
+        for piece in stream_text(self.loaded, shown_part, self.config):
             raw += piece
             text = visible(raw, self.syntax)
             if len(text) > shown:
                 yield text[shown:]
                 shown = len(text)
-        message = read(raw, self.syntax)
+        message = read(raw, self.syntax, self.tools)
         self.messages.append(self._numbered(message))
         if len(message.content) > shown:
             yield message.content[shown:]

@@ -57,6 +57,15 @@ class ModelOptions(Config):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob(
         "auto", "Number type of the weights: bfloat16 where the device computes in it, else float32.", "model"
     )
+    tool_dialect: Literal["auto", "none", "hermes", "react", "glm", "llama3_json", "pythonic"] = knob(
+        "auto",
+        "How tools and calls are written where the chat template has no way (auto: hermes there). The system prompt "
+        "moves into the first user turn where the template has no place for it; none: nothing is rewritten.",
+        "model",
+    )
+    inline_reasoning: bool = knob(
+        False, "Write reasoning as text in <think> tags where the chat template swallows it.", "model"
+    )
 
 
 class DataOptions(Config):
@@ -72,14 +81,34 @@ class DataOptions(Config):
     max_samples: int | None = knob(None, "Use at most this many rows of each dataset.", "data", ge=1)
     max_length: int = knob(
         1024,
-        "Longest example in tokens; longer conversations are dropped and counted.",
+        "Longest example in tokens; `overlong` says what becomes of longer conversations.",
         "data",
         main=True,
         ge=16,
         le=1_048_576,
     )
-    train_on: Literal["assistant", "last_turn"] = knob(
-        "assistant", "Loss on every assistant turn, or on the last one of each conversation only.", "data"
+    train_on: Literal["assistant", "last_turn", "all"] = knob(
+        "assistant",
+        "Loss on every assistant turn, on the last one of each conversation only, or on everything but tool results.",
+        "data",
+    )
+    overlong: Literal["windows", "drop_oldest", "drop", "truncate", "error"] = knob(
+        "windows",
+        "Conversations longer than max_length: several windows in which each turn is trained once, the last exchanges "
+        "that fit, no conversation, the first max_length tokens, or an error.",
+        "data",
+    )
+    swallowed: Literal["stop", "drop", "ignore"] = knob(
+        "stop",
+        "Where the chat template swallows reasoning, or words beside a call, that the data holds: stop and say what "
+        "can be done, drop those conversations, or train without what is swallowed.",
+        "data",
+    )
+    unstable_history: Literal["split", "last_turn", "as_rendered", "error"] = knob(
+        "split",
+        "Where the template shows earlier turns differently later on (it hides old reasoning): a sample for each shown "
+        "history, the last turns only, trained as they are shown at the end, or drop the conversation.",
+        "data",
     )
     profile: Literal["strict", "default", "lenient"] = knob(
         "default",

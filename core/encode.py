@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, RowRefusedError
+from core.errors import UserError
 from core.template.sandbox import Template
-from core.template.spans import KINDS, Rendered, render
+from core.template.spans import KINDS, Rendered, render, trained_turns
+from core.window import last_window, windows
 
 IGNORED = -100
+# What a template may leave out without a word, by the code of the finding that says so.
+SWALLOWED = {"RS604": "the reasoning", "TC517": "the words beside a call"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,8 @@ class Example:
 def encode(rendered: Rendered, tokenizer: Any) -> Example:
     """Tokenise a sample and label the tokens of its spans.
 
-    A token belongs to the span in which its first character lies. `tokenizer` is a fast transformers tokenizer.
+    A token belongs to the span in which its first character lies that is not a space: a span often begins behind the
+    space that a tokenizer joins to the word. `tokenizer` is a fast transformers tokenizer.
     """
     return _labelled(rendered, *tokenise(rendered, tokenizer))
 
@@ -45,14 +52,24 @@ def encode(rendered: Rendered, tokenizer: Any) -> Example:
 def _labelled(rendered: Rendered, ids: list[int], starts: list[int]) -> Example:
     """The tokens with the labels of the spans in which they start."""
     labels, kinds, weights = [IGNORED] * len(ids), [0] * len(ids), [0.0] * len(ids)
-    token = 0
     for span in rendered.spans:
-        while token < len(ids) and starts[token] < span.start:
-            token += 1
+        token = _first_token(rendered.text, starts, span.start)
+        kind = KINDS.index(span.kind) + 1
         while token < len(ids) and starts[token] < span.end:
-            labels[token], kinds[token], weights[token] = ids[token], KINDS.index(span.kind) + 1, span.weight
+            labels[token], kinds[token], weights[token] = ids[token], kind, span.weight
             token += 1
     return Example(ids, labels, kinds, weights)
+
+
+def _first_token(text: str, starts: Sequence[int], at: int) -> int:
+    """The first token that begins at `at`, or before it with nothing but space between."""
+    token = bisect_left(starts, at)
+    if token and (token == len(starts) or starts[token] > at) and text[starts[token - 1] : at].isspace():
+        # The token before reaches into the span, and what it has outside is space. Nothing but space is not ours.
+        end = starts[token] if token < len(starts) else len(text)
+        if not text[starts[token - 1] : end].isspace():
+            return token - 1
+    return token
 
 
 def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -60,38 +77,41 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
 
     The pieces between `breaks` are tokenised apart, so that a control token written in content is plain text.
     """
-    ids: list[int] = []
-    starts: list[int] = []
-    for begin, end in _pieces(rendered):
-        piece = tokenizer(rendered.text[begin:end], add_special_tokens=False, return_offsets_mapping=True)
-        ids += piece["input_ids"]
-        starts += [begin + start for start, _ in piece["offset_mapping"]]
+    if not rendered.breaks:
+        return _tokens(rendered.text, tokenizer)
+    ids, starts = _tokens(rendered.text[: rendered.breaks[0]], tokenizer)
+    for begin, end in itertools.pairwise([*rendered.breaks, len(rendered.text)]):
+        if begin == end:
+            continue
+        # Behind a line break, so that a tokenizer that puts a space before a text puts it there; both are dropped.
+        piece_ids, piece_starts = _tokens("\n" + rendered.text[begin:end], tokenizer)
+        first = bisect_left(piece_starts, 1)
+        ids += piece_ids[first:]
+        starts += [begin + start - 1 for start in piece_starts[first:]]
     return ids, starts
 
 
 def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
     """`encode` for many samples at once: the same examples, with the tokenizer on every core."""
-    pieces = [(sample, begin, end) for sample in samples for begin, end in _pieces(sample)]
-    if not pieces:
-        return [encode(sample, tokenizer) for sample in samples]
-    texts = [sample.text[begin:end] for sample, begin, end in pieces]
-    encodings = iter(tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).encodings)
+    whole = [sample.text for sample in samples if not sample.breaks]
+    encodings = iter(tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True).encodings if whole else ())
     examples = []
     for sample in samples:
-        ids: list[int] = []
-        starts: list[int] = []
-        for begin, _ in _pieces(sample):
-            piece = next(encodings)
-            ids += piece.ids
-            starts += [begin + start for start, _ in piece.offsets]
-        examples.append(_labelled(sample, ids, starts))
+        if sample.breaks:
+            examples.append(encode(sample, tokenizer))
+        else:
+            encoding = next(encodings)
+            examples.append(_labelled(sample, encoding.ids, [start for start, _ in encoding.offsets]))
     return examples
 
 
-def _pieces(rendered: Rendered) -> list[tuple[int, int]]:
-    """The parts of the text between its breaks that are not empty."""
-    cuts = [0, *rendered.breaks, len(rendered.text)]
-    return [(begin, end) for begin, end in itertools.pairwise(cuts) if begin != end]
+def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
+    backend = tokenizer.backend_tokenizer
+    if backend.truncation is None and backend.padding is None:
+        encoding = backend.encode(text, add_special_tokens=False)
+        return encoding.ids, [start for start, _ in encoding.offsets]
+    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return encoding["input_ids"], [start for start, _ in encoding["offset_mapping"]]
 
 
 def trained_text(example: Example, tokenizer: Any) -> str:
@@ -101,10 +121,16 @@ def trained_text(example: Example, tokenizer: Any) -> str:
 
 @dataclass(slots=True)
 class Prepared:
-    """The training rows of some conversations, and a finding for each conversation that was dropped on the way."""
+    """The training rows of some conversations.
+
+    `findings` has one for each conversation that was dropped on the way, `notes` what was odd or cut in those that were
+    not; `counts` adds up what became of long conversations and of those whose history the template hides.
+    """
 
     examples: list[Example] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def tokens(self) -> int:
@@ -118,27 +144,127 @@ class Prepared:
 
 
 def prepare(conversations: Sequence[Conversation], template: Template, tokenizer: Any, config: DataOptions) -> Prepared:
-    """Render and encode conversations; what the template refuses or what is too long is a finding, never silent."""
+    """Render and encode conversations; what the template refuses or what is too long is a finding, never silent.
+
+    Raises `UserError` for a conversation that is too long when `config.overlong` is `error`, and, when
+    `config.swallowed` is `stop`, for data that holds what the template swallows.
+    """
     prepared = Prepared()
     for conversation in conversations:
         try:
-            samples = render(conversation, template, config.train_on)
-            prepared.examples += [_fitting(conversation, sample, tokenizer, config.max_length) for sample in samples]
+            examples, notes = _examples(conversation, template, tokenizer, config)
+            if max((len(example.input_ids) for example in examples), default=0) > config.max_length:
+                examples, more = _shortened(conversation, examples, template, tokenizer, config, prepared.counts)
+                notes += more
+            lost = [note for note in notes if note.code in SWALLOWED]
+            if lost and config.swallowed == "drop":
+                raise RowRefusedError(replace(lost[0], action="dropped"))
+            if not any(example.trained for example in examples):
+                raise _refusal(conversation, "MK701", "nothing to train after encoding")
         except RowRefusedError as refused:
             prepared.findings.append(refused.finding)
+            continue
+        prepared.examples += [example for example in examples if example.trained]
+        prepared.notes += [*notes, *_rewritings(conversation, template)]
+        prepared.counts["unstable_history"] += any(note.code == "MK702" for note in notes)
+        prepared.counts["more_samples"] += len(examples) - 1
+    if config.swallowed == "stop":
+        _require_all_of_it(prepared, template)
     return prepared
 
 
-def _fitting(conversation: Conversation, sample: Rendered, tokenizer: Any, max_length: int) -> Example:
-    example = encode(sample, tokenizer)
-    length = len(example.input_ids)
-    if length > max_length:
-        message = f"longer than {max_length} tokens ({length})"
-        raise RowRefusedError(Finding("LN803", "dropped", message, conversation.file, conversation.line))
-    if not example.trained:
-        message = "nothing to train after encoding"
-        raise RowRefusedError(Finding("MK701", "dropped", message, conversation.file, conversation.line))
-    return example
+def _require_all_of_it(prepared: Prepared, template: Template) -> None:
+    lost = [note for note in prepared.notes if note.code in SWALLOWED and note.action == "kept"]
+    if lost:
+        what = " and ".join(sorted({SWALLOWED[note.code] for note in lost}))
+        rows = len({(note.file, note.line) for note in lost})
+        remedy = (
+            "choose another --template, write reasoning as text (--inline-reasoning), drop those conversations "
+            "(--swallowed drop) or train without it (--swallowed ignore)"
+        )
+        raise UserError(f"{template.name} swallows {what} of {rows} conversations; the first: {lost[0]}", remedy=remedy)
+
+
+def _rewritings(conversation: Conversation, template: Template) -> list[Finding]:
+    """What of this conversation the template's dialect writes another way."""
+    found: list[Finding] = []
+    for name in template.rewrites:
+        if name == "system" and conversation.messages[0].role == "system":
+            message = "this template has no system role; prompt moved into the first user message"
+            found.append(_note(conversation, "RO215", message))
+        elif name.startswith("tools:") and conversation.tools:
+            dialect = name.partition(":")[2]
+            found.append(_note(conversation, "TL409", f"this template has no tools; written as text ({dialect})"))
+        elif name == "reasoning" and any(message.reasoning for message in conversation.messages):
+            found.append(_note(conversation, "RS604", "reasoning written as text in <think> tags"))
+    return [replace(finding, action="repaired") for finding in found]
+
+
+def _examples(
+    conversation: Conversation, template: Template, tokenizer: Any, config: DataOptions
+) -> tuple[list[Example], list[Finding]]:
+    samples = render(conversation, template, config.train_on, config.unstable_history)
+    notes = [note for sample in samples for note in sample.notes]
+    return [encode(sample, tokenizer) for sample in samples], notes
+
+
+def _shortened(
+    conversation: Conversation,
+    examples: list[Example],
+    template: Template,
+    tokenizer: Any,
+    config: DataOptions,
+    counts: Counter[str],
+) -> tuple[list[Example], list[Finding]]:
+    """What `config.overlong` makes of a conversation that is too long. Raises `RowRefusedError` or `UserError`."""
+    length = max(len(example.input_ids) for example in examples)
+    too_long = f"longer than {config.max_length} tokens ({length})"
+    if config.overlong == "error":
+        remedy = f"--max-length {length}, or --overlong windows"
+        raise UserError(too_long, file=conversation.file or None, line=conversation.line or None, remedy=remedy)
+    if config.overlong == "truncate":
+        counts["truncated"] += 1
+        cut = [_truncated(example, config.max_length) for example in examples]
+        return cut, [_note(conversation, "LN802", f"{too_long}; cut at the end, no stop token is learned there")]
+    if config.overlong == "drop" or config.train_on == "all":
+        raise _refusal(conversation, "LN803", too_long)
+
+    def attempt(part: Conversation) -> list[Example] | None:
+        made, _ = _examples(part, template, tokenizer, config)
+        return made if all(len(example.input_ids) <= config.max_length for example in made) else None
+
+    turns = trained_turns(conversation, config.train_on)
+    config = config.model_copy(update={"train_on": "assistant"})
+    if config.overlong == "drop_oldest":
+        window = last_window(conversation, turns, attempt)
+        if window is None:
+            raise _refusal(conversation, "LN803", f"{too_long}, and so is its last exchange")
+        counts["oldest_dropped"] += 1
+        return window.made, [_note(conversation, "LN801", f"{window.dropped} oldest exchanges removed")]
+    found, hopeless = windows(conversation, turns, attempt)
+    if not found:
+        raise _refusal(conversation, "LN803", f"{too_long}, and so is every exchange of it")
+    counts["windowed"] += 1
+    counts["windows"] += len(found)
+    counts["turns_too_long"] += len(hopeless)
+    notes = [_note(conversation, "LN801", f"{too_long}; {len(found)} windows")]
+    if hopeless:
+        notes.append(_note(conversation, "LN803", f"{len(hopeless)} turns do not fit even alone and are not trained"))
+    return [example for window in found for example in window.made], notes
+
+
+def _truncated(example: Example, length: int) -> Example:
+    return Example(
+        example.input_ids[:length], example.labels[:length], example.kinds[:length], example.weights[:length]
+    )
+
+
+def _refusal(conversation: Conversation, code: str, message: str) -> RowRefusedError:
+    return RowRefusedError(Finding(code, "dropped", message, conversation.file, conversation.line))
+
+
+def _note(conversation: Conversation, code: str, message: str) -> Finding:
+    return Finding(code, "kept", message, conversation.file, conversation.line)
 
 
 def columns(examples: Sequence[Example]) -> dict[str, list[Any]]:

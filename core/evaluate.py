@@ -91,7 +91,7 @@ def write_turns(
     for done, (index, raw) in enumerate(written, start=1):
         c, m = asked[index]
         progress(done, len(asked))
-        yield Turn(c, m, conversations[c].messages[m], read(raw, syntax), raw)
+        yield Turn(c, m, conversations[c].messages[m], read(raw, syntax, conversations[c].tools), raw)
 
 
 def call_metrics(turns: Sequence[Turn]) -> dict[str, float]:
@@ -120,6 +120,8 @@ def token_losses(loaded: LoadedModel, conversations: Sequence[Conversation], con
     import torch
 
     sums, counts = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0)
+    # What the template swallows cannot be measured; whether it may be trained without is training's question.
+    config = config.model_copy(update={"swallowed": "ignore"})
     for example in prepare(conversations, loaded.template, loaded.tokenizer, config).examples:
         losses = _losses(loaded, example)
         kinds = torch.tensor(

@@ -12,6 +12,7 @@ from core.encode import tokenise
 from core.errors import UserError
 from core.model import LoadedModel
 from core.template.spans import prompt
+from core.window import exchanges, without_oldest
 
 
 def stream_text(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> Iterator[str]:
@@ -76,7 +77,7 @@ def write_texts(
 def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> list[int]:
     """The tokens that the model is given. Raises `UserError` when they and the answer do not fit its context."""
     ids, _ = tokenise(prompt(conversation, loaded.template), loaded.tokenizer)
-    context = loaded.model.config.get_text_config().max_position_embeddings
+    context = context_tokens(loaded)
     if len(ids) + options.max_new_tokens > context:
         raise UserError(
             f"the conversation has {len(ids)} tokens; with {options.max_new_tokens} new ones it exceeds the model's "
@@ -84,6 +85,24 @@ def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: Generat
             remedy="start a new chat or lower max_new_tokens",
         )
     return ids
+
+
+def exchanges_to_drop(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> int:
+    """How many of the oldest exchanges must go, as in training, for the prompt and an answer to fit the context.
+
+    As many as there are but one when even that one is too long; then `prompt_ids` says so.
+    """
+    most = len(exchanges(conversation)) - 1
+    for dropped in range(max(most, 0)):
+        ids, _ = tokenise(prompt(without_oldest(conversation, dropped), loaded.template), loaded.tokenizer)
+        if len(ids) + options.max_new_tokens <= context_tokens(loaded):
+            return dropped
+    return max(most, 0)
+
+
+def context_tokens(loaded: LoadedModel) -> int:
+    """The length of the model's context."""
+    return int(loaded.model.config.get_text_config().max_position_embeddings)
 
 
 def _settings(loaded: LoadedModel, options: GenerationOptions) -> dict[str, Any]:

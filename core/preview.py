@@ -64,7 +64,9 @@ def _walk(shown: Preview, config: TrainConfig) -> Preview:
         return shown
     tokenizer = load_tokenizer(config.model_name_or_path)
     try:
-        shown.samples = render(shown.conversation, load_template(config, tokenizer), config.train_on)
+        shown.samples = render(
+            shown.conversation, load_template(config, tokenizer), config.train_on, config.unstable_history
+        )
     except RowRefusedError as refused:
         shown.row.findings.append(refused.finding)
     shown.examples = [encode(sample, tokenizer) for sample in shown.samples]

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.conversation import Message, template_messages
+from core.conversation import Message
 from core.errors import UserError, did_you_mean
-from core.template.sandbox import Template, TemplateRefusedError, compiled
+from core.template.sandbox import Template, compiled
+from core.template.style import (
+    AGAIN,
+    ANSWER,
+    QUESTION,
+    RESULT,
+    TOOL,
+    VALUE,
+    sentinel_call,
+    sentinel_tool,
+    style_of,
+    try_render,
+)
 
 LIBRARY = Path(__file__).parent / "library"
-_ASKED, _ANSWERED = "sentinelquestion", "sentinelanswer"
+# What a template file is given when there is no tokenizer beside it: the names that most tokenizers have.
+BARE_TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
+_LIKE_A_TOKEN = re.compile(
+    r"<[|｜][^<>\s]{1,60}>|<[^<>\s]{1,60}[|｜]>|</?s>|\[/?[A-Z_]{3,30}\]|</?[a-z]+_[a-z_]+>|</?think>"
+)
 
 
 def choose_template(name: str, tokenizer: Any) -> Template:
@@ -25,13 +42,49 @@ def choose_template(name: str, tokenizer: Any) -> Template:
     label, source = (
         ("the model's template", own) if name == "auto" and own else _by_name("chatml" if name == "auto" else name)
     )
-    compiled(source)
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
     added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
     always = set(tokenizer.all_special_tokens)
-    control = frozenset(token for token in added if token.strip() and (token in always or token in source))
-    bare = Template(source, special, (), control, label)
-    return Template(source, special, stop_texts(bare, control, special.get("eos_token", "")), control, label)
+    control = frozenset(
+        token
+        for token in added
+        if token.strip() and (token in always or token in source or _LIKE_A_TOKEN.fullmatch(token))
+    )
+    return made_template(source, label, special, control)
+
+
+def bare_template(name: str, special_tokens: Mapping[str, str] | None = None) -> Template:
+    """A template from the library or a file, without a tokenizer: what looks like a control token is taken for one."""
+    label, source = _by_name(name)
+    special = BARE_TOKENS | dict(special_tokens or {})
+    return made_template(source, label, special, _tokens_of(source, special) | set(special.values()))
+
+
+def _tokens_of(source: str, special_tokens: Mapping[str, str]) -> frozenset[str]:
+    """What a template writes that looks like a control token, also where it puts it together (`'<|' + role + '|>'`)."""
+    compiled(source)
+    template = Template(source, special_tokens)
+    question, answer, system = Message("user", QUESTION), Message("assistant", ANSWER), Message("system", QUESTION)
+    texts = [
+        try_render(template, style_of(template), messages) or ""
+        for messages in ([question, answer, question], [system, question, answer])
+    ]
+    return frozenset(_LIKE_A_TOKEN.findall("\n".join([source, *texts])))
+
+
+def made_template(
+    source: str, label: str, special_tokens: Mapping[str, str], control_tokens: Iterable[str]
+) -> Template:
+    """The template with the stop texts that it implies. Raises `UserError` when it is not valid Jinja."""
+    compiled(source)
+    control = frozenset(control_tokens)
+    if label == "none.jinja":
+        # The text is already templated: the control tokens in it are meant.
+        control = frozenset()
+    bare = Template(source, special_tokens, (), control, label)
+    eos = special_tokens.get("eos_token", "")
+    stops = stop_texts(bare, control | ({eos} if eos else set()), eos)
+    return Template(source, special_tokens, stops, control, label)
 
 
 def library_names() -> list[str]:
@@ -40,15 +93,58 @@ def library_names() -> list[str]:
 
 
 def stop_texts(template: Template, control_tokens: Iterable[str], eos_token: str) -> tuple[str, ...]:
-    """The control token that the template writes right after an answer, and the tokenizer's own end of sequence."""
-    messages = [Message("user", _ASKED), Message("assistant", _ANSWERED)]
-    try:
-        text = template.render(template_messages(messages))
-    except TemplateRefusedError:
-        text = ""
-    tail = text.rpartition(_ANSWERED)[2].lstrip()
-    written = max((token for token in control_tokens if tail.startswith(token)), key=len, default="")
-    return tuple(dict.fromkeys(token for token in (written, eos_token) if token))
+    """The control tokens that the template writes right after an answer and after calls, and the end of sequence.
+
+    Of several in a row the end of sequence counts, else the first. A template that closes no turn (GLM) stops with the
+    token that opens the next one.
+    """
+    tokens = sorted((token for token in control_tokens if token), key=len, reverse=True)
+    answer, closed = _after_answer(template, tokens, eos_token)
+    found = [answer, _after_calls(template, tokens, closed), eos_token]
+    return tuple(dict.fromkeys(token for token in found if token))
+
+
+def _after_answer(template: Template, tokens: list[str], eos_token: str) -> tuple[str, bool]:
+    """The stop text of an answer, and whether the template closes answers itself."""
+    style = style_of(template)
+    messages = [Message("user", QUESTION), Message("assistant", ANSWER), Message("user", AGAIN)]
+    alone = try_render(template, style, messages[:2]) or ""
+    run = _run_of_tokens(alone.rpartition(ANSWER)[2], tokens)
+    if run:
+        return (eos_token if eos_token in run else run[0]), True
+    later = try_render(template, style, messages) or ""
+    run = _run_of_tokens(later.partition(ANSWER)[2].partition(AGAIN)[0], tokens)
+    return next(iter(run), ""), False
+
+
+def _after_calls(template: Template, tokens: list[str], closed: bool) -> str:
+    """The last control token of a turn with calls, unless it only closes a call; `closed` as for an answer."""
+    style = style_of(template)
+    question = Message("user", QUESTION)
+    for calls in ((sentinel_call(), sentinel_call("other", "bcdefghij")), (sentinel_call(),)):
+        message = Message("assistant", tool_calls=calls)
+        text = (try_render(template, style, [question, message], [sentinel_tool()]) or "").rstrip()
+        turn = text.rpartition(QUESTION)[2]
+        if TOOL not in turn or VALUE not in turn:
+            continue
+        last = next((token for token in tokens if turn.endswith(token)), "")
+        if last and turn.count(last) == 1 and not (last.startswith("</") and "<" + last[2:] in turn):
+            return last
+        result = Message("tool", RESULT, tool_call_id=calls[0].id, name=TOOL)
+        later = try_render(template, style, [question, message, result], [sentinel_tool()]) or ""
+        follows = later.startswith(text) and not closed
+        return next(iter(_run_of_tokens(later[len(text) :], tokens)), "") if follows else ""
+    return ""
+
+
+def _run_of_tokens(text: str, tokens: list[str]) -> list[str]:
+    """The control tokens with which the text begins, one right after the other."""
+    text = text.lstrip()
+    run: list[str] = []
+    while token := next((token for token in tokens if text.startswith(token)), ""):
+        run.append(token)
+        text = text[len(token) :]
+    return run
 
 
 def _by_name(name: str) -> tuple[str, str]:

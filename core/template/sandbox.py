@@ -1,7 +1,8 @@
-"""A chat template: its source, the special tokens that it may print, and rendering in Jinja's sandbox.
+"""A chat template: its source, the special tokens that it may print, and rendering in a bounded Jinja sandbox.
 
 The environment offers what transformers' does (`raise_exception`, `strftime_now`, `tojson` without HTML escapes,
 `{% generation %}`, loop controls), so a template renders here exactly as it does there, without importing transformers.
+One thing differs on purpose: `strftime_now` always tells the same day, in training as in chat.
 """
 
 from __future__ import annotations
@@ -17,10 +18,16 @@ import jinja2
 import jinja2.ext
 from jinja2 import nodes
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from core.conversation import JsonObject
 from core.errors import UserError
+from core.template.limits import REFUSALS, BoundedEnvironment, LimitError
+
+# A date in the prompt is part of what a model is trained on: were it today's, no two runs and no chat would agree.
+TODAY = datetime(2026, 1, 1, 12, 0, 0)
+# Stands inside control tokens that come from content, while the template renders them; never reaches the tokenizer.
+BREAK = "\U000f1002"
+_ESCAPED_BREAK = json.dumps(BREAK)[1:-1]
 
 
 class TemplateRefusedError(Exception):
@@ -33,7 +40,8 @@ class Template:
 
     `special_tokens` are the variables that a template may print (`bos_token`, `eos_token`, …); `stop` the texts that
     end a turn; `control_tokens` the texts that a tokenizer would read as single control tokens, which must never come
-    from anybody's content. `name` is for messages.
+    from anybody's content. `name` is for messages; `variables` are further ones for the template (`enable_thinking`);
+    `rewrites` says what of a conversation is rewritten for it (`core.template.dialect`).
     """
 
     source: str
@@ -41,13 +49,20 @@ class Template:
     stop: tuple[str, ...] = ()
     control_tokens: frozenset[str] = frozenset()
     name: str = "template"
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    rewrites: tuple[str, ...] = ()
 
     def render(
-        self, messages: Sequence[JsonObject], tools: Sequence[JsonObject] = (), *, add_generation_prompt: bool = False
+        self,
+        messages: Sequence[JsonObject],
+        tools: Sequence[JsonObject] = (),
+        *,
+        add_generation_prompt: bool = False,
+        **variables: Any,
     ) -> str:
         """The text of the conversation, as transformers' `apply_chat_template` gives it."""
         return render_compiled(
-            compiled(self.source), self, messages, tools, add_generation_prompt=add_generation_prompt
+            compiled(self.source), self, messages, tools, add_generation_prompt=add_generation_prompt, **variables
         )
 
 
@@ -61,6 +76,8 @@ def render_compiled(
     **variables: Any,
 ) -> str:
     """Render one compiled form of a template. Raises `TemplateRefusedError` with the template's reason."""
+    assert isinstance(template.environment, BoundedEnvironment)
+    template.environment.budget.start()
     try:
         return template.render(
             messages=list(messages),
@@ -68,41 +85,67 @@ def render_compiled(
             documents=None,
             add_generation_prompt=add_generation_prompt,
             **of.special_tokens,
-            **variables,
+            **{**of.variables, **variables},
         )
-    except (jinja2.TemplateError, TypeError, ValueError, KeyError, ZeroDivisionError, RecursionError) as error:
-        raise TemplateRefusedError(f"{of.name} refuses this conversation: {error}") from None
+    except REFUSALS as error:
+        reason = "it calls itself without end" if isinstance(error, RecursionError) else error
+        raise TemplateRefusedError(f"{of.name} refuses this conversation: {reason}") from None
 
 
 @lru_cache(maxsize=64)
 def compiled(source: str) -> jinja2.Template:
     """The compiled template. Raises `UserError` with the line when it is not valid Jinja."""
+    env = environment()
+    return compiled_tree(env, parsed(env, source))
+
+
+def parsed(env: BoundedEnvironment, source: str) -> nodes.Template:
+    """The template's tree. Raises `UserError` with the line when it is not valid Jinja."""
     try:
-        return environment().from_string(source)
+        return env.parsed(source)
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"not a valid chat template: {error.message}", file="template", line=error.lineno) from None
+    except (LimitError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise UserError(f"not a valid chat template: {reason}", file="template") from None
 
 
-def environment() -> ImmutableSandboxedEnvironment:
+def compiled_tree(env: BoundedEnvironment, tree: nodes.Template) -> jinja2.Template:
+    """A tree made ready to render. Raises `UserError` when it cannot be."""
+    try:
+        return jinja2.Template.from_code(env, env.compile(tree), env.make_globals(None))
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"not a valid chat template: {error.message}", file="template", line=error.lineno) from None
+    except (SyntaxError, RecursionError, MemoryError):
+        raise UserError("not a valid chat template: it is nested too deeply", file="template") from None
+
+
+def environment() -> BoundedEnvironment:
     """A fresh sandboxed environment with what chat templates expect to find."""
-    env = ImmutableSandboxedEnvironment(
+    env = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, jinja2.ext.loopcontrols], autoescape=False
     )
-    env.filters["tojson"] = _tojson
+    env.bounded_filter("tojson", _tojson)
     env.globals["raise_exception"] = _raise_exception
-    env.globals["strftime_now"] = lambda pattern: datetime.now().astimezone().strftime(pattern)
+    env.globals["strftime_now"] = TODAY.strftime
     return env
 
 
 class _GenerationTag(jinja2.ext.Extension):
-    """`{% generation %}…{% endgeneration %}`, which marks assistant text for other trainers; here it only renders."""
+    """`{% generation %}…{% endgeneration %}`, which marks assistant text for other trainers; here it only renders.
+
+    A call block, as transformers has it: what is set inside is not seen outside.
+    """
 
     tags = {"generation"}  # noqa: RUF012  the name and the type are jinja2's
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.Scope(body, lineno=line)
+        return nodes.CallBlock(self.call_method("_body"), [], [], body).set_lineno(line)
+
+    def _body(self, caller: Any) -> str:
+        return caller()
 
 
 def _raise_exception(message: str) -> None:
@@ -116,4 +159,5 @@ def _tojson(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return text.replace(_ESCAPED_BREAK, BREAK) if ensure_ascii else text

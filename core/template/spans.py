@@ -1,37 +1,26 @@
 """A conversation as the text that the model sees, with exactly the characters that it must learn to write.
 
-The trained span of an assistant turn runs from the end of what the model would have been given when it wrote the turn
-(its generation prompt included) to the end of its stop token. That is checked turn by turn against the template itself.
-Where the template shows an earlier turn differently later on, the turn becomes a sample of its own, as the model would
-have seen it then.
+The trained span of an assistant turn runs from the end of what the model is given when it writes the turn (its
+generation prompt included) to the end of its stop token. Both ends come from the template itself: it renders the
+conversation up to the turn, and with the turn. One sample serves every turn whose text, and all the text before it, is
+the same there as when the model wrote it; a turn that the template shows differently later on gets a sample of its own.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from core.conversation import Conversation, Finding, Message, RowRefusedError, template_messages
+from core.conversation import Conversation, Finding, JsonObject, RowRefusedError
+from core.template.parts import KINDS, Kind, Span, turn_spans
+from core.template.protect import protect, unprotected_text
 from core.template.sandbox import Template, TemplateRefusedError
-from core.template.trace import trace_ends
+from core.template.style import styled_messages
+from core.template.trace import Regions, trace_regions
 
-Kind = Literal["text", "reasoning", "tool_call", "stop"]
-KINDS: tuple[Kind, ...] = ("text", "reasoning", "tool_call", "stop")
-# Stands inside control tokens that come from content, while the template renders them; never reaches the tokenizer.
-_BREAK = "\U000f1002"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """`text[start:end]` is trained: `kind`, the index of its message, and the message's loss weight."""
-
-    start: int
-    end: int
-    kind: Kind
-    message: int
-    weight: float = 1.0
+UnstableHistory = Literal["split", "last_turn", "as_rendered", "error"]
+__all__ = ["KINDS", "Kind", "Rendered", "Span", "prompt", "render", "trained_turns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +28,13 @@ class Rendered:
     """A text and its trained spans, in order.
 
     `breaks` are offsets inside text that looks like a control token but came from content: the tokenizer must not read
-    across them.
+    across them. `notes` are findings about the sample, which nothing was dropped for.
     """
 
     text: str
     spans: tuple[Span, ...]
     breaks: tuple[int, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
     def marked(self) -> str:
         """The text with what is trained in ⟦ ⟧."""
@@ -55,146 +45,255 @@ class Rendered:
         return "".join([*out, self.text[position:]])
 
 
-def render(conversation: Conversation, template: Template, train_on: str = "assistant") -> list[Rendered]:
-    """The samples of a conversation: one, or more where the template hides history.
+def render(
+    conversation: Conversation,
+    template: Template,
+    train_on: str = "assistant",
+    unstable_history: UnstableHistory = "split",
+) -> list[Rendered]:
+    """The samples of a conversation: one, or more where the template hides history, the longest first.
 
     Raises `RowRefusedError` when the template cannot express the conversation, or a check fails; never guesses.
     """
-    protected = protect(conversation, template.control_tokens)
-    messages = template_messages(protected.messages)
+    history = _History(conversation, template)
     try:
-        whole = template.render(messages, protected.tools)
-        ends = trace_ends(template, messages, protected.tools, whole)
-        main: list[Span] = []
-        apart: list[Rendered] = []
-        for index in trained_turns(conversation, train_on):
-            seen = template.render(messages[:index], protected.tools, add_generation_prompt=True)
-            written = template.render(messages[: index + 1], protected.tools)
-            end = ends.get(index) if ends is not None else len(written)
-            if end is not None and whole[:end].startswith(seen) and written.startswith(whole[:end]):
-                main += _turn_spans(protected, template, whole, len(seen), end, index)
-            else:
-                apart.append(_sample_apart(protected, template, seen, written, index))
+        whole = history.text(len(conversation.messages))
+        turns = [_turn(history, whole, index) for index in trained_turns(conversation, train_on)]
+        if train_on == "all":
+            return [_unprotected(_everything(history, whole, turns))]
+        samples = _samples(history, whole, turns)
+        if len(samples) > 1 or any(sample.text != whole for sample in samples):
+            samples = _by_policy(history, whole, turns, samples, unstable_history)
     except TemplateRefusedError as error:
         raise _refusal(conversation, "RO214", "messages", str(error)) from None
-    samples = [Rendered(whole, tuple(main)), *apart] if main else apart
     return [_unprotected(sample) for sample in samples]
 
 
 def prompt(conversation: Conversation, template: Template) -> Rendered:
     """What the model is given when it is to answer: the text up to its turn, nothing trained."""
-    protected = protect(conversation, template.control_tokens)
+    history = _History(conversation, template)
     try:
-        text = template.render(template_messages(protected.messages), protected.tools, add_generation_prompt=True)
+        text = history.text(len(conversation.messages), ask=True)
     except TemplateRefusedError as error:
         raise _refusal(conversation, "RO214", "messages", str(error)) from None
     return _unprotected(Rendered(text, ()))
 
 
 def trained_turns(conversation: Conversation, train_on: str = "assistant") -> list[int]:
-    """The indexes of the assistant messages that carry loss."""
-    turns = [
+    """The indexes of the assistant messages that carry loss: `train` and `weight` of a message go before `train_on`."""
+    turns = [index for index, message in enumerate(conversation.messages) if message.role == "assistant"]
+    chosen = turns[-1:] if train_on == "last_turn" else turns
+    messages = conversation.messages
+    return [
         index
-        for index, message in enumerate(conversation.messages)
-        if message.role == "assistant" and message.train is not False
+        for index in turns
+        if messages[index].weight > 0
+        and (messages[index].train is True or (messages[index].train is None and index in chosen))
     ]
-    return turns[-1:] if train_on == "last_turn" else turns
 
 
-def protect(conversation: Conversation, control_tokens: Iterable[str]) -> Conversation:
-    """The conversation with an invisible break inside every control token that its content or tools hold."""
-    tokens = sorted(control_tokens, key=len, reverse=True)
-    if not tokens:
-        return conversation
-    pattern = re.compile("|".join(re.escape(token) for token in tokens))
+class _History:
+    """A conversation, protected and in the template's style, rendered up to any message; each text is made once."""
 
-    def broken(value: Any) -> Any:
-        if isinstance(value, str):
-            return pattern.sub(lambda found: found.group()[:1] + _BREAK + found.group()[1:], value)
-        if isinstance(value, dict):
-            return {broken(key): broken(item) for key, item in value.items()}
-        return [broken(item) for item in value] if isinstance(value, list) else value
+    def __init__(self, conversation: Conversation, template: Template) -> None:
+        self.template = template
+        self.conversation = protect(conversation, template.control_tokens | set(template.stop))
+        self.messages: list[JsonObject] = styled_messages(template, self.conversation.messages)
+        self._texts: dict[tuple[int, bool], str] = {}
 
-    def message(of: Message) -> Message:
-        calls = tuple(replace(call, name=broken(call.name), arguments=broken(call.arguments)) for call in of.tool_calls)
-        name, content, reasoning = broken(of.name), broken(of.content), broken(of.reasoning)
-        return replace(of, content=content, reasoning=reasoning, name=name, tool_calls=calls)
+    def asked(self, count: int, thinking: bool) -> str:
+        """The first `count` messages and the generation prompt with thinking switched on or off."""
+        return self.template.render(
+            self.messages[:count], self.conversation.tools, add_generation_prompt=True, enable_thinking=thinking
+        )
 
-    messages = tuple(message(of) for of in conversation.messages)
-    return replace(conversation, messages=messages, tools=tuple(broken(tool) for tool in conversation.tools))
+    def text(self, count: int, *, ask: bool = False) -> str:
+        """The first `count` messages; with `ask`, and the generation prompt."""
+        if (count, ask) not in self._texts:
+            self._texts[count, ask] = self.template.render(
+                self.messages[:count], self.conversation.tools, add_generation_prompt=ask
+            )
+        return self._texts[count, ask]
 
-
-def _sample_apart(conversation: Conversation, template: Template, seen: str, written: str, index: int) -> Rendered:
-    """The turn alone, behind the history as the model sees it when it writes this turn."""
-    if not written.startswith(seen):
-        reason = f"the template writes messages[{index}] behind another text than the model is given"
-        raise _refusal(conversation, "MK703", f"messages[{index}]", reason)
-    return Rendered(written, tuple(_turn_spans(conversation, template, written, len(seen), len(written), index)))
+    def regions(self, count: int) -> Regions | None:
+        """The part of each message in `text(count)`."""
+        return trace_regions(self.template, self.messages[:count], self.conversation.tools, self.text(count))
 
 
-def _turn_spans(
-    conversation: Conversation, template: Template, text: str, start: int, end: int, index: int
-) -> list[Span]:
-    """The trained spans of one turn inside `text[start:end]`, in order and without gaps."""
-    message = conversation.messages[index]
-    turn = text[start:end]
-    reasoning = _place(turn, message.reasoning, 0) if message.reasoning else None
-    content = _place(turn, message.content, reasoning[1] if reasoning else 0)
-    if content is None:
-        raise _refusal(conversation, "MK705", f"messages[{index}]", "the template does not write this message as it is")
-    stop_at, stop_end = _stop(turn, template.stop, content[1])
-    body_end = max(len(turn.rstrip()), content[1]) if stop_at is None else stop_at
-    marks: list[tuple[int, int, Kind]] = []
-    if reasoning is not None:
-        marks.append((*reasoning, "reasoning"))
-    if message.content.strip():
-        marks.append((*content, "text"))
-    rest: Kind = "tool_call" if message.tool_calls else "text"
-    spans = _fill(sorted(marks), body_end, rest)
-    if stop_at is not None:
-        spans.append((stop_at, stop_end, "stop"))
-    return [Span(start + a, start + b, kind, index, message.weight) for a, b, kind in spans if a < b]
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An assistant turn: the text up to its end as the model saw and wrote it, and its spans in there."""
+
+    index: int
+    text: str
+    spans: list[Span]
+    notes: list[Finding]
+
+    @property
+    def stops(self) -> bool:
+        return self.spans[-1].kind == "stop"
 
 
-def _fill(marks: list[tuple[int, int, Kind]], end: int, rest: Kind) -> list[tuple[int, int, Kind]]:
-    """`marks` with everything between them, up to `end`, as `rest`."""
-    out: list[tuple[int, int, Kind]] = []
+def _turn(history: _History, whole: str, index: int) -> _Turn:
+    """The turn behind what the model is given for it."""
+    seen = history.text(index, ask=True)
+    notes: list[Finding] = []
+    try:
+        text, end = history.text(index + 1), None
+    except TemplateRefusedError:
+        # Some templates want an answer after every result; then only the whole conversation can be rendered.
+        text, end = whole, _region(history, len(history.messages), index)[1]
+    if not text.startswith(seen) and "enable_thinking" in history.template.source:
+        thinking = bool(history.conversation.messages[index].reasoning)
+        other = history.asked(index, thinking)
+        if text.startswith(other):
+            state = "on" if thinking else "off"
+            notes.append(_note(history.conversation, "RS607", f"messages[{index}]", f"trained with thinking {state}"))
+            seen = other
+    if text.startswith(seen):
+        start = begin = len(seen)
+    else:
+        text, begin, start, note = _behind_another_text(history, seen, text, index)
+        end = None
+        notes += note
+    spans = turn_spans(history.conversation, history.template, text[:end], begin, start, index, notes)
+    if not spans:
+        reason = "the template writes nothing of this message"
+        raise _refusal(history.conversation, "MK705", f"messages[{index}]", reason)
+    return _Turn(index, text[: spans[-1].end], spans, notes)
+
+
+def _behind_another_text(history: _History, seen: str, text: str, index: int) -> tuple[str, int, int, list[Finding]]:
+    """(text, begin, start, notes) of a turn whose `text` does not begin with what the model is given for it, `seen`."""
+    begin = _region(history, index + 1, index)[0]
+    start = _whole_tokens(text, _shared(seen, text), history.template)
+    if start >= begin:
+        opens, written = seen[start:][:30], text[start:][:30]
+        reason = f"template opens {opens!r} at chat time but training text has {written!r}"
+        return text, begin, start, [_note(history.conversation, "MK703", f"messages[{index}]", reason)]
+    # The answer changes how the template shows what came before it. What the model sees and what it writes are both
+    # known: they are put together.
+    before = history.text(index)
+    header = seen[len(before) :]
+    if seen.startswith(before) and text.startswith(header, begin):
+        return seen + text[begin + len(header) :], len(seen), len(seen), []
+    reason = f"the template writes messages[{index}] behind another text than the model is given"
+    raise _refusal(history.conversation, "MK703", f"messages[{index}]", reason)
+
+
+def _region(history: _History, count: int, index: int) -> tuple[int, int]:
+    """Where message `index` stands in the text of the first `count`: by the trace, else behind the text without it."""
+    regions = history.regions(count)
+    if regions is not None and index in regions:
+        return regions[index]
+    text, before = history.text(count), history.text(index)
+    if count == index + 1 and text.startswith(before):
+        return len(before), len(text)
+    reason = "the template shuffles the messages: the part of this one cannot be found"
+    raise _refusal(history.conversation, "MK703", f"messages[{index}]", reason)
+
+
+def _samples(history: _History, whole: str, turns: Sequence[_Turn]) -> list[Rendered]:
+    """As few samples as can show every turn as it was written; the first choice is the whole conversation."""
+    samples: list[Rendered] = []
+    left = list(turns)
+    text = whole
+    while left:
+        covered = [turn for turn in left if text.startswith(turn.text)]
+        if covered:
+            samples.append(_sample(history.template, text, covered))
+            left = [turn for turn in left if turn not in covered]
+        if left:
+            last = left[-1]
+            try:
+                text = history.text(last.index + 1)
+            except TemplateRefusedError:
+                text = last.text
+            if not text.startswith(last.text):
+                text = last.text
+    return samples[:1] + sorted(samples[1:], key=lambda sample: sample.spans[0].message)
+
+
+def _sample(template: Template, text: str, turns: Sequence[_Turn]) -> Rendered:
+    spans: list[Span] = []
+    notes: list[Finding] = []
+    for turn in turns:
+        spans += turn.spans
+        notes += turn.notes
+        last = turn.spans[-1]
+        if not turn.stops:
+            # GLM's way: a turn ends with the token that opens the next one.
+            stop = max((stop for stop in template.stop if text.startswith(stop, last.end)), key=len, default="")
+            if stop:
+                spans.append(Span(last.end, last.end + len(stop), "stop", turn.index, last.weight))
+                notes = [note for note in notes if note.code != "MK704" or note not in turn.notes]
+    return Rendered(text, tuple(spans), notes=tuple(notes))
+
+
+def _by_policy(
+    history: _History, whole: str, turns: Sequence[_Turn], samples: list[Rendered], policy: UnstableHistory
+) -> list[Rendered]:
+    """What is done where the template shows earlier turns differently later on."""
+    hidden = [turn for turn in turns if not whole.startswith(turn.text)]
+    reason = f"the template shows {len(hidden)} of {len(turns)} turns differently later on"
+    if policy == "error":
+        raise _refusal(history.conversation, "MK702", "messages", reason)
+    if policy == "last_turn":
+        kept = max(samples, key=lambda sample: sample.spans[-1].message)
+        dropped = len(turns) - len({span.message for span in kept.spans})
+        return [_noted(kept, history, f"{reason}; {dropped} of them are not trained")]
+    if policy == "as_rendered":
+        spans = [span for turn in turns for span in _as_rendered(history, whole, turn)]
+        return [_noted(Rendered(whole, tuple(spans)), history, f"{reason}; trained as they are shown at the end")]
+    return [_noted(samples[0], history, f"{reason}; {len(samples)} samples"), *samples[1:]]
+
+
+def _as_rendered(history: _History, whole: str, turn: _Turn) -> list[Span]:
+    """The turn's spans as the whole conversation shows the turn."""
+    if whole.startswith(turn.text):
+        return turn.spans
+    begin, end = _region(history, len(history.messages), turn.index)
+    header = history.text(turn.index, ask=True)[len(history.text(turn.index)) :]
+    shared = _shared(header, whole[begin:end])
+    return turn_spans(history.conversation, history.template, whole[:end], begin, begin + shared, turn.index, [])
+
+
+def _everything(history: _History, whole: str, turns: Sequence[_Turn]) -> Rendered:
+    """All of the text is trained but the results of tools: `train_on: all`."""
+    spans = [span for turn in turns for span in _as_rendered(history, whole, turn)]
+    for index, message in enumerate(history.conversation.messages):
+        if message.role == "tool":
+            start, end = _region(history, len(history.messages), index)
+            spans.append(Span(start, end, "text", index, 0.0))
+    out: list[Span] = []
     position = 0
-    for start, stop, kind in marks:
-        if start > position:
-            out.append((position, start, rest))
-        out.append((max(start, position), stop, kind))
-        position = max(position, stop)
-    return [*out, (position, end, rest)]
+    for span in sorted(spans, key=lambda span: span.start):
+        if span.start > position:
+            out.append(Span(position, span.start, "text", span.message))
+        if span.weight > 0 and span.end > position:
+            out.append(span)
+        position = max(position, span.end)
+    if position < len(whole):
+        out.append(Span(position, len(whole), "text", len(history.messages) - 1))
+    return Rendered(whole, tuple(out))
 
 
-def _place(turn: str, part: str, start: int) -> tuple[int, int] | None:
-    """Where `part` stands in the turn, exactly or else stripped; None when the template changed it."""
-    for text in (part, part.strip()):
-        at = turn.find(text, start)
-        if at >= 0:
-            return at, at + len(text)
-    return None
-
-
-def _stop(turn: str, stops: Sequence[str], after: int) -> tuple[int | None, int]:
-    """The last stop text in the turn that lies behind the content, as (start, end)."""
-    found = [(turn.rfind(stop, after), len(stop)) for stop in stops if stop]
-    at, length = max(found, default=(-1, 0))
-    return (at, at + length) if at >= 0 else (None, 0)
+def _noted(sample: Rendered, history: _History, reason: str) -> Rendered:
+    return replace(sample, notes=(*sample.notes, _note(history.conversation, "MK702", "messages", reason)))
 
 
 def _unprotected(sample: Rendered) -> Rendered:
     """The sample without the breaks, which are kept as offsets."""
-    if _BREAK not in sample.text:
+    text, breaks = unprotected_text(sample.text)
+    if not breaks:
         return sample
-    places = [found.start() for found in re.finditer(_BREAK, sample.text)]
+    places = [at + number for number, at in enumerate(breaks)]
 
     def moved(offset: int) -> int:
         return offset - sum(place < offset for place in places)
 
     spans = tuple(replace(span, start=moved(span.start), end=moved(span.end)) for span in sample.spans)
-    return Rendered(sample.text.replace(_BREAK, ""), spans, tuple(moved(place) for place in places))
+    return Rendered(text, spans, breaks, sample.notes)
 
 
 def _joined(spans: Sequence[Span]) -> list[tuple[int, int]]:
@@ -208,5 +307,25 @@ def _joined(spans: Sequence[Span]) -> list[tuple[int, int]]:
     return joined
 
 
+def _whole_tokens(text: str, at: int, template: Template) -> int:
+    """`at`, or the beginning of the control token that it would cut."""
+    cuts = [
+        at - length
+        for token in template.control_tokens
+        for length in range(1, len(token))
+        if text.startswith(token, at - length)
+    ]
+    return min(cuts, default=at)
+
+
+def _shared(a: str, b: str) -> int:
+    """How many characters two texts begin with in common."""
+    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
 def _refusal(conversation: Conversation, code: str, path: str, message: str) -> RowRefusedError:
     return RowRefusedError(Finding(code, "dropped", message, conversation.file, conversation.line, path))
+
+
+def _note(conversation: Conversation, code: str, path: str, message: str) -> Finding:
+    return Finding(code, "kept", message, conversation.file, conversation.line, path)

@@ -1,0 +1,281 @@
+"""Jinja's sandbox with limits on time and memory, because anybody may have written the template.
+
+The sandbox keeps a template away from Python; it does not keep it from looping or filling the memory. Here every loop,
+call, filter and macro looks at the clock, and every operation that can make much out of little (`*`, `+`, `~`, `%`,
+widths, `join`, `replace`, ranges, lists within lists) is measured before or as it is carried out. A render that
+exceeds the limits ends with `LimitError`; nothing runs in another process, so an honest template pays microseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any
+
+import jinja2.ext
+from jinja2 import nodes
+from jinja2.runtime import Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+# An honest template renders thousands of messages in this time; the promise to people is three seconds.
+MOST_SECONDS = 2.0
+MOST_CHARACTERS = 1 << 25
+MOST_WRITTEN = 1 << 28
+MOST_SOURCE = 1 << 17
+MOST_WIDTH = 10_000
+MOST_NODES = 1 << 21
+_SHORT_LOOP = 64
+_EACH = "tuneboard_each"
+_MADE = "tuneboard_made"
+_WIDE = {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "slice", "tojson", "wordwrap", "zfill"}
+_WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
+_NO_USE = ("lipsum", "cycler")
+
+
+class LimitError(jinja2.TemplateError):
+    """The template took too long, or made too much text."""
+
+
+class _Budget(threading.local):
+    """What a thread's present render has left."""
+
+    deadline = float("inf")
+    written = 0
+    nodes = 0
+
+    def start(self) -> None:
+        self.deadline = time.monotonic() + MOST_SECONDS
+        self.written = self.nodes = 0
+
+    def tick(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise LimitError(f"the template takes longer than {MOST_SECONDS:g} s")
+
+    def grow(self, characters: int) -> None:
+        self.written += characters
+        if characters > MOST_CHARACTERS or self.written > MOST_WRITTEN:
+            raise LimitError("the template makes too much text")
+
+    def hold(self, value: Any, times: int = 1) -> None:
+        """A list or an object that the template has made: what it holds counts as often as it is held."""
+        self.nodes += _nodes(value, {}) * times
+        if self.nodes > MOST_NODES:
+            raise LimitError("the template makes too large a list")
+
+
+class BoundedEnvironment(ImmutableSandboxedEnvironment):
+    """A sandbox in which nothing takes long or much. Call `budget.start()` before each render."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.budget = _Budget()
+        # jinja2 looks it up on the instance, for macros and blocks as for the whole.
+        self.concat = self._concat  # type: ignore[method-assign]
+        self.globals["range"] = self._range
+        for name in _NO_USE:
+            del self.globals[name]
+        for name, function in list(self.filters.items()):
+            self.bounded_filter(name, function)
+        self.filters[_EACH] = self._each
+        self.filters[_MADE] = self._made
+
+    def bounded_filter(self, name: str, function: Callable[..., Any]) -> None:
+        """Add a filter that looks at the clock and at what it makes."""
+
+        first = 1 if hasattr(function, "jinja_pass_arg") else 0
+
+        @functools.wraps(function)
+        def bounded(*arguments: Any, **named: Any) -> Any:
+            self.budget.tick()
+            self._check_filter(name, arguments[first:], named)
+            value = function(*arguments, **named)
+            if isinstance(value, str):
+                self.budget.grow(len(value))
+            elif isinstance(value, list):
+                self.budget.hold(value)
+            return value
+
+        self.filters[name] = bounded
+
+    def parsed(self, source: str) -> nodes.Template:
+        """The template's tree, with the limits in it. Raises `TemplateSyntaxError`, `LimitError`, `RecursionError`."""
+        if len(source) > MOST_SOURCE:
+            raise LimitError(f"the template is longer than {MOST_SOURCE} characters")
+        self.budget.start()
+        return _Limits().visit(self.parse(source))
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  jinja2's names
+        """A call written in the template."""
+        __self.budget.tick()
+        # The sandbox wraps str.format; what it wraps knows its string.
+        owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
+        if isinstance(owner, str):
+            __self._check_method(owner, __obj.__name__, args, kwargs)
+        value = super().call(__context, __obj, *args, **kwargs)
+        if isinstance(value, str) and len(value) > MOST_WIDTH:
+            __self.budget.grow(len(value))
+        elif isinstance(value, dict):
+            __self.budget.hold(value)
+        return value
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """`+`, `*`, `**` or `%`."""
+        if operator == "+":
+            if isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
+                self.budget.grow(len(left) + len(right))
+                if not isinstance(right, str):
+                    self.budget.hold(right)
+        elif operator == "%":
+            if isinstance(left, str):
+                self._check_format(left)
+        else:
+            self._check_product(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def _check_product(self, operator: str, left: Any, right: Any) -> None:
+        for many, times in ((left, right), (right, left)):
+            if isinstance(many, Sized) and isinstance(times, int):
+                self.budget.grow(len(many) * max(times, 0))
+                if not isinstance(many, str):
+                    self.budget.hold(many, max(times, 0))
+        if isinstance(left, int) and isinstance(right, int):
+            bits = left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
+            if bits > MOST_WIDTH:
+                raise LimitError("the template computes with numbers that are too large")
+
+    def _check_method(self, owner: str, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if name in _WIDE:
+            self._check_width(name, arguments, named)
+        elif name in ("format", "format_map"):
+            self._check_format(owner)
+        elif name == "join" and arguments and isinstance(arguments[0], (list, tuple)):
+            self.budget.grow(sum(len(part) for part in arguments[0] if isinstance(part, str)))
+            self.budget.grow(len(owner) * len(arguments[0]))
+        elif name == "replace" and len(arguments) > 1 and isinstance(arguments[1], str):
+            self.budget.grow(len(owner) + (owner.count(arguments[0]) * len(arguments[1])))
+
+    def _check_filter(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        value, given = arguments[:1], arguments[1:]
+        if name in _WIDE:
+            self._check_width(name, given, named)
+        elif name == "format" and isinstance(value[0], str):
+            self._check_format(value[0])
+        elif name == "join" and isinstance(value[0], (list, tuple)):
+            self.budget.grow(sum(len(part) for part in value[0] if isinstance(part, str)))
+        elif name == "replace" and len(given) > 1:
+            text, old, new = (str(part) for part in (*value, *given[:2]))
+            self.budget.grow(len(text) + text.count(old) * len(new))
+
+    def _check_width(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        for value in (*given, *named.values()):
+            if isinstance(value, int) and value > MOST_WIDTH:
+                raise LimitError(f"{name} is asked for a width above {MOST_WIDTH}")
+            if isinstance(value, str) and len(value) > MOST_WIDTH:
+                raise LimitError(f"{name} is given a text that is too long")
+
+    def _check_format(self, pattern: str) -> None:
+        if "%" in pattern or "{" in pattern:
+            found = _WIDE_FORMAT.search(pattern)
+            if found is not None:
+                raise LimitError(f"a format asks for a width of {found.group()[:20]}")
+
+    def _concat(self, parts: Iterable[str]) -> str:
+        return "".join(self._counted(parts))
+
+    def _counted(self, parts: Iterable[str]) -> Iterator[str]:
+        for part in parts:
+            self.budget.grow(len(part))
+            yield part
+
+    def _range(self, *bounds: int) -> range:
+        numbers = range(*bounds)
+        if len(numbers) > MOST_WIDTH * 10:
+            raise LimitError("the template asks for a range that is too long")
+        self.budget.tick()
+        return numbers
+
+    def _made(self, value: Any) -> Any:
+        self.budget.hold(value)
+        return value
+
+    def _each(self, items: Any) -> Any:
+        """What a loop runs over: short things as they are, long ones under the clock."""
+        self.budget.tick()
+        if isinstance(items, Undefined) or (isinstance(items, Sized) and len(items) <= _SHORT_LOOP):
+            return items
+        return _Timed(items, self.budget) if isinstance(items, Sized) else _timed(items, self.budget)
+
+
+class _Timed:
+    """A long collection whose iteration looks at the clock."""
+
+    def __init__(self, items: Any, budget: _Budget) -> None:
+        self.items, self.budget = items, budget
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return _timed(self.items, self.budget)
+
+
+def _timed(items: Iterable[Any], budget: _Budget) -> Iterator[Any]:
+    for item in items:
+        budget.tick()
+        yield item
+
+
+def _nodes(value: Any, known: dict[int, int]) -> int:
+    """How many values a value holds, one that is held twice counted twice; `known` keeps this from taking as long."""
+    if not isinstance(value, (dict, list, tuple)):
+        return 1
+    if id(value) not in known:
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_nodes(part, known) for part in parts)
+    return known[id(value)]
+
+
+class _Limits(NodeTransformer):
+    """Loops run under the clock, lists and objects are measured, and `~` becomes the `join` that is measured."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  jinja2's name
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, _EACH, [], [], None, None, lineno=node.lineno)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802  jinja2's name
+        self.generic_visit(node)
+        parts = nodes.List(node.nodes, lineno=node.lineno)
+        return nodes.Filter(parts, "join", [], [], None, None, lineno=node.lineno)
+
+    def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802  jinja2's name
+        return self._measured(node, node.items)
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Expr:  # noqa: N802  jinja2's name
+        return self._measured(node, [pair.value for pair in node.items])
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802  jinja2's name
+        return self._measured(node, node.items) if node.ctx == "load" else node
+
+    def _measured(self, node: nodes.Expr, items: list[nodes.Expr]) -> nodes.Expr:
+        constant = all(isinstance(item, nodes.Const) for item in items)
+        self.generic_visit(node)
+        return node if constant else nodes.Filter(node, _MADE, [], [], None, None, lineno=node.lineno)
+
+
+REFUSALS = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)

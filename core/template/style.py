@@ -1,0 +1,146 @@
+"""How a template wants its messages: arguments as an object or as text, content as text or as parts, null or empty.
+
+Templates agree on the names of the fields and on little else. What a template accepts is tried out once, on a few
+small conversations, and the first way in which everything that can appear does appear is the one that is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from core.conversation import JsonObject, Message, ToolCall, template_messages
+from core.template.sandbox import Template, TemplateRefusedError
+
+QUESTION, ANSWER, AGAIN = "sentinelquestion", "sentinelanswer", "sentinelagain"
+TOOL, KEY, VALUE, RESULT = "sentinel_tool", "sentinel_key", "sentinelvalue", "sentinelresult"
+_NINE = re.compile(r"[a-zA-Z0-9]{9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How messages are written for one template.
+
+    `parts`: content is a list of text parts. `json_arguments`: arguments are JSON text. `null_content`: a message with
+    calls and no text has null content. `nine_ids`: call ids are nine letters or digits.
+    """
+
+    parts: bool = False
+    json_arguments: bool = False
+    null_content: bool = False
+    nine_ids: bool = False
+
+
+def styled_messages(template: Template, messages: Sequence[Message]) -> list[JsonObject]:
+    """The messages as this template takes them."""
+    return written_in(style_of(template), messages)
+
+
+def style_of(template: Template) -> Style:
+    """The style that this template takes; tried out once per template."""
+    return _style(template.source, tuple(sorted(template.special_tokens.items())))
+
+
+def written_in(style: Style, messages: Sequence[Message]) -> list[JsonObject]:
+    """The messages in a style, with the reasoning under both names that templates read, as transformers gives it."""
+    written = template_messages(messages)
+    for message in written:
+        if "reasoning_content" in message:
+            message["thinking"] = message["reasoning_content"]
+        calls = message.get("tool_calls")
+        if calls and style.null_content and not message["content"]:
+            message["content"] = None
+        elif style.parts:
+            message["content"] = [{"type": "text", "text": message["content"]}]
+        if style.nine_ids and message.get("tool_call_id"):
+            message["tool_call_id"] = _nine(message["tool_call_id"])
+        for call in calls or ():
+            _write_call(call, style)
+    return written
+
+
+def sentinel_tool() -> JsonObject:
+    """A tool whose name and parameter cannot be anything else in a text."""
+    parameters = {
+        "type": "object",
+        "properties": {KEY: {"type": "string", "description": "sentineldescription"}},
+        "required": [KEY],
+    }
+    function = {"name": TOOL, "description": "sentinel purpose", "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def sentinel_call(value: Any = VALUE, call_id: str = "abcdefghi") -> ToolCall:
+    """A call to that tool."""
+    return ToolCall(TOOL, {KEY: value}, call_id)
+
+
+def try_render(
+    template: Template,
+    style: Style,
+    messages: Sequence[Message],
+    tools: Sequence[JsonObject] = (),
+    *,
+    ask: bool = False,
+) -> str | None:
+    """The text, or None when the template refuses."""
+    try:
+        return template.render(written_in(style, messages), tools, add_generation_prompt=ask)
+    except TemplateRefusedError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _style(source: str, special_tokens: tuple[tuple[str, str], ...]) -> Style:
+    template = Template(source, dict(special_tokens))
+    best, most = Style(), -1
+    for parts, json_arguments, null_content in product((False, True), repeat=3):
+        style = Style(parts, json_arguments, null_content)
+        score = _score(template, style)
+        if score > most:
+            best, most = style, score
+    return replace(best, nine_ids=_wants_nine(template, best))
+
+
+def _score(template: Template, style: Style) -> int:
+    """How much of two small conversations this style brings to the text."""
+    question, answer = Message("user", QUESTION), Message("assistant", ANSWER)
+    text = try_render(template, style, [question, answer]) or ""
+    score = 8 * (QUESTION in text) + 8 * (ANSWER in text)
+    call = Message("assistant", tool_calls=(sentinel_call(),))
+    result = Message("tool", RESULT, tool_call_id="abcdefghi", name=TOOL)
+    text = try_render(template, style, [question, call, result, answer], [sentinel_tool()]) or ""
+    turn = text.rpartition(QUESTION)[2]
+    python_object = f"{{'{KEY}'" in turn
+    double = f'\\"{KEY}' in turn
+    text_parts = "'type': 'text'" in text or '"type": "text"' in text
+    whole = TOOL in turn and VALUE in turn and not python_object
+    return score + 2 * whole + 2 * (RESULT in turn) + (whole and not double) - 16 * text_parts
+
+
+def _wants_nine(template: Template, style: Style) -> bool:
+    def accepts(call_id: str) -> bool:
+        call = Message("assistant", tool_calls=(sentinel_call(call_id=call_id),))
+        result = Message("tool", RESULT, tool_call_id=call_id, name=TOOL)
+        return try_render(template, style, [Message("user", QUESTION), call, result], [sentinel_tool()]) is not None
+
+    return not accepts("call_0123456789") and accepts("abcdefghi")
+
+
+def _write_call(call: JsonObject, style: Style) -> None:
+    function = call["function"]
+    if style.json_arguments:
+        function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
+    if style.nine_ids:
+        call["id"] = _nine(call["id"])
+
+
+def _nine(call_id: str) -> str:
+    """The id itself if it has the shape, else nine digits and letters that follow from it."""
+    return call_id if _NINE.fullmatch(call_id) else hashlib.sha256(call_id.encode()).hexdigest()[:9]

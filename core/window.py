@@ -1,0 +1,118 @@
+"""Conversations that are longer than the context window: which parts of them become samples.
+
+A window begins with the system prompt (and the tools), goes on with whole exchanges, from a user's message to the last
+word before the next one. So a call is never without its result, nor an answer cut. Only an exchange that is too long as
+a whole is shown up to one of its turns.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from core.conversation import Conversation
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[T]):
+    """What was made of a part of a conversation; it trains `turns` and leaves out the `dropped` oldest exchanges."""
+
+    made: T
+    turns: tuple[int, ...]
+    dropped: int
+
+
+def windows(
+    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+) -> tuple[list[Window[T]], list[int]]:
+    """Windows in which each of `turns` is trained once, behind as much history as fits; and the turns that never fit.
+
+    `attempt` makes something of a part of the conversation, or returns None when the part is too long.
+    """
+    found: list[Window[T]] = []
+    hopeless: list[int] = []
+    left = _by_exchange(conversation, turns)
+    while left:
+        first = _longest(conversation, left[0], attempt)
+        if first is None:
+            if len(left[0]) == 1:
+                hopeless += left.pop(0)
+            else:
+                # The exchange as a whole is too long: its turns one by one, each behind what came before it.
+                left = [*([turn] for turn in left[0]), *left[1:]]
+            continue
+        count = 1
+        while count < len(left):
+            more = _cut(conversation, first.dropped, [t for group in left[: count + 1] for t in group], attempt)
+            if more is None:
+                break
+            first, count = more, count + 1
+        found.append(first)
+        left = left[count:]
+    return found, hopeless
+
+
+def _by_exchange(conversation: Conversation, turns: Sequence[int]) -> list[list[int]]:
+    bounds = [*exchanges(conversation), len(conversation.messages)]
+    groups = [[turn for turn in turns if a <= turn < b] for a, b in itertools.pairwise(bounds)]
+    return [group for group in groups if group]
+
+
+def last_window(
+    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+) -> Window[T] | None:
+    """The window that ends with the last turn and has as much history as fits; it trains the turns that are in it."""
+    return _longest(conversation, turns, attempt)
+
+
+def exchanges(conversation: Conversation) -> list[int]:
+    """Where the exchanges begin: at every user's message (the first also where it is not the user's)."""
+    start = system_messages(conversation)
+    messages = conversation.messages
+    starts = [index for index in range(start, len(messages)) if messages[index].role == "user"]
+    return starts if starts[:1] == [start] or start == len(messages) else [start, *starts]
+
+
+def system_messages(conversation: Conversation) -> int:
+    """How many messages at the start are the system's."""
+    return next((i for i, m in enumerate(conversation.messages) if m.role != "system"), len(conversation.messages))
+
+
+def without_oldest(conversation: Conversation, dropped: int) -> Conversation:
+    """The conversation without its oldest exchanges; system and tools stay."""
+    head = conversation.messages[: system_messages(conversation)]
+    return replace(conversation, messages=head + conversation.messages[exchanges(conversation)[dropped] :])
+
+
+def _longest(
+    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+) -> Window[T] | None:
+    """The window with the fewest exchanges dropped that ends with the last of `turns`."""
+    starts = exchanges(conversation)
+    least, most = 0, sum(start <= turns[-1] for start in starts) - 1
+    best: Window[T] | None = None
+    while least <= most:
+        middle = (least + most) // 2
+        inside = [turn for turn in turns if turn >= starts[middle]]
+        tried = _cut(conversation, middle, inside, attempt)
+        if tried is None:
+            least = middle + 1
+        else:
+            best, most = tried, middle - 1
+    return best
+
+
+def _cut(
+    conversation: Conversation, dropped: int, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+) -> Window[T] | None:
+    """The window from exchange `dropped` to the last of `turns`, which alone are trained."""
+    messages = tuple(
+        replace(message, train=index in turns) if message.role == "assistant" else message
+        for index, message in enumerate(conversation.messages[: turns[-1] + 1])
+    )
+    made = attempt(without_oldest(replace(conversation, messages=messages), dropped))
+    return None if made is None else Window(made, tuple(turns), dropped)

@@ -1,0 +1,141 @@
+"""What a template writes, the reader reads back: words, reasoning and calls, whole and while they are being written."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from core.conversation import Conversation, Message, RowRefusedError, ToolCall
+from core.evaluate import same_value
+from core.template.reader import call_syntax, read, read_answer, read_so_far, visible
+from core.template.spans import render
+from core.template.syntax import answer_syntax
+from tests.material import all_templates, arguments, schema_of, tool
+
+CALLING = sorted(name for name, template in all_templates().items() if answer_syntax(template).call is not None)
+# Its template closes the list of calls only behind the second one.
+UNCLOSED = {"trl:deepseek_r1_distill", "trl:deepseek_r1_distill_training"}
+# Words beside a call are written as reasoning there.
+WORDS_ARE_REASONING = {"trl:gptoss", "trl:gptoss_training"}
+
+
+def turn(seed: int, most_calls: int = 3) -> Conversation:
+    rng = random.Random(seed)
+    count = min(rng.choice((1, 1, 2, 3)), most_calls)
+    calls = tuple(ToolCall(f"f_{i}", arguments(rng), f"abcdefgh{i}") for i in range(count))
+    tools = tuple(tool(c.name, {key: schema_of(value) for key, value in c.arguments.items()}) for c in calls)
+    content, reasoning = rng.choice(("", "", "some words")), rng.choice(("", "deep thought"))
+    return Conversation((Message("user", "q"), Message("assistant", content, reasoning, calls)), tools)
+
+
+@pytest.mark.parametrize("name", CALLING)
+def test_rendered_calls_read_back_equal(name: str) -> None:
+    template = all_templates()[name]
+    read_back = 0
+    for seed in range(60):
+        conversation = turn(seed, 1 if name in UNCLOSED else 3)
+        asked = conversation.messages[1]
+        try:
+            sample = render(conversation, template)[-1]
+        except RowRefusedError:
+            continue
+        text = sample.text[sample.spans[0].start : sample.spans[-1].end]
+        answer = read_answer(text, template, conversation.tools)
+        codes = {note.code for note in sample.notes}
+        assert [call.name for call in answer.message.tool_calls] == [call.name for call in asked.tool_calls]
+        for got, wanted in zip(answer.message.tool_calls, asked.tool_calls, strict=True):
+            assert same_value(got.arguments, wanted.arguments), text
+        assert not [finding for finding in answer.findings if finding.code == "TC520"]
+        if name not in WORDS_ARE_REASONING:
+            assert answer.message.content == ("" if "TC517" in codes else asked.content), text
+            assert answer.message.reasoning == ("" if "RS604" in codes else asked.reasoning), text
+        read_back += 1
+    assert read_back > 10
+
+
+@pytest.mark.parametrize("name", CALLING)
+def test_half_a_marker_never_shows(name: str) -> None:
+    template = all_templates()[name]
+    syntax = answer_syntax(template)
+    conversation = turn(4)
+    try:
+        sample = render(conversation, template)[-1]
+    except RowRefusedError:
+        return
+    spans = [span for span in sample.spans if span.kind != "stop"]
+    text = sample.text[spans[0].start : spans[-1].end]
+    full = read(text, syntax, conversation.tools)
+    seen = 0
+    for length in range(len(text) + 1):
+        shown = visible(text[:length], syntax)
+        assert full.content.startswith(shown.strip()), (text[:length], shown)
+        calls = len(read_so_far(text[:length], syntax, conversation.tools).tool_calls)
+        assert calls >= seen
+        seen = calls
+    assert seen == len(full.tool_calls)
+
+
+@pytest.mark.parametrize("name", sorted(all_templates()))
+def test_plain_answers_read_back(name: str) -> None:
+    template = all_templates()[name]
+    asked = Message("assistant", "first line\n\nsecond [1] {2} a=b (c)", "hm, let me see")
+    sample = render(Conversation((Message("user", "q"), asked)), template)[-1]
+    text = sample.text[sample.spans[0].start : sample.spans[-1].end]
+    message = read_answer(text, template).message
+    codes = {note.code for note in sample.notes}
+    assert message.content == asked.content, text
+    assert message.reasoning == ("" if "RS604" in codes else asked.reasoning), text
+    assert not message.tool_calls
+
+
+def test_a_malformed_call_keeps_the_rest() -> None:
+    template = all_templates()["wild:hermes"]
+    good = '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
+    bad = '<tool_call>\n{"name": "g", "argu\n</tool_call>'
+    answer = read_answer(f"Well. {good}\n{bad}\n{good}", template)
+    assert [call.name for call in answer.message.tool_calls] == ["f", "f"]
+    assert '{"name": "g", "argu' in answer.message.content
+    assert answer.message.content.startswith("Well.")
+    assert [finding.code for finding in answer.findings] == ["TC520"]
+
+
+def test_arguments_are_cast_and_checked() -> None:
+    template = all_templates()["wild:xml"]
+    properties = {"count": {"type": "integer"}, "on": {"type": "boolean"}, "name": {"type": "string"}}
+    text = (
+        "<tool_call>\n<function=f>\n<parameter=count>\n12\n</parameter>\n<parameter=on>\nTrue\n</parameter>\n"
+        "<parameter=extra>\n[1, 2]\n</parameter>\n</function>\n</tool_call>"
+    )
+    answer = read_answer(text, template, [tool("f", properties)])
+    assert answer.message.tool_calls[0].arguments == {"count": 12, "on": True, "extra": [1, 2]}
+    assert [finding.code for finding in answer.findings] == ["TC508"]
+    assert "name is missing" in answer.findings[0].message
+    unknown = read_answer(text.replace("=f>", "=g>"), template, [tool("f", properties)])
+    assert unknown.findings[0].code == "TC507"
+
+
+def test_text_behind_the_stop_token_is_not_read() -> None:
+    template = all_templates()["library:chatml"]
+    assert read_answer("Yes.<|im_end|>\n<|im_start|>user\nno", template).message.content == "Yes."
+
+
+def test_unfinished_reasoning_shows_nothing() -> None:
+    template = all_templates()["trl:qwen3"]
+    syntax = call_syntax(template)
+    assert visible("<thi", syntax) == ""
+    assert visible("<think>\nlet me", syntax) == ""
+    assert read_so_far("<think>\nlet me", syntax).reasoning == "let me"
+    assert visible("<think>\nlet me\n</think>\n\nYes", syntax) == "Yes"
+    whole = read_answer("<think>\nlet me", template)
+    assert whole.message.content == "<think>\nlet me"
+    assert whole.findings[0].code == "RS602"
+
+
+def test_words_that_look_like_calls_stay_words() -> None:
+    pythonic = all_templates()["wild:pythonic"]
+    assert read_answer("see [1] and [f(x)] there", pythonic, [tool("g")]).message.content == "see [1] and [f(x)] there"
+    bare = all_templates()["wild:bare_json"]
+    assert read_answer('{"a": 1} is JSON', bare).message.content == '{"a": 1} is JSON'
+    assert json.loads(read_answer('{"a": 1}', bare).message.content) == {"a": 1}
