@@ -104,7 +104,8 @@ def _write_report(run: Run, config: TrainConfig, loaded: Loaded, prepared: dict[
         "trained_tokens": train_set.trained,
         "eval_samples": {name: len(part.examples) for name, part in prepared.items() if name != TRAIN},
         "sources": fingerprints(config),
-        "findings": [asdict(finding) for finding in [*loaded.findings, *train_set.findings]],
+        "counts": dict(train_set.counts),
+        "findings": [asdict(finding) for finding in [*loaded.findings, *train_set.findings, *train_set.notes]],
     }
     write_atomic(run.path / "report.json", json.dumps(report, ensure_ascii=False, indent=1))
     counts = ", ".join(f"{count} {fate}" for fate, count in rows.items())
