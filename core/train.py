@@ -136,6 +136,7 @@ class Trainer(SFTTrainer):
         self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights)
         self._sums: dict[str, Sums] = {"train": Sums(), "eval": Sums()}
         self._selects_head = _head_is_plain(self.model)
+        self._needs_mask = not _padding_is_inert(self.model)
 
     def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
         """One forward and backward pass; a loss that is no number ends the run at once, before anything is saved."""
@@ -228,7 +229,9 @@ class Trainer(SFTTrainer):
 
     def _logits(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], chosen: torch.Tensor) -> torch.Tensor:
         """Logits (labels, vocabulary) at the positions whose next token carries loss."""
-        read = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"], "use_cache": False}
+        read = {"input_ids": inputs["input_ids"], "use_cache": False}
+        if self._needs_mask:
+            read["attention_mask"] = inputs["attention_mask"]
         if not self._selects_head:
             return model(**read).logits[:, :-1][chosen]
         whole = self.accelerator.unwrap_model(model)
@@ -330,6 +333,30 @@ def _head_is_plain(model: Any) -> bool:
         own = whole(input_ids=ids, use_cache=False).logits
         return torch.allclose(whole.get_output_embeddings()(hidden).float(), own.float(), rtol=1e-3, atol=1e-3)
     except (AttributeError, TypeError, RuntimeError):
+        return False
+    finally:
+        whole.train(was_training)
+
+
+@torch.no_grad()
+def _padding_is_inert(model: Any) -> bool:
+    """Whether padding on the right changes nothing for the tokens before it, even without an attention mask.
+
+    So it is where every token sees only what stands before it; attention without a mask then takes its fast path. Some
+    families (experts that share out tokens, attention in both directions) differ. Found out on this very model.
+    """
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if getattr(whole.config.get_text_config(), "num_local_experts", 0) or getattr(whole.config, "num_experts", 0):
+        return False
+    was_training = whole.training
+    whole.eval()
+    ids = torch.arange(1, 9, device=whole.device).unsqueeze(0)
+    padded = torch.nn.functional.pad(ids, (0, 5), value=1)
+    try:
+        alone = whole(input_ids=ids, use_cache=False).logits
+        before = whole(input_ids=padded, use_cache=False).logits[:, :8]
+        return torch.allclose(alone.float(), before.float(), rtol=1e-3, atol=1e-3)
+    except (TypeError, RuntimeError):
         return False
     finally:
         whole.train(was_training)

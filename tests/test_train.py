@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.model import load_weights
 from core.run import Run
 from core.template.spans import KINDS
-from core.train import _head_is_plain, _out_of_memory, sft_config, train_run
+from core.train import _head_is_plain, _out_of_memory, _padding_is_inert, sft_config, train_run
 from tests.conftest import small
 
 
@@ -58,6 +58,29 @@ def test_selected_head_gives_the_losses_of_all_logits(runs: Path, monkeypatch: p
     whole, second = trained(runs)
     assert [line["loss"] for line in first] == pytest.approx([line["loss"] for line in second], rel=1e-5)
     assert_same(weights_of(selected), weights_of(whole))
+
+
+def test_padding_without_a_mask_gives_the_losses_with_one(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"dataset": ["tools"], "per_device_train_batch_size": 4, "extra": {"train_sampling_strategy": "random"}}
+    bare, first = trained(runs, **options)
+    monkeypatch.setattr("core.train._padding_is_inert", lambda model: False)
+    masked, second = trained(runs, **options)
+    assert [line["loss"] for line in first] == pytest.approx([line["loss"] for line in second], rel=1e-5)
+    assert_same(weights_of(bare), weights_of(masked))
+
+
+def test_a_model_that_looks_ahead_is_found_out() -> None:
+    model = load_weights("starter", TrainConfig(dtype="float32"))
+    assert _padding_is_inert(model)
+    original = model.forward
+
+    def looking_ahead(input_ids: torch.Tensor, **options: Any) -> Any:
+        out = original(input_ids=input_ids, **options)
+        out.logits = out.logits + input_ids.shape[1]
+        return out
+
+    model.forward = looking_ahead
+    assert not _padding_is_inert(model)
 
 
 def test_a_head_that_is_not_plain_is_found_out() -> None:
