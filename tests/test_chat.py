@@ -90,7 +90,7 @@ def test_the_real_model_streams_and_can_be_closed(starter: LoadedModel) -> None:
     assert "".join(pieces).strip() == chat.messages[-1].content
     assert "<|im_end|>" not in chat.messages[-1].content
     stream = chat.stream("And again?")
-    next(stream)
+    next(stream, None)
     stream.close()
 
 

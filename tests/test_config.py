@@ -75,7 +75,7 @@ def test_flags_override_the_file(tmp_path: Path) -> None:
     [
         ({"lerning_rate": 1}, 'unknown option "lerning_rate": did you mean "learning_rate"'),
         ({"lora_r": 0}, "lora_r: should be greater than or equal to 1, got 0"),
-        ({"finetuning_type": "magic"}, "finetuning_type: should be 'lora' or 'full', got 'magic'"),
+        ({"finetuning_type": "magic"}, "finetuning_type: should be 'lora', 'freeze' or 'full', got 'magic'"),
         ({"num_train_epochs": "many"}, "num_train_epochs"),
     ],
 )
