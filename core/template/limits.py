@@ -12,7 +12,7 @@ import functools
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 import jinja2.ext
@@ -33,6 +33,7 @@ _EACH = "tuneboard_each"
 _MADE = "tuneboard_made"
 _WIDE = {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "slice", "tojson", "wordwrap", "zfill"}
 _WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
+_OF_OBJECTS = frozenset(dir(dict))
 _NO_USE = ("lipsum", "cycler")
 
 
@@ -47,9 +48,18 @@ class _Budget(threading.local):
     written = 0
     nodes = 0
 
-    def start(self) -> None:
+    def __init__(self) -> None:
+        self.tools: Sequence[Any] = ()
+        self.shared: set[int] = set()
+        self.texts: dict[Any, str] = {}
+
+    def start(self, tools: Sequence[Any] = ()) -> None:
+        """Begin a render. What is written of `tools` is kept for the next render that is given the same ones."""
         self.deadline = time.monotonic() + MOST_SECONDS
         self.written = self.nodes = 0
+        if tools is not self.tools:
+            self.tools, self.texts = tools, {}
+            self.shared = {id(part) for tool in tools for part in (tool, tool.get("function"))}
 
     def tick(self) -> None:
         if time.monotonic() > self.deadline:
@@ -110,6 +120,12 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.budget.start()
         return _Limits().visit(self.parse(source))
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`message.content`: a key of an object, unless objects themselves have something of that name."""
+        if type(obj) is dict and attribute not in _OF_OBJECTS:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  jinja2's names
         """A call written in the template."""
         __self.budget.tick()
@@ -126,6 +142,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """`+`, `*`, `**` or `%`."""
+        if operator == "+" and type(left) is str and type(right) is str:
+            if len(left) + len(right) > MOST_WIDTH:
+                self.budget.grow(len(left) + len(right))
+            return left + right
         if operator == "+":
             if isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
                 self.budget.grow(len(left) + len(right))
@@ -186,12 +206,15 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
                 raise LimitError(f"a format asks for a width of {found.group()[:20]}")
 
     def _concat(self, parts: Iterable[str]) -> str:
-        return "".join(self._counted(parts))
-
-    def _counted(self, parts: Iterable[str]) -> Iterator[str]:
+        texts: list[str] = []
+        length = 0
         for part in parts:
-            self.budget.grow(len(part))
-            yield part
+            texts.append(part)
+            length += len(part)
+            if length > MOST_CHARACTERS:
+                break
+        self.budget.grow(length)
+        return "".join(texts)
 
     def _range(self, *bounds: int) -> range:
         numbers = range(*bounds)

@@ -25,41 +25,57 @@ def protect(conversation: Conversation, control_tokens: Iterable[str]) -> Conver
     What needs no break stays the same object. Raises `RowRefusedError` for text with our private marks in it.
     """
     pattern = _pattern(frozenset(control_tokens))
-
-    def broken(value: Any) -> Any:
-        if isinstance(value, str):
-            return _broken_text(value, pattern) if pattern.search(value) else value
-        if isinstance(value, dict):
-            made: Any = {broken(key): broken(item) for key, item in value.items()}
-            return made if made != value else value
-        if isinstance(value, list):
-            made = [broken(item) for item in value]
-            return made if made != value else value
-        return value
-
-    def message(of: Message) -> Message:
-        calls = tuple(
-            replace(call, name=broken(call.name), arguments=broken(call.arguments), id=broken(call.id))
-            for call in of.tool_calls
-        )
-        changed = {
-            "content": broken(of.content),
-            "reasoning": broken(of.reasoning),
-            "name": broken(of.name),
-            "tool_call_id": broken(of.tool_call_id),
-        }
-        same = calls == of.tool_calls and all(getattr(of, name) == value for name, value in changed.items())
-        return of if same else replace(of, tool_calls=calls, **changed)
-
     try:
-        messages = tuple(message(of) for of in conversation.messages)
-        tools = tuple(broken(tool) for tool in conversation.tools)
+        messages = tuple(_broken_message(message, pattern) for message in conversation.messages)
+        tools = tuple(_broken(tool, pattern) for tool in conversation.tools)
     except ValueError as error:
         finding = Finding("MK705", "dropped", str(error), conversation.file, conversation.line)
         raise RowRefusedError(finding) from None
-    if tools == conversation.tools:
-        tools = conversation.tools
     return replace(conversation, messages=messages, tools=tools)
+
+
+def _broken_message(message: Message, pattern: re.Pattern[str]) -> Message:
+    texts = [message.content, message.reasoning, message.name, message.tool_call_id]
+    for call in message.tool_calls:
+        texts += [call.name, call.id]
+    if not any(map(pattern.search, texts)) and not any(_holds(call.arguments, pattern) for call in message.tool_calls):
+        return message
+    calls = tuple(
+        replace(
+            call,
+            name=_broken(call.name, pattern),
+            arguments=_broken(call.arguments, pattern),
+            id=_broken(call.id, pattern),
+        )
+        for call in message.tool_calls
+    )
+    return replace(
+        message,
+        content=_broken(message.content, pattern),
+        reasoning=_broken(message.reasoning, pattern),
+        name=_broken(message.name, pattern),
+        tool_call_id=_broken(message.tool_call_id, pattern),
+        tool_calls=calls,
+    )
+
+
+def _holds(value: Any, pattern: re.Pattern[str]) -> bool:
+    """Whether there is a control token anywhere in the value."""
+    if isinstance(value, str):
+        return pattern.search(value) is not None
+    if isinstance(value, dict):
+        return any(pattern.search(key) or _holds(item, pattern) for key, item in value.items())
+    return isinstance(value, list) and any(_holds(item, pattern) for item in value)
+
+
+def _broken(value: Any, pattern: re.Pattern[str]) -> Any:
+    if not _holds(value, pattern):
+        return value
+    if isinstance(value, str):
+        return _broken_text(value, pattern)
+    if isinstance(value, dict):
+        return {_broken(key, pattern): _broken(item, pattern) for key, item in value.items()}
+    return [_broken(item, pattern) for item in value]
 
 
 def unprotected_text(text: str) -> tuple[str, tuple[int, ...]]:

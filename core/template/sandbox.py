@@ -77,7 +77,7 @@ def render_compiled(
 ) -> str:
     """Render one compiled form of a template. Raises `TemplateRefusedError` with the template's reason."""
     assert isinstance(template.environment, BoundedEnvironment)
-    template.environment.budget.start()
+    template.environment.budget.start(tools)
     try:
         return template.render(
             messages=list(messages),
@@ -125,7 +125,17 @@ def environment() -> BoundedEnvironment:
     env = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, jinja2.ext.loopcontrols], autoescape=False
     )
-    env.bounded_filter("tojson", _tojson)
+
+    def tojson(value: Any, *options: Any, **named: Any) -> str:
+        """As `_tojson`; a tool is written once per conversation, however often that is rendered."""
+        if id(value) not in env.budget.shared:
+            return _tojson(value, *options, **named)
+        key = (id(value), options, tuple(named.items()))
+        if key not in env.budget.texts:
+            env.budget.texts[key] = _tojson(value, *options, **named)
+        return env.budget.texts[key]
+
+    env.bounded_filter("tojson", tojson)
     env.globals["raise_exception"] = _raise_exception
     env.globals["strftime_now"] = TODAY.strftime
     return env

@@ -166,6 +166,10 @@ def _turn(history: _History, whole: str, index: int) -> _Turn:
 def _behind_another_text(history: _History, seen: str, text: str, index: int) -> tuple[str, int, int, list[Finding]]:
     """(text, begin, start, notes) of a turn whose `text` does not begin with what the model is given for it, `seen`."""
     begin = _region(history, index + 1, index)[0]
+    regions = history.regions(index + 1) or {}
+    if any(end > begin and end > start for other, (start, end) in regions.items() if other != index):
+        reason = "the template writes earlier messages behind later ones"
+        raise _refusal(history.conversation, "MK703", f"messages[{index}]", reason)
     start = _whole_tokens(text, _shared(seen, text), history.template)
     if start >= begin:
         opens, written = seen[start:][:30], text[start:][:30]

@@ -1,0 +1,85 @@
+"""Rendering and encoding with everything checked, against plain `apply_chat_template` and tokenising, side by side.
+
+`python -m tests.benchmarks.render [--rows 200] [--rounds 5]` prints conversations per second of both sides and the
+ratio (1.0: as fast as the plain way, which checks nothing and gives no spans): CPU time, sides taking turns, best of
+all rounds. The templates are TRL's and the starter's, the rows the samples that ship with Tuneboard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core.conversation import Conversation, RowRefusedError
+from core.datasets import find_source, load_dataset
+from core.encode import encode
+from core.model import load_tokenizer
+from core.template.choose import choose_template
+from core.template.spans import render
+from core.template.style import styled_messages
+from tests.material import trl_files
+
+TEMPLATES = ("starter", "qwen2_5", "qwen3", "llama3_1", "qwen3_5_think", "glm4moe", "gptoss")
+
+
+def main() -> None:
+    """Print one line per dataset and template."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    for dataset in ("tools", "chat"):
+        rows = load_dataset(find_source(dataset), arguments.rows).conversations
+        for name in TEMPLATES:
+            tokenizer = load_tokenizer("starter")
+            if name != "starter":
+                tokenizer.chat_template = trl_files()[name].read_text(encoding="utf-8")
+            print(measured(f"{dataset:>6} {name:<14}", rows, tokenizer, arguments.rounds))
+
+
+def measured(label: str, rows: list[Conversation], tokenizer: Any, rounds: int) -> str:
+    """Both sides on the conversations that the template takes."""
+    template = choose_template("auto", tokenizer)
+    taken = [row for row in rows if _takes(row, template)]
+    plain_rows = [(styled_messages(template, row.messages), list(row.tools) or None) for row in taken]
+
+    def plain() -> None:
+        for messages, tools in plain_rows:
+            text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
+            tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+
+    def ours() -> None:
+        for row in taken:
+            for sample in render(row, template):
+                encode(sample, tokenizer)
+
+    best = {"plain": float("inf"), "ours": float("inf")}
+    for _ in range(rounds):
+        for side, run in (("plain", plain), ("ours", ours)):
+            best[side] = min(best[side], _seconds(run))
+    each = {side: len(taken) / seconds for side, seconds in best.items()}
+    samples = sum(len(render(row, template)) for row in taken) / len(taken)
+    return (
+        f"{label} {len(taken)} rows, {samples:.1f} samples a row: plain {each['plain']:.0f}/s, "
+        f"ours {each['ours']:.0f}/s, ratio {each['ours'] / each['plain']:.2f}"
+    )
+
+
+def _takes(row: Conversation, template: Any) -> bool:
+    try:
+        render(row, template)
+    except RowRefusedError:
+        return False
+    return True
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()
