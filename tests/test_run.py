@@ -85,11 +85,11 @@ def test_the_worker_exits_75_when_stopped_and_outlives_its_parent(runs: Path) ->
 
 def test_bad_data_fails_with_its_reason(runs: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.jsonl"
-    bad.write_text('{"messages": []}\n', encoding="utf-8")
+    bad.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n', encoding="utf-8")
     run = Run.start(small(dataset=[str(bad)]))
     state = run.wait()
     assert state.state == "failed"
-    assert "conversation has no messages" in state.message
+    assert "nothing to learn: no assistant message" in state.message
     assert "Traceback" not in run.log_tail()
 
 

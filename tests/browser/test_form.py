@@ -26,7 +26,8 @@ def another(info: FieldInfo) -> Any:
         return next(value for value in get_args(kind) if value != default)
     if kind is int:
         return 24 if default is None else default + 1
-    others = {bool: not default, float: 0.125, str: "chatml", list: ["identity"], dict: {"neftune_noise_alpha": 5}}
+    others = {bool: not default, float: 0.125, str: "chatml", dict: {"tool_call": "1.5"}}
+    others[list] = [0.25] if get_args(kind) == (float,) else ["identity"]
     return others[get_origin(kind) or kind]
 
 
