@@ -17,7 +17,7 @@ from core.template.spans import render
 from tests.material import FOREIGN, all_templates, generated
 
 LACKING = ["library:gemma", "library:phi", "library:zephyr", "library:llama2", "wild:gemma", "trl:llama3", "trl:gemma"]
-LACKING += ["library:vicuna", "library:alpaca", "trl:cohere", "trl:phi3", "wild:vicuna"]
+LACKING += ["library:vicuna", "library:alpaca", "trl:cohere", "trl:phi3", "wild:vicuna", "trl:deepseekv3_training"]
 
 
 def with_dialect(name: str, dialect: str) -> Template:

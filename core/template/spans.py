@@ -8,6 +8,7 @@ the same there as when the model wrote it; a turn that the template shows differ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -188,8 +189,9 @@ def _behind_another_text(history: _History, seen: str, text: str, index: int) ->
 def _region(history: _History, count: int, index: int) -> tuple[int, int]:
     """Where message `index` stands in the text of the first `count`: by the trace, else behind the text without it."""
     regions = history.regions(count)
-    if regions is not None and index in regions:
-        return regions[index]
+    start, end = (regions or {}).get(index, (0, 0))
+    if start < end:
+        return start, end
     text, before = history.text(count), history.text(index)
     if count == index + 1 and text.startswith(before):
         return len(before), len(text)
@@ -312,14 +314,15 @@ def _joined(spans: Sequence[Span]) -> list[tuple[int, int]]:
 
 
 def _whole_tokens(text: str, at: int, template: Template) -> int:
-    """`at`, or the beginning of the control token that it would cut."""
+    """`at`, or the beginning of the control token or the tag that it would cut."""
     cuts = [
         at - length
         for token in template.control_tokens
         for length in range(1, len(token))
         if text.startswith(token, at - length)
     ]
-    return min(cuts, default=at)
+    tag = re.search(r"<[^<>\s]*$", text[:at])
+    return min([*cuts, at, *([tag.start()] if tag else [])])
 
 
 def _shared(a: str, b: str) -> int:
