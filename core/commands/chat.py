@@ -53,6 +53,8 @@ def _answer(talk: Any, pieces: Iterable[str]) -> None:
         print(piece, end="", flush=True)
     print()
     print("".join(line + "\n" for line in _call_lines(talk)), end="")
+    if talk.forgotten:
+        print(f"(too long for the model: it did not see the oldest {talk.forgotten} exchanges)", file=sys.stderr)
 
 
 def _call_lines(talk: Any) -> list[str]:

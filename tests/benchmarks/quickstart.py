@@ -46,8 +46,9 @@ def train_trl(config: TrainConfig) -> float:
 
     from core.conversation import template_messages
     from core.datasets import load_conversations
-    from core.model import load_template, load_tokenizer, load_weights
-    from core.train import _lora, sft_config
+    from core.method import load_trainable
+    from core.model import load_template, load_tokenizer
+    from core.train import sft_config
 
     tokenizer = load_tokenizer(config.model_name_or_path)
     template = load_template(config, tokenizer)
@@ -62,12 +63,13 @@ def train_trl(config: TrainConfig) -> float:
         "use_cpu",
     )
     shared = {name: getattr(ours, name) for name in (*same, "bf16", "seed", "output_dir")}
+    model, adapter = load_trainable(config)
     trainer = SFTTrainer(
-        model=load_weights(config.model_name_or_path, config),
+        model=model,
         args=SFTConfig(**shared, save_strategy="no", report_to="none", disable_tqdm=True),
         train_dataset=Dataset.from_dict({"text": texts}),
         processing_class=tokenizer,
-        peft_config=_lora(config),
+        peft_config=adapter,
     )
     return trainer.train().metrics["train_runtime"]
 

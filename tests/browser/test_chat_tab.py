@@ -21,7 +21,7 @@ class Scripted(Chat):
     """A chat whose model says what it is told to."""
 
     def __init__(self, messages: list[Message], script: list[Any]) -> None:
-        self.messages, self.script, self.tools = list(messages), script, ()
+        self.messages, self.script, self.tools, self.forgotten = list(messages), script, (), 0
 
     def answer(self) -> Iterator[str]:
         said = self.script.pop(0)

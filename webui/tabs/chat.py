@@ -177,7 +177,8 @@ class ChatTab:
             return
         finally:
             talk.busy = False
-        yield self.page(talk)
+        left_out = self.t("Too long for the model: it did not see the oldest {n} exchanges.", n=chat.forgotten)
+        yield self.page(talk, message=left_out if chat.forgotten else "")
 
     def chat(self, values: Mapping[Any, Any]) -> Chat:
         """The conversation so far with the chosen model. Raises `UserError`."""
