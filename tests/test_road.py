@@ -221,3 +221,10 @@ def test_every_label_is_its_own_token(template: Template, tokenizer: Any) -> Non
         example = encode(render(conversation, template)[0], tokenizer)
         assert all(label in (IGNORED, token) for token, label in zip(example.input_ids, example.labels, strict=True))
         assert all((kind > 0) == (label != IGNORED) for kind, label in zip(example.kinds, example.labels, strict=True))
+
+
+def test_plain_text_is_trained_as_it_stands(template: Template, tokenizer: Any) -> None:
+    pieces = (Message("assistant", "<|im_start|>one ", train=False), Message("assistant", "two<|im_end|>"))
+    (sample,) = render(Conversation(pieces, plain=True), template)
+    assert sample.marked() == "<|im_start|>one ⟦two<|im_end|>⟧"
+    assert trained_text(encode(sample, tokenizer), tokenizer) == "two<|im_end|>"

@@ -56,6 +56,8 @@ def render(
 
     Raises `RowRefusedError` when the template cannot express the conversation, or a check fails; never guesses.
     """
+    if conversation.plain:
+        return [_plain(conversation)]
     history = _History(conversation, template)
     try:
         whole = history.text(len(conversation.messages))
@@ -68,6 +70,18 @@ def render(
     except TemplateRefusedError as error:
         raise _refusal(conversation, "RO214", "messages", str(error)) from None
     return [_unprotected(sample) for sample in samples]
+
+
+def _plain(conversation: Conversation) -> Rendered:
+    """Text that wants no template, as it stands: the pieces that are trained; control tokens in it are meant."""
+    spans: list[Span] = []
+    position = 0
+    for index, message in enumerate(conversation.messages):
+        end = position + len(message.content)
+        if message.train is not False and message.content:
+            spans.append(Span(position, end, "text", index, message.weight))
+        position = end
+    return Rendered("".join(message.content for message in conversation.messages), tuple(spans))
 
 
 def prompt(conversation: Conversation, template: Template) -> Rendered:
