@@ -63,7 +63,7 @@ def test_unknown_key_in_a_yaml_names_the_nearest(tmp_path: Path, capsys: pytest.
     assert f'error: {path}: unknown option "learning_rte": did you mean "learning_rate"?' in capsys.readouterr().err
 
 
-def test_a_malformed_row_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_malformed_row_is_named_with_its_line(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"messages": [{"role": "user", "content": "a"}]}\n{"messages": [}\n', encoding="utf-8")
     assert main(["data", "show", str(path), "--row", "2"]) == 0
