@@ -12,7 +12,7 @@ help:
 	@echo "make webui        open the board at http://127.0.0.1:7860"
 	@echo "make test         set up and run the tests"
 	@echo "make check        lint, types and tests: what CI runs"
-	@echo "make bench        side-by-side benchmarks"
+	@echo "make bench        the quickstart's training against TRL's defaults, side by side"
 	@echo "make screenshots  remake the README screenshots, of the last quickstart run"
 	@echo "make samples      remake the sample data       make starter   retrain the starter model"
 

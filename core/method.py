@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from core.config import TrainConfig
@@ -94,11 +93,6 @@ def trainable_parameters(model: nn.Module) -> int:
             "nothing of this model would be trained", remedy="choose another finetuning_type or other modules"
         )
     return count
-
-
-def adapter_layers(model: nn.Module) -> list[str]:
-    """The names of the layers that carry an adapter."""
-    return [name for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
 
 
 def _freeze(model: Any, layers: int) -> None:

@@ -234,8 +234,7 @@ class Trainer(SFTTrainer):
             read["attention_mask"] = inputs["attention_mask"]
         if not self._selects_head:
             return model(**read).logits[:, :-1][chosen]
-        whole = self.accelerator.unwrap_model(model)
-        whole = whole.get_base_model() if hasattr(whole, "get_base_model") else whole
+        whole = _below_adapter(self.accelerator.unwrap_model(model))
         hidden = whole.get_decoder()(**read).last_hidden_state
         return whole.get_output_embeddings()(hidden[:, :-1][chosen])
 
@@ -324,18 +323,12 @@ def _head_is_plain(model: Any) -> bool:
 
     Families that scale or cap their logits do not; for them all logits are computed. Found out on this very model.
     """
-    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
-    was_training = whole.training
-    whole.eval()
-    ids = torch.arange(1, 9, device=whole.device).unsqueeze(0)
-    try:
-        hidden = whole.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-        own = whole(input_ids=ids, use_cache=False).logits
-        return torch.allclose(whole.get_output_embeddings()(hidden).float(), own.float(), rtol=1e-3, atol=1e-3)
-    except (AttributeError, TypeError, RuntimeError):
-        return False
-    finally:
-        whole.train(was_training)
+    with _probed(model) as (whole, ids):
+        try:
+            hidden = whole.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+            return _alike(whole.get_output_embeddings()(hidden), whole(input_ids=ids, use_cache=False).logits)
+        except (AttributeError, TypeError, RuntimeError):
+            return False
 
 
 @torch.no_grad()
@@ -345,21 +338,35 @@ def _padding_is_inert(model: Any) -> bool:
     So it is where every token sees only what stands before it; attention without a mask then takes its fast path. Some
     families (experts that share out tokens, attention in both directions) differ. Found out on this very model.
     """
-    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if getattr(whole.config.get_text_config(), "num_local_experts", 0) or getattr(whole.config, "num_experts", 0):
-        return False
+    with _probed(model) as (whole, ids):
+        if getattr(whole.config.get_text_config(), "num_local_experts", 0) or getattr(whole.config, "num_experts", 0):
+            return False
+        padded = torch.nn.functional.pad(ids, (0, 5), value=1)
+        try:
+            before = whole(input_ids=padded, use_cache=False).logits[:, : ids.shape[1]]
+            return _alike(whole(input_ids=ids, use_cache=False).logits, before)
+        except (TypeError, RuntimeError):
+            return False
+
+
+@contextmanager
+def _probed(model: Any) -> Iterator[tuple[Any, torch.Tensor]]:
+    """The model below its adapter, in evaluation mode, and a few token ids, shape (1, 8), to try it with."""
+    whole = _below_adapter(model)
     was_training = whole.training
     whole.eval()
-    ids = torch.arange(1, 9, device=whole.device).unsqueeze(0)
-    padded = torch.nn.functional.pad(ids, (0, 5), value=1)
     try:
-        alone = whole(input_ids=ids, use_cache=False).logits
-        before = whole(input_ids=padded, use_cache=False).logits[:, :8]
-        return torch.allclose(alone.float(), before.float(), rtol=1e-3, atol=1e-3)
-    except (TypeError, RuntimeError):
-        return False
+        yield whole, torch.arange(1, 9, device=whole.device).unsqueeze(0)
     finally:
         whole.train(was_training)
+
+
+def _below_adapter(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return torch.allclose(a.float(), b.float(), rtol=1e-3, atol=1e-3)
 
 
 def main(argv: list[str] | None = None) -> int:
