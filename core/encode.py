@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -120,6 +120,67 @@ def trained_text(example: Example, tokenizer: Any) -> str:
 
 
 @dataclass(slots=True)
+class Made:
+    """What became of one conversation: its samples with their examples, or why there are none (`refusal`).
+
+    `longest` is its length in tokens before anything was cut, `notes` what was odd or cut, and `counts` says how.
+    """
+
+    samples: list[tuple[Rendered, Example]] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    refusal: Finding | None = None
+    longest: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def make(conversations: Sequence[Conversation], template: Template, tokenizer: Any, config: DataOptions) -> list[Made]:
+    """Render and encode conversations, each on its own; what cannot be trained has a refusal, never an exception.
+
+    A refusal that stops (`overlong: error`) is for the caller to raise, and so is `swallowed: stop`.
+    """
+    made = [Made() for _ in conversations]
+    rendered = [
+        _rendered(conversation, template, config, one) for conversation, one in zip(conversations, made, strict=True)
+    ]
+    examples = iter(encode_all([sample for samples in rendered for sample in samples], tokenizer))
+    for conversation, samples, one in zip(conversations, rendered, made, strict=True):
+        one.samples = [(sample, next(examples)) for sample in samples]
+        if one.refusal is None:
+            try:
+                _finish(conversation, one, template, tokenizer, config)
+            except RowRefusedError as refused:
+                one.samples, one.refusal = [], refused.finding
+    return made
+
+
+def _rendered(conversation: Conversation, template: Template, config: DataOptions, made: Made) -> list[Rendered]:
+    try:
+        samples = render(conversation, template, config.train_on, config.unstable_history)
+    except RowRefusedError as refused:
+        made.refusal = refused.finding
+        return []
+    made.notes = [note for sample in samples for note in sample.notes]
+    return samples
+
+
+def _finish(conversation: Conversation, made: Made, template: Template, tokenizer: Any, config: DataOptions) -> None:
+    """Cut what is too long, and leave out what trains nothing. Raises `RowRefusedError`."""
+    made.longest = max((len(example.input_ids) for _, example in made.samples), default=0)
+    if made.longest > config.max_length:
+        made.samples, more = _shortened(conversation, made, template, tokenizer, config)
+        made.notes += more
+    lost = [note for note in made.notes if note.code in SWALLOWED]
+    if lost and config.swallowed == "drop":
+        raise RowRefusedError(replace(lost[0], action="dropped"))
+    made.counts["unstable_history"] += any(note.code == "MK702" for note in made.notes)
+    made.counts["more_samples"] += len(made.samples) - 1
+    made.samples = [(sample, example) for sample, example in made.samples if example.trained]
+    if not made.samples:
+        raise _refusal(conversation, "MK701", "nothing to train after encoding")
+    made.notes += _rewritings(conversation, template)
+
+
+@dataclass(slots=True)
 class Prepared:
     """The training rows of some conversations.
 
@@ -144,45 +205,37 @@ class Prepared:
 
 
 def prepare(conversations: Sequence[Conversation], template: Template, tokenizer: Any, config: DataOptions) -> Prepared:
-    """Render and encode conversations; what the template refuses or what is too long is a finding, never silent.
+    """`make` for conversations at once; what the template refuses or what is too long is a finding, never silent.
 
     Raises `UserError` for a conversation that is too long when `config.overlong` is `error`, and, when
     `config.swallowed` is `stop`, for data that holds what the template swallows.
     """
     prepared = Prepared()
-    for conversation in conversations:
-        try:
-            examples, notes = _examples(conversation, template, tokenizer, config)
-            if max((len(example.input_ids) for example in examples), default=0) > config.max_length:
-                examples, more = _shortened(conversation, examples, template, tokenizer, config, prepared.counts)
-                notes += more
-            lost = [note for note in notes if note.code in SWALLOWED]
-            if lost and config.swallowed == "drop":
-                raise RowRefusedError(replace(lost[0], action="dropped"))
-            if not any(example.trained for example in examples):
-                raise _refusal(conversation, "MK701", "nothing to train after encoding")
-        except RowRefusedError as refused:
-            prepared.findings.append(refused.finding)
-            continue
-        prepared.examples += [example for example in examples if example.trained]
-        prepared.notes += [*notes, *_rewritings(conversation, template)]
-        prepared.counts["unstable_history"] += any(note.code == "MK702" for note in notes)
-        prepared.counts["more_samples"] += len(examples) - 1
-    if config.swallowed == "stop":
-        _require_all_of_it(prepared, template)
+    for one in make(conversations, template, tokenizer, config):
+        prepared.counts.update(one.counts)
+        if one.refusal is None:
+            prepared.examples += [example for _, example in one.samples]
+            prepared.notes += one.notes
+        elif one.refusal.action == "stopped":
+            raise UserError(one.refusal.message, file=one.refusal.file or None, line=one.refusal.line or None)
+        else:
+            prepared.findings.append(one.refusal)
+    lost = [note for note in prepared.notes if note.code in SWALLOWED and note.action == "kept"]
+    if lost and config.swallowed == "stop":
+        rows = len({(note.file, note.line) for note in lost})
+        message, remedy = swallowed_words({note.code for note in lost}, rows, template)
+        raise UserError(f"{message}; the first: {lost[0]}", remedy=remedy)
     return prepared
 
 
-def _require_all_of_it(prepared: Prepared, template: Template) -> None:
-    lost = [note for note in prepared.notes if note.code in SWALLOWED and note.action == "kept"]
-    if lost:
-        what = " and ".join(sorted({SWALLOWED[note.code] for note in lost}))
-        rows = len({(note.file, note.line) for note in lost})
-        remedy = (
-            "choose another --template, write reasoning as text (--inline-reasoning), drop those conversations "
-            "(--swallowed drop) or train without it (--swallowed ignore)"
-        )
-        raise UserError(f"{template.name} swallows {what} of {rows} conversations; the first: {lost[0]}", remedy=remedy)
+def swallowed_words(codes: Iterable[str], rows: int, template: Template) -> tuple[str, str]:
+    """What to say, and what can be done, when the template leaves something out of `rows` conversations."""
+    what = " and ".join(sorted(SWALLOWED[code] for code in codes))
+    remedy = (
+        "choose another --template, write reasoning as text (--inline-reasoning), drop those conversations "
+        "(--swallowed drop) or train without it (--swallowed ignore)"
+    )
+    return f"{template.name} swallows {what} of {rows} conversations", remedy
 
 
 def _rewritings(conversation: Conversation, template: Template) -> list[Finding]:
@@ -200,41 +253,30 @@ def _rewritings(conversation: Conversation, template: Template) -> list[Finding]
     return [replace(finding, action="repaired") for finding in found]
 
 
-def _examples(
-    conversation: Conversation, template: Template, tokenizer: Any, config: DataOptions
-) -> tuple[list[Example], list[Finding]]:
-    samples = render(conversation, template, config.train_on, config.unstable_history)
-    notes = [note for sample in samples for note in sample.notes]
-    return [encode(sample, tokenizer) for sample in samples], notes
-
-
 def _shortened(
-    conversation: Conversation,
-    examples: list[Example],
-    template: Template,
-    tokenizer: Any,
-    config: DataOptions,
-    counts: Counter[str],
-) -> tuple[list[Example], list[Finding]]:
-    """What `config.overlong` makes of a conversation that is too long. Raises `RowRefusedError` or `UserError`."""
-    length = max(len(example.input_ids) for example in examples)
-    too_long = f"longer than {config.max_length} tokens ({length})"
+    conversation: Conversation, made: Made, template: Template, tokenizer: Any, config: DataOptions
+) -> tuple[list[tuple[Rendered, Example]], list[Finding]]:
+    """What `config.overlong` makes of a conversation that is too long. Raises `RowRefusedError`."""
+    counts = made.counts
+    too_long = f"longer than {config.max_length} tokens ({made.longest})"
     if config.overlong == "error":
-        remedy = f"--max-length {length}, or --overlong windows"
-        raise UserError(too_long, file=conversation.file or None, line=conversation.line or None, remedy=remedy)
+        remedy = f"--max-length {made.longest}, or --overlong windows"
+        raise RowRefusedError(
+            replace(_refusal(conversation, "LN803", f"{too_long} — {remedy}").finding, action="stopped")
+        )
     if config.overlong == "truncate":
         counts["truncated"] += 1
-        cut = [_truncated(example, config.max_length) for example in examples]
+        cut = [(sample, _truncated(example, config.max_length)) for sample, example in made.samples]
         return cut, [_note(conversation, "LN802", f"{too_long}; cut at the end, no stop token is learned there")]
     if config.overlong == "drop" or config.train_on == "all":
         raise _refusal(conversation, "LN803", too_long)
+    history = config.unstable_history
 
-    def attempt(part: Conversation) -> list[Example] | None:
-        made, _ = _examples(part, template, tokenizer, config)
-        return made if all(len(example.input_ids) <= config.max_length for example in made) else None
+    def attempt(part: Conversation) -> list[tuple[Rendered, Example]] | None:
+        tried = [(sample, encode(sample, tokenizer)) for sample in render(part, template, "assistant", history)]
+        return tried if all(len(example.input_ids) <= config.max_length for _, example in tried) else None
 
     turns = trained_turns(conversation, config.train_on)
-    config = config.model_copy(update={"train_on": "assistant"})
     if config.overlong == "drop_oldest":
         window = last_window(conversation, turns, attempt)
         if window is None:
@@ -250,7 +292,7 @@ def _shortened(
     notes = [_note(conversation, "LN801", f"{too_long}; {len(found)} windows")]
     if hopeless:
         notes.append(_note(conversation, "LN803", f"{len(hopeless)} turns do not fit even alone and are not trained"))
-    return [example for window in found for example in window.made], notes
+    return [pair for window in found for pair in window.made], notes
 
 
 def _truncated(example: Example, length: int) -> Example:
