@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_is_said_and_the_last_checkpoint_kept(runs: Path, m
             raise OSError(errno.ENOSPC, "No space left on device")
         real(stage)
 
-    monkeypatch.setattr("core.train.seal", full)
+    monkeypatch.setattr("core.trainer.seal", full)
     with pytest.raises(UserError, match="the disk is full"):
         train_run(run)
     assert checkpoint_to_resume(run.path).name == "checkpoint-2"

@@ -48,7 +48,7 @@ def train_trl(config: TrainConfig) -> float:
     from core.datasets import load_conversations
     from core.method import load_trainable
     from core.model import load_template, load_tokenizer
-    from core.train import sft_config
+    from core.sft import sft_config
 
     tokenizer = load_tokenizer(config.model_name_or_path)
     template = load_template(config, tokenizer)

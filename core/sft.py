@@ -1,0 +1,59 @@
+"""A TrainConfig as TRL's SFTConfig: our options under their names, with what a device and finished rows need set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trl import SFTConfig
+
+from core.config import TrainConfig
+from core.errors import UserError, did_you_mean
+from core.model import computes_in_bfloat16, pick_device
+
+OURS = {"output_dir", "report_to", "dataset_kwargs", "max_length", "remove_unused_columns", "use_cpu"}
+
+
+def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTConfig:
+    """Our options as TRL's. `extra` reaches every other SFTConfig option; unknown names are a `UserError`."""
+    unknown = [name for name in config.extra if name not in SFTConfig.__dataclass_fields__]
+    if unknown:
+        nearest = did_you_mean(unknown[0], SFTConfig.__dataclass_fields__)
+        raise UserError(f'extra: SFTConfig has no option "{unknown[0]}"', remedy=nearest)
+    taken = [name for name in config.extra if name in OURS or name in TrainConfig.model_fields]
+    if taken:
+        raise UserError(f'extra: "{taken[0]}" is set by Tuneboard', remedy="use the option of the same name, if any")
+    device = pick_device(config.device)
+    half = config.dtype != "float32" and computes_in_bfloat16(device)
+    options: dict[str, Any] = {
+        "output_dir": str(output_dir),
+        "learning_rate": config.peak_learning_rate(),
+        "warmup_steps": config.warmup_ratio,
+        "train_sampling_strategy": "group_by_length",
+        "eval_strategy": "epoch" if has_eval else "no",
+        "save_strategy": "steps",
+        "save_steps": config.save_steps if config.save_steps < 1 else int(config.save_steps),
+        "logging_nan_inf_filter": False,
+        "bf16": half and config.dtype != "float16",
+        "fp16": config.dtype == "float16" and device == "cuda",
+        "use_cpu": device == "cpu",
+        "max_length": None,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "remove_unused_columns": False,
+        "report_to": config.report_to or "none",
+        "save_total_limit": None,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device == "cuda",
+        "eos_token": None,
+    }
+    same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {
+        "learning_rate",
+        "save_steps",
+        "save_total_limit",
+        "report_to",
+    }
+    options |= {name: getattr(config, name) for name in same}
+    try:
+        return SFTConfig(**(options | config.extra))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"these options do not fit together: {error}") from None
