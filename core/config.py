@@ -144,6 +144,17 @@ class TrainConfig(ModelOptions, DataOptions):
     val_size: float = knob(
         0.0, "Part of the training rows to hold out when there is no eval_dataset (0.05 = 5 %).", "data", ge=0, lt=1
     )
+    eval_generate: int = knob(
+        16,
+        "On this many held-out turns the model writes at every evaluation, for the figures on tool calls and as "
+        "samples; 0: none.",
+        "evaluation",
+        ge=0,
+        le=10_000,
+    )
+    eval_max_new_tokens: int = knob(
+        128, "Longest answer in tokens when the model writes at an evaluation.", "evaluation", ge=1, le=65_536
+    )
     finetuning_type: Literal["lora", "freeze", "full"] = knob(
         "lora",
         "lora trains a small adapter, freeze the last layers, full every weight.",

@@ -12,14 +12,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.config import EvalConfig
-from core.conversation import Conversation, Message, ToolCall
+from core.config import EvalConfig, GenerationOptions
+from core.conversation import Conversation, JsonObject, Message, ToolCall
 from core.encode import IGNORED, Example, prepare
 from core.errors import UserError
 from core.generate import prompt_ids, write_texts
 from core.model import LoadedModel
 from core.template.reader import call_syntax, describe, read
 from core.template.spans import KINDS, trained_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A turn that the model is to write: the tokens before it, the tools that it may call, and the reference."""
+
+    conversation: int
+    message: int
+    prompt: list[int]
+    tools: tuple[JsonObject, ...]
+    reference: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +79,45 @@ def evaluate(
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Evaluation:
     """Judge a model on conversations. `progress(done, of)` is told of every turn."""
-    turns = list(write_turns(loaded, conversations, config, progress))
+    asked = ask_turns(loaded, conversations, config)
+    turns = []
+    for turn in write_turns(loaded, asked, config, config.batch_size):
+        turns.append(turn)
+        progress(len(turns), len(asked))
     metrics = call_metrics(turns) | token_losses(loaded, conversations, config)
     return Evaluation({key: round(value, 6) for key, value in metrics.items()}, turns)
 
 
-def write_turns(
-    loaded: LoadedModel,
-    conversations: Sequence[Conversation],
-    config: EvalConfig,
-    progress: Callable[[int, int], None],
-) -> Iterator[Turn]:
-    """Let the model write every assistant turn behind the reference history."""
-    asked = [(c, m) for c, conversation in enumerate(conversations) for m in trained_turns(conversation)]
+def ask_turns(loaded: LoadedModel, conversations: Sequence[Conversation], config: EvalConfig) -> list[Asked]:
+    """Every assistant turn, behind the reference history. Raises `UserError` when there is none."""
+    asked = [
+        Asked(
+            number,
+            turn,
+            prompt_ids(loaded, replace(conversation, messages=conversation.messages[:turn]), config),
+            conversation.tools,
+            conversation.messages[turn],
+        )
+        for number, conversation in enumerate(conversations)
+        for turn in trained_turns(conversation)
+    ]
     if not asked:
         raise UserError("the evaluation data holds no assistant turn")
-    prompts = [
-        prompt_ids(loaded, replace(conversations[c], messages=conversations[c].messages[:m]), config) for c, m in asked
-    ]
+    return asked
+
+
+def write_turns(
+    loaded: LoadedModel, asked: Sequence[Asked], options: GenerationOptions, batch_size: int
+) -> Iterator[Turn]:
+    """Let the model write, the shortest prompts first."""
     syntax = call_syntax(loaded.template)
-    written = write_texts(loaded, prompts, config, config.batch_size)
-    for done, (index, raw) in enumerate(written, start=1):
-        c, m = asked[index]
-        progress(done, len(asked))
-        yield Turn(c, m, conversations[c].messages[m], read(raw, syntax, conversations[c].tools), raw)
+    for index, raw in write_texts(loaded, [turn.prompt for turn in asked], options, batch_size):
+        turn = asked[index]
+        yield Turn(turn.conversation, turn.message, turn.reference, read(raw, syntax, turn.tools), raw)
 
 
 def call_metrics(turns: Sequence[Turn]) -> dict[str, float]:
-    """The shares. `call_*` are per reference call, `argument_exact` per reference argument, `turn_exact` per turn."""
+    """The shares: `tool_call_*` are per reference call, `argument_exact` per reference argument, others per turn."""
     matches = [_matched(turn) for turn in turns]
     reference = sum(len(turn.reference.tool_calls) for turn in turns)
     arguments = sum(len(call.arguments) for turn in turns for call in turn.reference.tool_calls)
@@ -106,8 +128,8 @@ def call_metrics(turns: Sequence[Turn]) -> dict[str, float]:
         "call_decision": _share(decided, len(turns)),
         "called_when_needed": _share(sum(bool(turn.written.tool_calls) for turn in calling), len(calling)),
         "silent_when_not_needed": _share(sum(not turn.written.tool_calls for turn in silent), len(silent)),
-        "call_name": _share(sum(len(match["named"]) for match in matches), reference),
-        "call_exact": _share(sum(len(match["exact"]) for match in matches), reference),
+        "tool_call_name": _share(sum(len(match["named"]) for match in matches), reference),
+        "tool_call_exact": _share(sum(len(match["exact"]) for match in matches), reference),
         "argument_exact": _share(sum(match["arguments"] for match in matches), arguments),
         "turn_exact": _share(sum(turn.exact_calls for turn in calling), len(calling)),
     }

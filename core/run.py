@@ -4,6 +4,7 @@
     run.json        name, creation time, command line, versions
     state.json      what the worker last said: state, step, progress
     metrics.jsonl   one JSON object a line: step, loss, loss per kind, …
+    samples.jsonl   what the model wrote on held-out turns while it was trained, a line a turn
     report.json     what became of the rows
     log.txt         everything that the worker prints
     lock            whoever holds a lock on it is the living worker
@@ -24,6 +25,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -171,12 +173,12 @@ class Run:
         return False
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All metric lines; a half-written last line is left for the next look."""
-        try:
-            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").split("\n")
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines[:-1] if line]
+        """All metric lines."""
+        return _read_lines(self.path / "metrics.jsonl")
+
+    def samples(self) -> list[dict[str, Any]]:
+        """What the model wrote on held-out turns while it was trained, a line a turn, oldest first."""
+        return _read_lines(self.path / "samples.jsonl")
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of the worker's log."""
@@ -205,6 +207,11 @@ class Run:
         """Append one line."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
+
+    def write_samples(self, samples: Sequence[dict[str, Any]]) -> None:
+        """Append a line for each."""
+        with (self.path / "samples.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
 
     def wait(self, interval_s: float = 0.2) -> State:
         """Block until the run is no longer alive and its worker has let go of the folder."""
@@ -308,6 +315,15 @@ def _slug(label: str) -> str:
 def _import_path() -> list[str]:
     here = str(Path(__file__).parent.parent)
     return [here, *[path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]]
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON lines file; a half-written last line is left for the next look."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines[:-1] if line]
 
 
 def _read_json(path: Path) -> Any:

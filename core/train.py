@@ -29,8 +29,9 @@ from core.checkpoint import newest_whole, write_whole
 from core.config import TrainConfig
 from core.errors import UserError
 from core.method import check_method, load_trainable, trainable_parameters
-from core.model import load_template, load_tokenizer, stop_ids
+from core.model import LoadedModel, load_template, load_tokenizer, stop_ids
 from core.run import EXIT_STOPPED, Run
+from core.samples import write_samples
 from core.sft import sft_config
 from core.trainer import Trainer
 from core.training_data import changed_since_start, kept_data, training_data
@@ -55,6 +56,11 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     tokenizer.chat_template = template.source
     model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
     reporter = Reporter(run)
+
+    def writes(tuned: Any, step: int) -> dict[str, float]:
+        loaded = LoadedModel(tuned, tokenizer, template, stop_ids(template, tokenizer))
+        return write_samples(loaded, data.turns, config, run, step) if data.turns else {}
+
     trainer = Trainer(
         model=model,
         args=sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out)),
@@ -64,6 +70,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         peft_config=adapter,
         callbacks=[reporter],
         config=config,
+        writes=writes,
     )
     trainable_parameters(trainer.model)
     _check_room(run.path, trainer.model, config.save_total_limit)

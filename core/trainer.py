@@ -6,6 +6,7 @@ That is: a kind and a weight per token, logits only where there is a label, loss
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ from core.probes import below_adapter, head_is_plain, padding_is_inert
 class Trainer(SFTTrainer):
     """SFTTrainer with weights and kinds per token, and logits computed only where there is a label."""
 
-    def __init__(self, *, config: TrainConfig, **arguments: Any) -> None:
+    def __init__(
+        self, *, config: TrainConfig, writes: Callable[[Any, int], dict[str, float]], **arguments: Any
+    ) -> None:
+        """`writes(model, step)` lets the model write on held-out turns and returns the figures ({}: there are none)."""
         self.optimizer: torch.optim.Optimizer | None
         super().__init__(**arguments)
-        self.config = config
+        self.config, self.writes = config, writes
         self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights)
         self._sums: dict[str, Sums] = {"train": Sums(), "eval": Sums()}
         self._selects_head = head_is_plain(self.model)
@@ -106,6 +110,16 @@ class Trainer(SFTTrainer):
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
         return loss
+
+    def _evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        """The held-out losses, and how well the model writes."""
+        metrics = super()._evaluate(*arguments, **options)
+        with self.accelerator.autocast():
+            written = self.writes(self.accelerator.unwrap_model(self.model), self.state.global_step)
+        if written:
+            written = {f"eval_{key}": value for key, value in written.items()}
+            self.log(written)
+        return metrics | written
 
     def prediction_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None

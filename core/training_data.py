@@ -22,6 +22,7 @@ from core.datasets.files import data_files
 from core.encode import Prepared, columns, prepare
 from core.errors import UserError
 from core.run import Run, write_atomic
+from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
 from core.template.sandbox import Template
 
 ENCODED = "encoded"
@@ -30,10 +31,11 @@ TRAIN = "train"
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Encoded rows: the training set, and the held-out sets by name."""
+    """Encoded rows: the training set, and the held-out sets by name; and the held-out turns that the model writes."""
 
     train: Dataset
     held_out: dict[str, Dataset]
+    turns: list[HeldTurn]
 
 
 def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: Any) -> TrainingData:
@@ -54,6 +56,7 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
     if not prepared[TRAIN].examples:
         why = next(iter([*prepared[TRAIN].findings, *loaded.findings]), "")
         raise UserError(f"no row can be trained on; the first finding: {why}", remedy="see `core-cli data show`")
+    keep_turns(run, choose_turns([row for rows in held.values() for row in rows], template, tokenizer, config))
     for name, part in prepared.items():
         rows = Dataset.from_dict(columns(part.examples))
         write_whole(run.path / ENCODED / name, lambda stage, rows=rows: rows.save_to_disk(str(stage)))  # type: ignore[misc]
@@ -67,7 +70,7 @@ def kept_data(run: Run) -> TrainingData:
     if TRAIN not in names:
         raise UserError("the run has no encoded copy of its data", file=run.path, remedy="start a new run")
     parts = {name: load_from_disk(str(folder / name)) for name in names}
-    return TrainingData(parts.pop(TRAIN), parts)
+    return TrainingData(parts.pop(TRAIN), parts, kept_turns(run))
 
 
 def changed_since_start(run: Run, config: TrainConfig) -> list[str]:

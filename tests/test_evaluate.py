@@ -36,8 +36,8 @@ def test_every_outcome_is_counted_where_it_belongs() -> None:
     ]
     metrics = call_metrics(turns)
     assert metrics["reference_calls"] == 4
-    assert metrics["call_exact"] == 1 / 4
-    assert metrics["call_name"] == 2 / 4
+    assert metrics["tool_call_exact"] == 1 / 4
+    assert metrics["tool_call_name"] == 2 / 4
     assert metrics["argument_exact"] == 3 / 8
     assert metrics["called_when_needed"] == 3 / 4
     assert metrics["silent_when_not_needed"] == 1 / 2
@@ -47,16 +47,16 @@ def test_every_outcome_is_counted_where_it_belongs() -> None:
 
 def test_parallel_calls_match_in_any_order_and_once_each() -> None:
     other = ToolCall("f", {"a": 2, "b": "z"})
-    assert call_metrics([judged(calling(RIGHT, other), calling(other, RIGHT))])["call_exact"] == 1
+    assert call_metrics([judged(calling(RIGHT, other), calling(other, RIGHT))])["tool_call_exact"] == 1
     twice = call_metrics([judged(calling(RIGHT, other), calling(RIGHT, RIGHT))])
-    assert twice["call_exact"] == 1 / 2
-    assert twice["call_name"] == 1
+    assert twice["tool_call_exact"] == 1 / 2
+    assert twice["tool_call_name"] == 1
     extra = call_metrics([judged(calling(RIGHT), calling(RIGHT, other))])
-    assert (extra["call_exact"], extra["turn_exact"]) == (1, 0)
+    assert (extra["tool_call_exact"], extra["turn_exact"]) == (1, 0)
 
 
 def test_what_was_not_measured_is_absent() -> None:
-    assert "call_exact" not in call_metrics([judged(SILENT, SILENT)])
+    assert "tool_call_exact" not in call_metrics([judged(SILENT, SILENT)])
 
 
 @pytest.mark.parametrize(

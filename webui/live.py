@@ -114,9 +114,9 @@ def evals_html(run: Run, t: Texts) -> str:
 def _evaluation(data: str, results: dict[str, dict[str, Any]], t: Texts) -> str:
     heads = {"base": t("before"), "tuned": t("after")}
     names = {
-        "call_exact": t("calls exactly right"),
+        "tool_call_exact": t("calls exactly right"),
         "argument_exact": t("arguments exactly right"),
-        "call_name": t("calls of the right tool"),
+        "tool_call_name": t("calls of the right tool"),
         "call_decision": t("called or silent as it should"),
         "loss_tool_call": t("loss on calls"),
         "loss_text": t("loss on text"),

@@ -71,9 +71,9 @@ def _progress(label: str) -> Callable[[int, int], None]:
 
 
 ROWS = {
-    "call_exact": "calls exactly right (name and all arguments)",
+    "tool_call_exact": "calls exactly right (name and all arguments)",
     "argument_exact": "arguments exactly right",
-    "call_name": "calls of the right tool",
+    "tool_call_name": "calls of the right tool",
     "call_decision": "called or stayed silent as it should",
     "called_when_needed": "called when it should",
     "silent_when_not_needed": "silent when it should be",

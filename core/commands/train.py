@@ -82,12 +82,21 @@ def _follow(run: Run) -> State:
             print("stopping after this step; Ctrl-C again to leave it", file=sys.stderr)
 
 
+SHOWN = {
+    "loss": "loss",
+    "loss_text": "text",
+    "loss_tool_call": "calls",
+    "eval_loss": "held out",
+    "eval_tool_call_exact": "calls right",
+}
+
+
 def _progress_line(state: State, lines: list[dict[str, Any]]) -> str:
     latest: dict[str, Any] = {}
     for line in lines[-20:]:
         latest |= line
     shown = [f"step {state.step}/{state.max_steps}"]
-    for key, label in (("loss", "loss"), ("loss_text", "text"), ("loss_tool_call", "calls"), ("eval_loss", "held out")):
+    for key, label in SHOWN.items():
         if key in latest:
             shown.append(f"{label} {latest[key]:.3f}")
     return "  ".join([*shown, f"{latest.get('elapsed_s', 0):.0f} s"])
