@@ -2,66 +2,107 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from core.encode import IGNORED
+from core.pack import packed
 from core.template.spans import KINDS
+
+Batch = dict[str, Any]
 
 
 class Collator:
-    """Rows of a batch, padded on the right to the longest: five tensors of shape (batch, length).
+    """Rows as a batch: either padded on the right to the longest, or packed one behind the other.
+
+    Padded, `input_ids` and `attention_mask` have the shape (rows, longest). Packed, `input_ids` and `position_ids` have
+    the shape (1, tokens), and the rows' bounds are there as flash attention takes them. Beside that there is one entry
+    for each label, shape (labels,): `targets` are the labels, `places` the positions in the flattened batch whose
+    output predicts them, `kinds` and `weights` theirs. A row's first token is predicted by nothing and has no loss.
+    `tokens` is how many tokens the rows have.
 
     `loss_weights` multiplies the weights of the tokens of a kind; kinds that it does not name keep theirs.
     """
 
-    def __init__(self, pad_token_id: int, loss_weights: Mapping[str, float] | None = None) -> None:
+    def __init__(self, pad_token_id: int, loss_weights: Mapping[str, float] | None = None, *, packs: bool) -> None:
         named = loss_weights or {}
-        self.kind_weights = torch.tensor([0.0, *(named.get(kind, 1.0) for kind in KINDS)])
-        self.fill = {"input_ids": pad_token_id, "labels": IGNORED, "kinds": 0, "weights": 0.0, "attention_mask": 0}
+        self.pad_token_id = pad_token_id
+        self.kind_weights = np.array([0.0, *(named.get(kind, 1.0) for kind in KINDS)], dtype=np.float32)
+        self.packs = packs
 
-    def __call__(self, rows: list[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Pad and stack."""
-        full = [{**row, "attention_mask": [1] * len(row["input_ids"])} for row in rows]
-        batch = {
-            name: torch.nn.utils.rnn.pad_sequence(
-                [torch.tensor(row[name]) for row in full], batch_first=True, padding_value=fill
-            )
-            for name, fill in self.fill.items()
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
+        """Make the batch."""
+        lengths = [len(row["input_ids"]) for row in rows]
+        width = 0 if self.packs else max(lengths)
+        if self.packs:
+            batch = packed([torch.from_numpy(np.asarray(row["input_ids"], dtype=np.int64))[None] for row in rows])
+        else:
+            batch = self._padded(rows, lengths, width)
+        starts = np.cumsum([0, *lengths[:-1]]) if self.packs else np.arange(len(rows)) * width
+        return batch | self._labels(rows, starts) | {"tokens": sum(lengths)}
+
+    def _padded(self, rows: Sequence[Mapping[str, Any]], lengths: list[int], width: int) -> Batch:
+        input_ids = np.full((len(rows), width), self.pad_token_id, dtype=np.int64)
+        for place, row, length in zip(input_ids, rows, lengths, strict=True):
+            place[:length] = row["input_ids"]
+        attention_mask = torch.arange(width) < torch.tensor(lengths)[:, None]
+        return {"input_ids": torch.from_numpy(input_ids), "attention_mask": attention_mask.long()}
+
+    def _labels(self, rows: Sequence[Mapping[str, Any]], starts: np.ndarray) -> Batch:
+        chosen = [np.flatnonzero(np.asarray(row["labels"])[1:] != IGNORED) + 1 for row in rows]
+        places = [own + start - 1 for own, start in zip(chosen, starts, strict=True)]
+        kinds = _joined(rows, "kinds", np.int64, chosen)
+        weights = _joined(rows, "weights", np.float32, chosen) * self.kind_weights[kinds]
+        return {
+            "targets": torch.from_numpy(_joined(rows, "labels", np.int64, chosen)),
+            "places": torch.from_numpy(np.concatenate(places)),
+            "kinds": torch.from_numpy(kinds),
+            "weights": torch.from_numpy(weights),
         }
-        batch["weights"] = batch["weights"] * self.kind_weights[batch["kinds"]]
-        return batch
+
+
+def _joined(
+    rows: Sequence[Mapping[str, Any]], name: str, number_type: type, chosen: Sequence[np.ndarray] | None = None
+) -> np.ndarray:
+    """A column of all rows (or what is chosen of each), one row behind the other."""
+    columns = [np.asarray(row[name]) for row in rows]
+    if chosen is not None:
+        columns = [column[own] for column, own in zip(columns, chosen, strict=True)]
+    return np.concatenate(columns).astype(number_type)
 
 
 class Sums:
-    """Sums of loss and correct tokens per kind since the last log line."""
+    """Sums of loss and correct tokens per kind since the last log line, kept on the device.
 
-    def __init__(self) -> None:
-        self._loss: dict[str, float] = defaultdict(float)
-        self._correct: dict[str, float] = defaultdict(float)
-        self._count: dict[str, int] = defaultdict(int)
+    Nothing is brought to the host before `take`, so that a GPU is not waited for at every batch.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self._precise = torch.float32 if torch.device(device).type == "mps" else torch.float64
+        self._kinds = torch.arange(1, len(KINDS) + 1, device=device)
+        self._sums = torch.zeros(3, len(KINDS), dtype=self._precise, device=device)
 
     def add(self, losses: torch.Tensor, correct: torch.Tensor, kinds: torch.Tensor) -> None:
         """One batch: three tensors of shape (labels,)."""
-        for number, kind in enumerate(KINDS, start=1):
-            here = kinds == number
-            if count := int(here.sum()):
-                self._count[kind] += count
-                self._loss[kind] += float(losses[here].sum())
-                self._correct[kind] += float(correct[here].sum())
+        rows = torch.stack(
+            [losses.to(self._precise), correct.to(self._precise), torch.ones_like(losses).to(self._precise)]
+        )
+        self._sums += rows @ (kinds[:, None] == self._kinds).to(self._precise)
 
-    def take(self) -> dict[str, float]:
-        """`loss`, `loss_<kind>`, `accuracy`, `accuracy_<kind>`: means over tokens; then start again."""
-        total = sum(self._count.values())
-        if not total:
+    def take(self, over_processes: Callable[[torch.Tensor], torch.Tensor] = torch.clone) -> dict[str, float]:
+        """`loss`, `loss_<kind>`, `accuracy`, `accuracy_<kind>`: means over tokens; then start again.
+
+        `over_processes` adds a tensor up over all processes.
+        """
+        losses, correct, counts = over_processes(self._sums).tolist()
+        self._sums.zero_()
+        if not sum(counts):
             return {}
-        means = {"loss": sum(self._loss.values()) / total, "accuracy": sum(self._correct.values()) / total}
-        for kind, count in self._count.items():
-            means[f"loss_{kind}"] = self._loss[kind] / count
-            means[f"accuracy_{kind}"] = self._correct[kind] / count
-        for sums in (self._loss, self._correct, self._count):
-            sums.clear()
+        means = {"loss": sum(losses) / sum(counts), "accuracy": sum(correct) / sum(counts)}
+        for kind, loss, hits, count in zip(KINDS, losses, correct, counts, strict=True):
+            if count:
+                means |= {f"loss_{kind}": loss / count, f"accuracy_{kind}": hits / count}
         return means

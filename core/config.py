@@ -63,6 +63,12 @@ class ModelOptions(Config):
         "moves into the first user turn where the template has no place for it; none: nothing is rewritten.",
         "model",
     )
+    attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = knob(
+        "auto",
+        "How attention is computed, by transformers' name; auto: flash attention where it is installed and training "
+        "runs on a GPU in 16 bits, else what the model prefers.",
+        "model",
+    )
     inline_reasoning: bool = knob(
         False, "Write reasoning as text in <think> tags where the chat template swallows it.", "model"
     )
@@ -210,6 +216,13 @@ class TrainConfig(ModelOptions, DataOptions):
         main=True,
         ge=1,
         le=4096,
+    )
+    packing: Literal["auto", "on", "off"] = knob(
+        "auto",
+        "Put the rows of a batch one behind the other, without padding; attention keeps each to itself. What the "
+        "batch holds does not change. auto: on a CPU or with flash attention, where a probe of the model shows that "
+        "rows do not leak into each other; else rows of like length are batched together.",
+        "optimisation",
     )
     per_device_eval_batch_size: int = knob(8, "Examples in one forward pass of an evaluation.", "optimisation", ge=1)
     lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = knob(

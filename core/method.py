@@ -35,6 +35,8 @@ def check_method(config: TrainConfig) -> None:
     faults += [f"loss_weights: {kind} must be ≥ 0" for kind, weight in config.loss_weights.items() if weight < 0]
     if config.load_in_4bit or config.load_in_8bit:
         faults += _quantisation_faults(config)
+    if config.attn_implementation.startswith("flash"):
+        faults += _flash_faults(config)
     if faults:
         raise UserError("; ".join(faults))
 
@@ -42,6 +44,8 @@ def check_method(config: TrainConfig) -> None:
 def load_trainable(config: TrainConfig) -> tuple[Any, LoraConfig | None]:
     """The model in training mode, and the adapter that is to be put on it (None: it carries what is trained)."""
     model = load_weights(config.model_name_or_path, config, quantisation=_quantisation(config))
+    if config.attn_implementation == "auto":
+        prefer_flash_attention(model)
     model.train()
     if config.finetuning_type == "freeze":
         _freeze(model, config.freeze_trainable_layers)
@@ -53,6 +57,17 @@ def load_trainable(config: TrainConfig) -> tuple[Any, LoraConfig | None]:
     if last:
         return _with_adapter(model, last, trainable=True), None
     return model, adapter_config(config, model)
+
+
+def prefer_flash_attention(model: Any) -> None:
+    """On a GPU and in 16 bits, attend by flash attention where it is installed and the model can."""
+    from transformers.utils import is_flash_attn_2_available
+
+    if model.device.type == "cuda" and model.dtype != torch.float32 and is_flash_attn_2_available():
+        try:
+            model.set_attn_implementation("flash_attention_2")
+        except (ValueError, ImportError) as error:
+            print(f"no flash attention: {str(error).splitlines()[0]}", flush=True)
 
 
 def adapter_config(config: TrainConfig, model: nn.Module) -> LoraConfig:
@@ -126,6 +141,20 @@ def _quantisation_faults(config: TrainConfig) -> list[str]:
         faults.append(f"{field} needs bitsandbytes: pip install bitsandbytes")
     if config.finetuning_type != "lora":
         faults.append(f"{field}: weights in few bits cannot be trained, set finetuning_type lora")
+    return faults
+
+
+def _flash_faults(config: TrainConfig) -> list[str]:
+    package = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}[
+        config.attn_implementation
+    ]
+    faults = []
+    if pick_device(config.device) != "cuda":
+        faults.append(f"attn_implementation {config.attn_implementation} needs a GPU: use auto here")
+    if importlib.util.find_spec(package) is None:
+        faults.append(f"attn_implementation {config.attn_implementation} needs the package {package}, or use auto")
+    if config.dtype == "float32":
+        faults.append("attn_implementation: flash attention computes in 16 bits only, set dtype bfloat16")
     return faults
 
 

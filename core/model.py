@@ -62,6 +62,7 @@ def load_weights(name: str, config: ModelOptions, quantisation: Any = None) -> A
             resolve_model(name),
             dtype=pick_dtype(config.dtype, device),
             use_safetensors=True,
+            attn_implementation=None if config.attn_implementation == "auto" else config.attn_implementation,
             **({"quantization_config": quantisation, "device_map": {"": device}} if quantisation else {}),
         )
     except (OSError, ValueError, KeyError) as error:

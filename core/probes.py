@@ -2,55 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from core.pack import attend_as_before, attend_by_row, packed
+
+# What a model raises that cannot do what is tried.
+CANNOT = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, AssertionError)
+# Two rows to try with, the second one longer: what leaks into it, or pushes its tokens out, comes from the first.
+LENGTHS = (17, 26)
+# What rounding may change, as a part of the logits' spread: in float32, and in 16 bits. Products of other shapes are
+# summed in another order. What leaks changes logits by as much as they are.
+SAME_SHAPES = (1e-4, 3e-2)
+OTHER_SHAPES = (1e-3, 0.2)
 
 
 @torch.no_grad()
 def head_is_plain(model: Any) -> bool:
     """Whether the output embedding applied to the hidden states gives the model's own logits.
 
-    Families that scale or cap their logits do not; for them all logits are computed. Found out on this very model.
+    Families that scale or cap their logits do not; for them the model computes the logits itself.
     """
-    with _probed(model) as (whole, ids):
+    with _probed(model) as whole:
+        first, _ = _rows(whole)
         try:
-            hidden = whole.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-            return _alike(whole.get_output_embeddings()(hidden), whole(input_ids=ids, use_cache=False).logits)
-        except (AttributeError, TypeError, RuntimeError):
+            hidden = whole.get_decoder()(input_ids=first, use_cache=False).last_hidden_state
+            return _alike(whole.get_output_embeddings()(hidden), _logits(whole, input_ids=first), SAME_SHAPES)
+        except CANNOT:
             return False
 
 
 @torch.no_grad()
 def padding_is_inert(model: Any) -> bool:
-    """Whether padding on the right changes nothing for the tokens before it, even without an attention mask.
+    """Whether padding on the right changes nothing for the tokens, even without an attention mask.
 
-    So it is where every token sees only what stands before it; attention without a mask then takes its fast path. Some
-    families (experts that share out tokens, attention in both directions) differ. Found out on this very model.
+    So it is where every token sees only what stands before it; attention without a mask then takes its fast path. It is
+    not where padding takes places that tokens of other rows would have had (experts of limited capacity).
     """
-    with _probed(model) as (whole, ids):
-        if getattr(whole.config.get_text_config(), "num_local_experts", 0) or getattr(whole.config, "num_experts", 0):
-            return False
-        padded = torch.nn.functional.pad(ids, (0, 5), value=1)
+    with _probed(model) as whole:
+        first, second = _rows(whole)
+        padding = torch.full((1, LENGTHS[1] - LENGTHS[0]), 1, device=first.device)
         try:
-            before = whole(input_ids=padded, use_cache=False).logits[:, : ids.shape[1]]
-            return _alike(whole(input_ids=ids, use_cache=False).logits, before)
-        except (TypeError, RuntimeError):
+            together = _logits(whole, input_ids=torch.cat([torch.cat([first, padding], dim=1), second]))
+            apart = [_logits(whole, input_ids=row) for row in (first, second)]
+            beside = (together[:1, : LENGTHS[0]], together[1:])
+            return all(_alike(a, b, OTHER_SHAPES) for a, b in zip(beside, apart, strict=True))
+        except CANNOT:
             return False
 
 
-@contextmanager
-def _probed(model: Any) -> Iterator[tuple[Any, torch.Tensor]]:
-    """The model below its adapter, in evaluation mode, and a few token ids, shape (1, 8), to try it with."""
-    whole = below_adapter(model)
-    was_training = whole.training
-    whole.eval()
-    try:
-        yield whole, torch.arange(1, 9, device=whole.device).unsqueeze(0)
-    finally:
-        whole.train(was_training)
+@torch.no_grad()
+def packing_fault(model: Any) -> str:
+    """Make the model keep packed rows apart; why it cannot, or nothing. If it cannot, it is left as it was."""
+    with _probed(model) as whole:
+        rows = _rows(whole)
+        try:
+            apart = [_logits(whole, input_ids=row) for row in rows]
+            attend_by_row(whole)
+            fault = _leak(whole, rows, apart)
+        except CANNOT as error:
+            fault = f"it refuses a packed batch ({type(error).__name__}: {str(error).splitlines()[0][:100]})"
+        if fault:
+            attend_as_before(whole)
+        return fault
+
+
+def _leak(model: Any, rows: Sequence[torch.Tensor], apart: Sequence[torch.Tensor]) -> str:
+    """What of the first row reaches the second when they are packed."""
+    together = _logits(model, **packed(rows)).split(LENGTHS, dim=1)
+    changed = _logits(model, **packed([rows[0].flip(1), rows[1]])).split(LENGTHS, dim=1)
+    if not _alike(changed[1], together[1], SAME_SHAPES):
+        return "a row changes when the row before it is another one"
+    if not all(_alike(a, b, OTHER_SHAPES) for a, b in zip(together, apart, strict=True)):
+        return "rows come out other than they do alone"
+    return ""
 
 
 def below_adapter(model: Any) -> Any:
@@ -58,5 +86,29 @@ def below_adapter(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return torch.allclose(a.float(), b.float(), rtol=1e-3, atol=1e-3)
+@contextmanager
+def _probed(model: Any) -> Iterator[Any]:
+    """The model below its adapter, in evaluation mode."""
+    whole = below_adapter(model)
+    was_training = whole.training
+    whole.eval()
+    try:
+        yield whole
+    finally:
+        whole.train(was_training)
+
+
+def _rows(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two rows of token ids, shape (1, length), that differ everywhere; small ids, which every vocabulary has."""
+    first, second = (torch.arange(length, device=model.device).unsqueeze(0) for length in LENGTHS)
+    return 1 + first * 5 % 89, 1 + second * 7 % 97
+
+
+def _logits(model: Any, **inputs: Any) -> torch.Tensor:
+    return model(**inputs, use_cache=False).logits
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor, rounding: tuple[float, float]) -> bool:
+    """Equal but for rounding, by the size of the logits themselves: those of a fresh model are small."""
+    allowed = rounding[b.dtype != torch.float32] * b.float().std()
+    return bool(((a.float() - b.float()).abs().max() <= allowed).item())

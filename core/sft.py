@@ -11,10 +11,20 @@ from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
 from core.model import computes_in_bfloat16, pick_device
 
-OURS = {"output_dir", "report_to", "dataset_kwargs", "max_length", "remove_unused_columns", "use_cpu"}
+OURS = {
+    "output_dir",
+    "report_to",
+    "dataset_kwargs",
+    "max_length",
+    "remove_unused_columns",
+    "use_cpu",
+    "padding_free",
+    "packing_strategy",
+    "eval_packing",
+}
 
 
-def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTConfig:
+def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool, packs: bool) -> SFTConfig:
     """Our options as TRL's. `extra` reaches every other SFTConfig option; unknown names are a `UserError`."""
     unknown = [name for name in config.extra if name not in SFTConfig.__dataclass_fields__]
     if unknown:
@@ -29,7 +39,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
         "output_dir": str(output_dir),
         "learning_rate": config.peak_learning_rate(),
         "warmup_steps": config.warmup_ratio,
-        "train_sampling_strategy": "group_by_length",
+        "train_sampling_strategy": "random" if packs else "group_by_length",
         "eval_strategy": "epoch" if has_eval else "no",
         "save_strategy": "steps",
         "save_steps": config.save_steps if config.save_steps < 1 else int(config.save_steps),
@@ -48,6 +58,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
     }
     same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {
         "learning_rate",
+        "packing",
         "save_steps",
         "save_total_limit",
         "report_to",

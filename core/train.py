@@ -30,6 +30,8 @@ from core.config import TrainConfig
 from core.errors import UserError
 from core.method import check_method, load_trainable, trainable_parameters
 from core.model import LoadedModel, load_template, load_tokenizer, stop_ids
+from core.pack import BY_ROW
+from core.probes import packing_fault
 from core.run import EXIT_STOPPED, Run
 from core.samples import write_samples
 from core.sft import sft_config
@@ -61,15 +63,17 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         loaded = LoadedModel(tuned, tokenizer, template, stop_ids(template, tokenizer))
         return write_samples(loaded, data.turns, config, run, step) if data.turns else {}
 
+    packs = packs_rows(config, model)
     trainer = Trainer(
         model=model,
-        args=sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out)),
+        args=sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out), packs=packs),
         train_dataset=data.train,
         eval_dataset=data.held_out or None,
         processing_class=tokenizer,
         peft_config=adapter,
         callbacks=[reporter],
         config=config,
+        packs=packs,
         writes=writes,
     )
     trainable_parameters(trainer.model)
@@ -81,6 +85,22 @@ def train_run(run: Run, *, resume: bool = False) -> str:
             return "stopped"
         write_whole(run.model_dir, lambda stage: trainer.save_model(str(stage)))
     return "finished"
+
+
+def packs_rows(config: TrainConfig, model: Any) -> bool:
+    """Whether the rows of a batch are packed, and if so the model made ready for it. Raises `UserError`.
+
+    By row, attention takes a kernel a row: on a CPU that is quicker than padding, for a GPU nobody has measured it.
+    """
+    by_row = model.config._attn_implementation in BY_ROW
+    if config.packing == "off" or (config.packing == "auto" and by_row and model.device.type != "cpu"):
+        return False
+    fault = packing_fault(model)
+    if fault and config.packing == "on":
+        raise UserError(f"packing on: not with this model, {fault}", remedy="use packing auto or off")
+    if fault:
+        print(f"rows are not packed but batched by length: {fault}", flush=True)
+    return not fault
 
 
 class Reporter(TrainerCallback):

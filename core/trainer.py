@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
-from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
-from core.batch import Collator, Sums
+from core.batch import Batch, Collator, Sums
 from core.checkpoint import STAGE, keep_newest, move_whole, seal
 from core.config import TrainConfig
-from core.encode import IGNORED
 from core.errors import UserError
+from core.loss import compute_losses_in
 from core.probes import below_adapter, head_is_plain, padding_is_inert
 
 
@@ -27,16 +26,20 @@ class Trainer(SFTTrainer):
     """SFTTrainer with weights and kinds per token, and logits computed only where there is a label."""
 
     def __init__(
-        self, *, config: TrainConfig, writes: Callable[[Any, int], dict[str, float]], **arguments: Any
+        self, *, config: TrainConfig, packs: bool, writes: Callable[[Any, int], dict[str, float]], **arguments: Any
     ) -> None:
-        """`writes(model, step)` lets the model write on held-out turns and returns the figures ({}: there are none)."""
+        """`packs` tells whether rows are packed; the model is made ready for it.
+
+        `writes(model, step)` lets the model write on held-out turns and returns the figures ({}: there are none).
+        """
         self.optimizer: torch.optim.Optimizer | None
         super().__init__(**arguments)
         self.config, self.writes = config, writes
-        self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights)
-        self._sums: dict[str, Sums] = {"train": Sums(), "eval": Sums()}
-        self._selects_head = head_is_plain(self.model)
-        self._needs_mask = not padding_is_inert(self.model)
+        self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights, packs=packs)
+        self._sums = {mode: Sums(self.args.device) for mode in ("train", "eval")}
+        self._tokens = 0
+        self._needs_mask = not packs and not padding_is_inert(self.model)
+        compute_losses_in(below_adapter(self.model), head_is_plain=head_is_plain(self.model))
 
     def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
         """One forward and backward pass; a loss that is no number ends the run at once, before anything is saved."""
@@ -70,6 +73,7 @@ class Trainer(SFTTrainer):
                 exit_code=1,
             )
         place = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        self._count_tokens()
         stage = Path(self._get_output_dir(trial)) / place.name
         shutil.rmtree(stage.parent, ignore_errors=True)
         super()._save_checkpoint(model, trial)
@@ -79,7 +83,7 @@ class Trainer(SFTTrainer):
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
         """The loss's denominator: the sum of the weights of all labels of the accumulated batch."""
-        total = torch.stack([batch["weights"][:, 1:].sum() for batch in batch_samples]).sum().to(device)
+        total = torch.stack([batch["weights"].sum() for batch in batch_samples]).sum().to(device)
         if self.args.average_tokens_across_devices and self.accelerator.num_processes > 1:
             return self.accelerator.gather(total).sum()
         return total
@@ -87,26 +91,20 @@ class Trainer(SFTTrainer):
     def compute_loss(
         self,
         model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
+        inputs: Batch,
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Weighted mean of the token losses, shape (); also collects loss and accuracy per kind for the log."""
-        chosen = inputs["labels"][:, 1:] != IGNORED
-        targets = inputs["labels"][:, 1:][chosen]
+        unread = {"kinds", "tokens"} if self._needs_mask else {"kinds", "tokens", "attention_mask"}
+        reads = {name: value for name, value in inputs.items() if name not in unread}
         with self.accelerator.autocast():
-            logits = self._logits(model, inputs, chosen).float()
-        losses = cross_entropy(logits, targets, reduction="none")
-        weights = inputs["weights"][:, 1:][chosen]
-        total = weights.sum() if num_items_in_batch is None else num_items_in_batch
+            found = model(**reads, use_cache=False, by_probability=self.config.loss_type == "dft")
         mode = "train" if self.model.training else "eval"
-        self._sums[mode].add(losses.detach(), logits.detach().argmax(-1) == targets, inputs["kinds"][:, 1:][chosen])
-        if mode == "train":
-            self._total_train_tokens += int(inputs["attention_mask"].sum())
-            self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
-        if self.config.loss_type == "dft":
-            losses = losses * (-losses.detach()).exp()
-        loss = (losses * weights).sum() / total.clamp(min=1e-8)
+        self._sums[mode].add(found.losses, found.correct, inputs["kinds"])
+        self._tokens += inputs["tokens"] if self.model.training else 0
+        denominator = inputs["weights"].sum() if num_items_in_batch is None else num_items_in_batch
+        loss = found.total / denominator.clamp(min=1e-8)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
         return loss
@@ -132,18 +130,16 @@ class Trainer(SFTTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add loss and accuracy per kind; an evaluation's loss is weighted by tokens, not by batches."""
         mode = "train" if self.model.training else "eval"
-        sums = self._sums[mode].take()
+        sums = self._sums[mode].take(self.accelerator.reduce)
+        if mode == "train":
+            logs["num_tokens"] = self._count_tokens()
         prefix = next((key.removesuffix("loss") for key in logs if key.endswith("_loss") and key != "train_loss"), "")
         logs.update({prefix + key: value for key, value in sums.items() if prefix or key != "loss"})
         super().log(logs, start_time)
 
-    def _logits(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], chosen: torch.Tensor) -> torch.Tensor:
-        """Logits (labels, vocabulary) at the positions whose next token carries loss."""
-        read = {"input_ids": inputs["input_ids"], "use_cache": False}
-        if self._needs_mask:
-            read["attention_mask"] = inputs["attention_mask"]
-        if not self._selects_head:
-            return model(**read).logits[:, :-1][chosen]
-        whole = below_adapter(self.accelerator.unwrap_model(model))
-        hidden = whole.get_decoder()(**read).last_hidden_state
-        return whole.get_output_embeddings()(hidden[:, :-1][chosen])
+    def _count_tokens(self) -> int:
+        """Tokens read so far, on all processes and before a resume."""
+        new = torch.tensor(self._tokens, device=self.args.device)
+        self._tokens = 0
+        self.state.num_input_tokens_seen += int(self.accelerator.reduce(new))
+        return self.state.num_input_tokens_seen

@@ -69,7 +69,7 @@ def kept_data(run: Run) -> TrainingData:
     names = sorted(path.name for path in folder.glob("[!.]*")) if folder.is_dir() else []
     if TRAIN not in names:
         raise UserError("the run has no encoded copy of its data", file=run.path, remedy="start a new run")
-    parts = {name: load_from_disk(str(folder / name)) for name in names}
+    parts = {name: load_from_disk(str(folder / name)).with_format("numpy") for name in names}
     return TrainingData(parts.pop(TRAIN), parts, kept_turns(run))
 
 

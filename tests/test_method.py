@@ -91,6 +91,7 @@ def test_an_adapter_can_be_trained_on_and_others_merged_first(runs: Path) -> Non
         ({"loss_weights": {"text": -1}}, "text must be ≥ 0"),
         ({"load_in_4bit": True, "finetuning_type": "full"}, "load_in_4bit needs a GPU.*cannot be trained"),
         ({"load_in_4bit": True, "load_in_8bit": True}, "exclude each other"),
+        ({"attn_implementation": "flash_attention_2", "dtype": "float32"}, "needs a GPU.*flash_attn.*16 bits only"),
     ],
 )
 def test_what_cannot_work_is_refused_all_at_once(options: dict[str, Any], message: str) -> None:
@@ -112,8 +113,8 @@ def test_ranks_and_modules_are_checked_against_the_model() -> None:
 
 def test_kinds_are_weighted() -> None:
     row = {"input_ids": [1, 2, 3], "labels": [-100, 2, 3], "kinds": [0, 1, 3], "weights": [0.0, 1.0, 0.5]}
-    batch = Collator(0, {"tool_call": 1.5})([row])
-    assert batch["weights"].tolist() == [[0.0, 1.0, 0.75]]
+    batch = Collator(0, {"tool_call": 1.5}, packs=True)([row])
+    assert batch["weights"].tolist() == [1.0, 0.75]
 
 
 def test_weights_of_kinds_reach_the_loss(runs: Path) -> None:

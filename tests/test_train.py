@@ -13,8 +13,6 @@ from core.batch import Collator, Sums
 from core.config import TrainConfig
 from core.errors import UserError
 from core.method import load_trainable
-from core.model import load_weights
-from core.probes import head_is_plain, padding_is_inert
 from core.run import Run
 from core.sft import sft_config
 from core.template.spans import KINDS
@@ -64,7 +62,7 @@ def test_selected_head_gives_the_losses_of_all_logits(runs: Path, monkeypatch: p
 
 
 def test_padding_without_a_mask_gives_the_losses_with_one(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"dataset": ["tools"], "per_device_train_batch_size": 4, "extra": {"train_sampling_strategy": "random"}}
+    options = {"dataset": ["tools"], "per_device_train_batch_size": 4, "packing": "off"}
     bare, first = trained(runs, **options)
     monkeypatch.setattr("core.trainer.padding_is_inert", lambda model: False)
     masked, second = trained(runs, **options)
@@ -72,32 +70,23 @@ def test_padding_without_a_mask_gives_the_losses_with_one(runs: Path, monkeypatc
     assert_same(weights_of(bare), weights_of(masked))
 
 
-def test_a_model_that_looks_ahead_is_found_out() -> None:
-    model = load_weights("starter", TrainConfig(dtype="float32"))
-    assert padding_is_inert(model)
-    original = model.forward
-
-    def looking_ahead(input_ids: torch.Tensor, **options: Any) -> Any:
-        out = original(input_ids=input_ids, **options)
-        out.logits = out.logits + input_ids.shape[1]
-        return out
-
-    model.forward = looking_ahead
-    assert not padding_is_inert(model)
+def test_packed_and_padded_give_one_trajectory(runs: Path) -> None:
+    """The same rows in a step, put one behind the other or side by side."""
+    options = {"dataset": ["tools"], "max_samples": 4, "max_steps": 2, "per_device_train_batch_size": 4}
+    packed, first = trained(runs, **options, packing="on")
+    padded, second = trained(runs, **options, packing="off")
+    assert [line["loss"] for line in first] == pytest.approx([line["loss"] for line in second], rel=1e-5)
+    assert_same(weights_of(packed), weights_of(padded))
 
 
-def test_a_head_that_is_not_plain_is_found_out() -> None:
-    model = load_weights("starter", TrainConfig(dtype="float32"))
-    assert head_is_plain(model)
-    original = model.forward
-
-    def scaled(*inputs: Any, **options: Any) -> Any:
-        out = original(*inputs, **options)
-        out.logits = out.logits / 2
-        return out
-
-    model.forward = scaled
-    assert not head_is_plain(model)
+def test_a_model_that_leaks_is_trained_by_length_or_refused(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("core.train.packing_fault", lambda model: "a row changes")
+    trained(runs)
+    assert "rows are not packed but batched by length: a row changes" in capsys.readouterr().out
+    with pytest.raises(UserError, match="packing on: not with this model, a row changes"):
+        train_run(Run.create(small(packing="on")))
 
 
 def test_weights_of_rows_count(runs: Path, tmp_path: Path) -> None:
@@ -154,21 +143,27 @@ def test_a_loss_that_is_no_number_ends_the_run(runs: Path, monkeypatch: pytest.M
 
 def test_unknown_extra_option_names_the_nearest() -> None:
     with pytest.raises(UserError, match="neftune_noise_alpha"):
-        sft_config(small(extra={"neftune_noise_alph": 5}), Path("x"), has_eval=False)
+        sft_config(small(extra={"neftune_noise_alph": 5}), Path("x"), has_eval=False, packs=False)
     with pytest.raises(UserError, match="set by Tuneboard"):
-        sft_config(small(extra={"learning_rate": 5}), Path("x"), has_eval=False)
+        sft_config(small(extra={"learning_rate": 5}), Path("x"), has_eval=False, packs=False)
 
 
-def test_collator_pads_every_column() -> None:
+def test_collator_gives_labels_their_places() -> None:
     rows = [
         {"input_ids": [1, 2, 3], "labels": [-100, 2, 3], "kinds": [0, 1, 4], "weights": [0.0, 1.0, 1.0], "length": 3},
-        {"input_ids": [4], "labels": [4], "kinds": [1], "weights": [1.0], "length": 1},
+        {"input_ids": [4, 5], "labels": [4, 5], "kinds": [1, 3], "weights": [1.0, 0.5], "length": 2},
     ]
-    batch = Collator(9)(rows)
-    assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 9, 9]]
-    assert batch["labels"].tolist() == [[-100, 2, 3], [4, -100, -100]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert batch["weights"].tolist() == [[0, 1, 1], [1, 0, 0]]
+    padded, packed = Collator(9, packs=False)(rows), Collator(9, packs=True)(rows)
+    assert padded["input_ids"].tolist() == [[1, 2, 3], [4, 5, 9]]
+    assert padded["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert padded["places"].tolist() == [0, 1, 3]
+    assert packed["input_ids"].tolist() == [[1, 2, 3, 4, 5]]
+    assert packed["places"].tolist() == [0, 1, 3]
+    for batch in (padded, packed):
+        assert batch["targets"].tolist() == [2, 3, 5]
+        assert batch["weights"].tolist() == [1, 1, 0.5]
+        assert batch["kinds"].tolist() == [1, 4, 3]
+        assert batch["tokens"] == 5
 
 
 def test_sums_are_means_over_tokens() -> None:

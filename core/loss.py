@@ -1,0 +1,141 @@
+"""The losses of a causal model where there are labels, without ever holding the logits of all of them.
+
+`compute_losses_in` teaches a model's own forward pass a second answer: given `targets`, it returns losses instead of
+logits. The loss stays inside the forward pass, so that whatever is wrapped around the model (an adapter, several
+processes) sees one ordinary call.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy
+
+# Numbers in one block of logits. On a CPU a block should stay in the cache while it is worked on; a GPU wants big ones.
+CPU_BLOCK = 2**22
+GPU_BLOCK = 2**26
+
+
+class Losses(NamedTuple):
+    """Of some labels: the weighted sum of their losses, shape (); each loss itself, and whether it was likeliest."""
+
+    total: torch.Tensor
+    losses: torch.Tensor
+    correct: torch.Tensor
+
+
+def compute_losses_in(model: Any, *, head_is_plain: bool) -> None:
+    """Let `model(…, targets=, weights=, places=)` return `Losses`; a call without `targets` is what it was.
+
+    `model` is the one below an adapter. `places` (labels,) are the positions, in the flattened batch, whose output
+    predicts `targets` (labels,). `weights` (labels,) multiply the losses; with `by_probability` (dft) each is also
+    multiplied by the label's own probability.
+    """
+    plain = model.forward
+
+    @functools.wraps(plain)
+    def forward(*inputs: Any, **options: Any) -> Any:
+        if options.get("targets") is None:
+            return plain(*inputs, **options)
+        targets, weights, places = (options.pop(name) for name in ("targets", "weights", "places"))
+        by_probability = options.pop("by_probability", False)
+        options = {name: value for name, value in options.items() if value is not None}
+        if head_is_plain:
+            hidden = model.get_decoder()(*inputs, **options).last_hidden_state.flatten(0, 1)[places]
+            return losses_of_head(model.get_output_embeddings(), hidden, targets, weights, by_probability)
+        if options["input_ids"].shape[0] == 1:
+            logits = plain(*inputs, **options, logits_to_keep=places).logits[0]
+        else:
+            logits = plain(*inputs, **options).logits.flatten(0, 1)[places]
+        return losses_of_logits(logits, targets, weights, by_probability)
+
+    model.forward = forward
+
+
+def losses_of_logits(
+    logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, by_probability: bool
+) -> Losses:
+    """The losses of whole logits, shape (labels, vocabulary)."""
+    losses = cross_entropy(logits.float(), targets, reduction="none")
+    if by_probability:
+        weights = weights * (-losses.detach()).exp()
+    return Losses((losses * weights).sum(), losses.detach(), logits.detach().argmax(-1) == targets)
+
+
+def losses_of_head(
+    head: torch.nn.Module, hidden: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, by_probability: bool
+) -> Losses:
+    """The losses of hidden states (labels, size): the head is applied to a block of them at a time."""
+    parameters = [parameter for parameter in head.parameters() if parameter.requires_grad]
+    learns = torch.is_grad_enabled() and (hidden.requires_grad or bool(parameters))
+    return Losses(*_HeadLosses.apply(head, targets, weights, by_probability, learns, hidden, *parameters))
+
+
+class _HeadLosses(torch.autograd.Function):
+    """The gradient of a block of logits is known as soon as they are: it is taken at once, and they are dropped."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        head: torch.nn.Module,
+        targets: torch.Tensor,
+        weights: torch.Tensor,
+        by_probability: bool,
+        learns: bool,
+        hidden: torch.Tensor,
+        *parameters: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Losses of all blocks; the gradients for `hidden` and `parameters` are kept for `backward`."""
+        losses, correct = torch.empty_like(weights), torch.empty_like(targets, dtype=torch.bool)
+        total = weights.new_zeros(())
+        hidden_grad = torch.empty_like(hidden) if learns else hidden
+        grads = [torch.zeros_like(parameter) for parameter in parameters] if learns else []
+        for block in _blocks(hidden, head):
+            with torch.set_grad_enabled(learns):
+                part = hidden[block].detach().requires_grad_(learns)
+                logits = head(part)
+            own = weights[block]
+            losses[block], correct[block], slope = _cross_entropy(logits.detach(), targets[block])
+            if by_probability:
+                own = own * (-losses[block]).exp()
+            total += (losses[block] * own).sum()
+            if learns:
+                slope *= own.unsqueeze(1)
+                made = torch.autograd.grad(logits, [part, *parameters], slope.to(logits.dtype))
+                hidden_grad[block] = made[0]
+                for grad, more in zip(grads, made[1:], strict=True):
+                    grad += more
+        context.save_for_backward(hidden_grad, *grads)
+        context.mark_non_differentiable(losses, correct)
+        return total, losses, correct
+
+    @staticmethod
+    def backward(context: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Scale what was kept by the gradient of the total."""
+        return (None, None, None, None, None, *(grad * outer[0] for grad in context.saved_tensors))
+
+
+def _blocks(hidden: torch.Tensor, head: Any) -> list[slice]:
+    numbers = GPU_BLOCK if hidden.is_cuda else CPU_BLOCK
+    size = max(64, numbers // head.out_features)
+    return [slice(start, start + size) for start in range(0, len(hidden), size)]
+
+
+def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Losses, hits, and the gradient of each loss; in place where the logits are float32 already.
+
+    One buffer and few passes: on a CPU the vocabulary's worth of memory traffic costs as much as the head's product.
+    """
+    work = logits.float()
+    likeliest = work.amax(-1, keepdim=True)
+    of_target = work.gather(1, targets.unsqueeze(1))
+    correct = (of_target >= likeliest).squeeze(1)
+    shifted = (of_target - likeliest).squeeze(1)
+    work.sub_(likeliest).exp_()
+    sums = work.sum(-1, keepdim=True)
+    losses = sums.squeeze(1).log() - shifted
+    work.div_(sums)
+    work[torch.arange(len(targets), device=work.device), targets] -= 1
+    return losses, correct, work
