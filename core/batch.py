@@ -92,6 +92,10 @@ class Sums:
         )
         self._sums += rows @ (kinds[:, None] == self._kinds).to(self._precise)
 
+    def merge(self, other: Sums) -> None:
+        """Add what another has collected."""
+        self._sums += other._sums
+
     def take(self, over_processes: Callable[[torch.Tensor], torch.Tensor] = torch.clone) -> dict[str, float]:
         """`loss`, `loss_<kind>`, `accuracy`, `accuracy_<kind>`: means over tokens; then start again.
 

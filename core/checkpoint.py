@@ -90,10 +90,11 @@ def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
     return None, faults
 
 
-def keep_newest(folder: Path, limit: int) -> None:
-    """Delete all but the newest `limit` checkpoints."""
+def keep_newest(folder: Path, limit: int, best: int | None = None) -> None:
+    """Delete all but the newest `limit` checkpoints, and the one of the step `best`."""
     for path in checkpoints(folder)[limit:]:
-        shutil.rmtree(path, ignore_errors=True)
+        if step_of(path) != best:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def step_of(checkpoint: Path) -> int:

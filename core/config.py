@@ -20,6 +20,26 @@ from pydantic.fields import FieldInfo
 from core.errors import UserError, did_you_mean
 
 Group = Literal["model", "data", "method", "optimisation", "run", "generation", "evaluation"]
+# What an evaluation logs, without its prefix: losses (less is better), accuracies, and what the model wrote.
+BestMetric = Literal[
+    "loss",
+    "loss_text",
+    "loss_reasoning",
+    "loss_tool_call",
+    "loss_stop",
+    "accuracy",
+    "accuracy_text",
+    "accuracy_reasoning",
+    "accuracy_tool_call",
+    "accuracy_stop",
+    "tool_call_exact",
+    "tool_call_name",
+    "argument_exact",
+    "turn_exact",
+    "call_decision",
+    "called_when_needed",
+    "silent_when_not_needed",
+]
 ConfigT = TypeVar("ConfigT", bound="Config")
 
 
@@ -161,6 +181,24 @@ class TrainConfig(ModelOptions, DataOptions):
     eval_max_new_tokens: int = knob(
         128, "Longest answer in tokens when the model writes at an evaluation.", "evaluation", ge=1, le=65_536
     )
+    eval_steps: float | None = knob(
+        None,
+        "Evaluate every this many steps, below 1: this part of the whole run, and at the end of every epoch; empty: at "
+        "the end of every epoch only.",
+        "evaluation",
+        gt=0,
+    )
+    metric_for_best_model: BestMetric = knob(
+        "loss",
+        "The held-out figure by which the best checkpoint is told: it is kept whatever save_total_limit says.",
+        "evaluation",
+    )
+    load_best_model_at_end: bool = knob(
+        False, "The result is the best checkpoint, not the last step.", "evaluation", label="Keep the best model"
+    )
+    early_stopping_patience: int | None = knob(
+        None, "Stop after this many evaluations in a row without a new best; empty: never.", "evaluation", ge=1
+    )
     finetuning_type: Literal["lora", "freeze", "full"] = knob(
         "lora",
         "lora trains a small adapter, freeze the last layers, full every weight.",
@@ -248,10 +286,14 @@ class TrainConfig(ModelOptions, DataOptions):
     run_name: str = knob("", "A label for the run; empty: made from model and data.", "run", main=True)
     runs_dir: str = knob("", "Folder of the runs; empty: $TUNEBOARD_RUNS or ./runs.", "run")
     logging_steps: int = knob(1, "Write metrics every this many steps.", "run", ge=1)
-    save_steps: float = knob(
-        0.25, "Checkpoint every this many steps; below 1: this part of the whole run.", "run", gt=0
+    save_steps: float | None = knob(
+        None,
+        "Checkpoint every this many steps; below 1: this part of the whole run; empty: at the end of every epoch and "
+        "at least every tenth of the run.",
+        "run",
+        gt=0,
     )
-    save_total_limit: int = knob(2, "Keep at most this many checkpoints.", "run", ge=1)
+    save_total_limit: int = knob(2, "Keep this many checkpoints, and the best one.", "run", ge=1)
     report_to: list[str] = knob(
         [], "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow.", "run"
     )

@@ -10,6 +10,7 @@ from trl import SFTConfig
 from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
 from core.model import computes_in_bfloat16, pick_device
+from core.schedule import NEVER, SAVES_PER_RUN
 
 OURS = {
     "output_dir",
@@ -40,9 +41,10 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool, packs: 
         "learning_rate": config.peak_learning_rate(),
         "warmup_steps": config.warmup_ratio,
         "train_sampling_strategy": "random" if packs else "group_by_length",
-        "eval_strategy": "epoch" if has_eval else "no",
+        "eval_strategy": "steps" if has_eval else "no",
+        "eval_steps": _steps(config.eval_steps or NEVER),
         "save_strategy": "steps",
-        "save_steps": config.save_steps if config.save_steps < 1 else int(config.save_steps),
+        "save_steps": _steps(config.save_steps or 1 / SAVES_PER_RUN),
         "logging_nan_inf_filter": False,
         "bf16": half and config.dtype != "float16",
         "fp16": config.dtype == "float16" and device == "cuda",
@@ -59,12 +61,21 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool, packs: 
     same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {
         "learning_rate",
         "packing",
+        "eval_steps",
         "save_steps",
         "save_total_limit",
         "report_to",
+        # The best checkpoint is ours to tell: Trainer's must be evaluated and saved at the same steps.
+        "metric_for_best_model",
+        "load_best_model_at_end",
     }
     options |= {name: getattr(config, name) for name in same}
     try:
         return SFTConfig(**(options | config.extra))
     except (ValueError, TypeError) as error:
         raise UserError(f"these options do not fit together: {error}") from None
+
+
+def _steps(wanted: float) -> float:
+    """Below 1 a part of the run, else a whole number."""
+    return wanted if wanted < 1 else int(wanted)

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
+from core.best import best_faults
 from core.checkpoint import newest_whole, write_whole
 from core.config import TrainConfig
 from core.errors import UserError
@@ -34,6 +35,7 @@ from core.pack import BY_ROW
 from core.probes import packing_fault
 from core.run import EXIT_STOPPED, Run
 from core.samples import write_samples
+from core.schedule import EpochEnds
 from core.sft import sft_config
 from core.trainer import Trainer
 from core.training_data import changed_since_start, kept_data, training_data
@@ -53,6 +55,9 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     changed = changed_since_start(run, config) if resume else []
     for file in changed:
         print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
+    faults = best_faults(config, data.held_out_kinds(), sum(bool(turn.reference.tool_calls) for turn in data.turns))
+    if faults:
+        raise UserError("; ".join(faults))
     run.write_state("starting", message="loading the model")
     model, adapter = load_trainable(config)
     tokenizer.chat_template = template.source
@@ -68,10 +73,10 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         model=model,
         args=sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out), packs=packs),
         train_dataset=data.train,
-        eval_dataset=data.held_out or None,
+        eval_dataset=data.held_out if len(data.held_out) > 1 else next(iter(data.held_out.values()), None),
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=[reporter],
+        callbacks=[EpochEnds(config, has_eval=bool(data.held_out)), reporter],
         config=config,
         packs=packs,
         writes=writes,
@@ -83,6 +88,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if reporter.stopped:
             return "stopped"
+        run.write_state("running", trainer.state.global_step, trainer.state.max_steps, _ending(trainer))
         write_whole(run.model_dir, lambda stage: trainer.save_model(str(stage)))
     return "finished"
 
@@ -101,6 +107,20 @@ def packs_rows(config: TrainConfig, model: Any) -> bool:
     if fault:
         print(f"rows are not packed but batched by length: {fault}", flush=True)
     return not fault
+
+
+def _ending(trainer: Trainer) -> str:
+    """What is special about the result, if anything; the best weights are taken where that is asked for."""
+    best, state = trainer.best(), trainer.state
+    words = []
+    if best is not None and trainer.config.early_stopping_patience and state.global_step < state.max_steps:
+        words.append(f"stopped early: {best.since} evaluations without a new best, which is {best}")
+    if trainer.config.load_best_model_at_end:
+        words.append(trainer.take_best())
+    message = "; ".join(words)
+    if message:
+        print(message, flush=True)
+    return message
 
 
 class Reporter(TrainerCallback):
@@ -169,9 +189,12 @@ def _told_when_full(folder: Path) -> Iterator[None]:
 
 
 def _check_room(folder: Path, model: Any, limit: int) -> None:
-    """Before the start: is there room for the checkpoints and the result? Weights once, and twice more for Adam."""
+    """Before the start: is there room for the checkpoints, the best and a new one, and the result?
+
+    A checkpoint has the weights once, and twice more for Adam.
+    """
     trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-    needed = trained * 3 * (limit + 1) + trained + SPARE_BYTES
+    needed = trained * 3 * (limit + 2) + trained + SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
@@ -197,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         state = train_run(run, resume=arguments.resume)
         now = run.state()
-        run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps)
+        run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps, now.message)
     except UserError as error:
         return _failed(run, error)
     except torch.OutOfMemoryError as error:

@@ -15,7 +15,8 @@ from peft.optimizers import create_loraplus_optimizer
 from trl import SFTTrainer
 
 from core.batch import Batch, Collator, Sums
-from core.checkpoint import STAGE, keep_newest, move_whole, seal
+from core.best import Best, best_so_far
+from core.checkpoint import STAGE, fault_of, keep_newest, move_whole, seal
 from core.config import TrainConfig
 from core.errors import UserError
 from core.loss import compute_losses_in
@@ -37,6 +38,7 @@ class Trainer(SFTTrainer):
         self.config, self.writes = config, writes
         self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights, packs=packs)
         self._sums = {mode: Sums(self.args.device) for mode in ("train", "eval")}
+        self._all_held_out = Sums(self.args.device)
         self._tokens = 0
         self._needs_mask = not packs and not padding_is_inert(self.model)
         compute_losses_in(below_adapter(self.model), head_is_plain=head_is_plain(self.model))
@@ -72,14 +74,35 @@ class Trainer(SFTTrainer):
                 remedy="lower the learning rate; the last finite checkpoint is kept",
                 exit_code=1,
             )
-        place = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        place = self._checkpoint(self.state.global_step)
         self._count_tokens()
         stage = Path(self._get_output_dir(trial)) / place.name
         shutil.rmtree(stage.parent, ignore_errors=True)
         super()._save_checkpoint(model, trial)
         seal(stage)
         move_whole(stage, place)
-        keep_newest(place.parent, self.config.save_total_limit)
+        best = self.best()
+        keep_newest(place.parent, self.config.save_total_limit, best.step if best else None)
+
+    def best(self) -> Best | None:
+        """The best evaluation so far, those before a resume included."""
+        return best_so_far(self.config.metric_for_best_model, self.state.log_history)
+
+    def take_best(self) -> str:
+        """Put the weights of the best checkpoint into the model. Returns what was done, in words."""
+        best = self.best()
+        if best is None or best.step == self.state.global_step:
+            return f"the last step is the best: {best}" if best else ""
+        place = self._checkpoint(best.step)
+        fault = fault_of(place)
+        if fault:
+            return f"the result is the last step; the best cannot be used: {fault}"
+        self.state.best_model_checkpoint = str(place)
+        self._load_best_model()
+        return f"the result is the best: {best}"
+
+    def _checkpoint(self, step: int) -> Path:
+        return Path(self.args.output_dir) / f"checkpoint-{step}"
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
         """The loss's denominator: the sum of the weights of all labels of the accumulated batch."""
@@ -110,14 +133,20 @@ class Trainer(SFTTrainer):
         return loss
 
     def _evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
-        """The held-out losses, and how well the model writes."""
+        """The held-out sets apart and together, and how well the model writes; a new best is saved, too few end it."""
         metrics = super()._evaluate(*arguments, **options)
+        together = self._all_held_out.take(self.accelerator.reduce)
         with self.accelerator.autocast():
             written = self.writes(self.accelerator.unwrap_model(self.model), self.state.global_step)
-        if written:
-            written = {f"eval_{key}": value for key, value in written.items()}
-            self.log(written)
-        return metrics | written
+        more = {f"eval_{key}": value for key, value in (together | written).items() if f"eval_{key}" not in metrics}
+        if more:
+            self.log(more)
+        best, patience = self.best(), self.config.early_stopping_patience
+        if best is not None:
+            self.control.should_save |= best.step == self.state.global_step
+        if best is not None and patience is not None and best.since >= patience:
+            self.control.should_training_stop = self.control.should_save = True
+        return metrics | more
 
     def prediction_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None
@@ -130,6 +159,8 @@ class Trainer(SFTTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add loss and accuracy per kind; an evaluation's loss is weighted by tokens, not by batches."""
         mode = "train" if self.model.training else "eval"
+        if mode == "eval":
+            self._all_held_out.merge(self._sums[mode])
         sums = self._sums[mode].take(self.accelerator.reduce)
         if mode == "train":
             logs["num_tokens"] = self._count_tokens()

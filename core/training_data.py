@@ -24,6 +24,7 @@ from core.errors import UserError
 from core.run import Run, write_atomic
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
 from core.template.sandbox import Template
+from core.template.spans import KINDS
 
 ENCODED = "encoded"
 TRAIN = "train"
@@ -36,6 +37,11 @@ class TrainingData:
     train: Dataset
     held_out: dict[str, Dataset]
     turns: list[HeldTurn]
+
+    def held_out_kinds(self) -> set[str]:
+        """The kinds of the trained tokens of the held-out sets."""
+        numbers = {number for rows in self.held_out.values() for row in rows["kinds"] for number in row}
+        return {KINDS[number - 1] for number in numbers if number}
 
 
 def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: Any) -> TrainingData:

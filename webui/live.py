@@ -47,7 +47,7 @@ def status_html(run: Run | None, board: Board) -> str:
         f'<div class="tb-run" data-state="{state.state}"><div class="tb-run-head">'
         f'<span class="tb-run-name">{escape(run.name)}</span>{dot(state, word)}</div>'
         f'{bar(state)}<div class="tb-dim tb-figures">{figures}</div>'
-        f"{note(state.message, 'plain' if state.alive else 'bad')}</div>"
+        f"{note(state.message, 'bad' if state.state in ('failed', 'killed') else 'plain')}</div>"
     )
 
 
