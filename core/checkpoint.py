@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+from core.disk import flush
 
 MANIFEST = "manifest.json"
 STAGE = ".stage"
@@ -36,24 +37,28 @@ def write_whole(place: Path, write: Callable[[Path], None]) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Flush every file of a folder to the disk and write its manifest, last."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    """Flush every file of a folder, and the folders in it, to the disk and write its manifest, last."""
+    inside = sorted(path for path in folder.rglob("*") if path != folder / MANIFEST)
     described = {}
-    for path in files:
-        _flush(path)
-        described[str(path.relative_to(folder))] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+    for path in inside:
+        flush(path)
+        if path.is_file():
+            described[str(path.relative_to(folder))] = {"size": path.stat().st_size, "sha256": _sha256(path)}
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps(described, indent=1), encoding="utf-8")
-    _flush(manifest)
-    _flush(folder)
+    flush(manifest)
+    flush(folder)
 
 
 def move_whole(stage: Path, place: Path) -> None:
-    """Rename a sealed stage to its place, and make the rename itself last."""
+    """Rename a sealed stage to its place, and make the rename itself last. What was there goes after that."""
+    old = stage.with_name(f"old-{place.name}")
+    shutil.rmtree(old, ignore_errors=True)
     if place.exists():
-        shutil.rmtree(place)
+        place.rename(old)
     stage.rename(place)
-    _flush(place.parent)
+    flush(place.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def fault_of(folder: Path) -> str:
@@ -101,14 +106,6 @@ def step_of(checkpoint: Path) -> int:
     """The step in a checkpoint's name; −1 when there is none."""
     number = checkpoint.name.rpartition("-")[2]
     return int(number) if number.isdigit() else -1
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(path: Path) -> str:

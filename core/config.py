@@ -294,6 +294,12 @@ class TrainConfig(ModelOptions, DataOptions):
         gt=0,
     )
     save_total_limit: int = knob(2, "Keep this many checkpoints, and the best one.", "run", ge=1)
+    stall_timeout_s: float = knob(
+        600,
+        "Without progress for this many seconds a run counts as stalled, and its stacks go to the log.",
+        "run",
+        gt=0,
+    )
     report_to: list[str] = knob(
         [], "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow.", "run"
     )

@@ -1,48 +1,73 @@
 """A run is a directory.
 
     config.yaml     what was asked for
-    run.json        name, creation time, command line, versions
+    run.json        name, creation time, command line, versions, commit
+    environment.json  versions and device of each start
+    template.jinja  the chat template, as trained
     state.json      what the worker last said: state, step, progress
     metrics.jsonl   one JSON object a line: step, loss, loss per kind, …
     samples.jsonl   what the model wrote on held-out turns while it was trained, a line a turn
     report.json     what became of the rows
     log.txt         everything that the worker prints
     lock            whoever holds a lock on it is the living worker
+    worker.json     the processes of the worker       pulse.json  its last sign of progress
     stop            a request to stop, left by anybody
-    checkpoints/    model/ (the result)    evals/
+    waiting.json    the run waits for its turn (core.queue)
+    checkpoints/    model/ (the result)    encoded/ (its own copy of the rows)    evals/
 
-The worker is a detached process that owns the directory. The board and the command line only read files and leave
-requests, so a closed browser, a killed server and a run started elsewhere all look alike.
+The worker is a detached pair of processes that owns the directory: a small keeper, and the trainer that it starts. The
+board and the command line only read files and leave requests, so a closed browser, a killed server and a run started
+elsewhere all look alike.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from signal import SIGKILL
+from typing import IO, Any, Literal, get_args
 
 from core.config import TrainConfig, dump_yaml, load_config
+from core.disk import (
+    append_json_lines,
+    is_locked,
+    json_line,
+    lock_within,
+    read_json,
+    read_json_lines,
+    write_atomic,
+    write_atomic_json,
+)
+from core.environment import is_secret, light_facts, shown_command
 from core.errors import UserError, did_you_mean
 from core.paths import STARTER, default_runs_dir
+from core.process import Process, out_of_memory_kills
+from core.pulse import PULSE, silence
 
-StateName = Literal["starting", "running", "finished", "stopped", "failed", "killed"]
-ALIVE: tuple[StateName, ...] = ("starting", "running")
+StateName = Literal["waiting", "starting", "running", "stalled", "finished", "stopped", "failed", "killed"]
+ALIVE: tuple[StateName, ...] = ("starting", "running", "stalled")
+RESUMABLE: tuple[StateName, ...] = ("stopped", "failed", "killed")
+WAITING = "waiting.json"
+WORKER = "worker.json"
 EXIT_STOPPED = 75
+KEEPER = ("-m", "core.keeper")
+UNEXPLAINED = "the worker ended without a word: killed, or out of memory; see log.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a run is doing. `killed` means: its worker is gone without having said why."""
+    """What a run is doing.
+
+    `waiting`: for its turn; `stalled`: a worker lives but makes no progress; `killed`: it is gone and has not said why.
+    """
 
     state: StateName
     step: int = 0
@@ -53,6 +78,11 @@ class State:
     def alive(self) -> bool:
         """Whether a worker is at work on it."""
         return self.state in ALIVE
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return not self.alive and self.state != "waiting"
 
     @property
     def progress(self) -> float:
@@ -68,24 +98,21 @@ class Run:
 
     @classmethod
     def create(cls, config: TrainConfig) -> Run:
-        """A new directory for this config, nothing started."""
-        parent = Path(config.runs_dir).expanduser() if config.runs_dir else default_runs_dir()
+        """A new directory for this config, nothing started. run.json comes last: without it there is no run."""
+        secret = next((name for name in config.extra if is_secret(name)), None)
+        if secret is not None:
+            remedy = "log in with `hf auth login`, or set HF_TOKEN or the like in the environment"
+            raise UserError(f"extra: {secret} would be written into the run's folder", remedy=remedy)
         now = datetime.now().astimezone()
         label = (
             config.run_name
             or f"{Path(config.model_name_or_path).name}-{'-'.join(Path(d).stem for d in config.dataset)}"
         )
-        path = _fresh_folder(parent, f"{now:%m%d-%H%M%S}-{_slug(label)}")
-        run = cls(path)
-        write_atomic(path / "config.yaml", dump_yaml(_absolute(config)))
-        facts = {
-            "name": label,
-            "created": now.isoformat(timespec="seconds"),
-            "command": shlex.join(sys.argv),
-            "python": sys.version.split()[0],
-        }
-        write_atomic(path / "run.json", json.dumps(facts, indent=2))
-        run.write_state("starting")
+        run = cls(_fresh_folder(runs_folder(config), f"{now:%m%d-%H%M%S}-{_slug(label)}"))
+        write_atomic(run.path / "config.yaml", dump_yaml(absolute(config)))
+        run.write_state("stopped", message="it was never started")
+        facts = {"name": label, "created": now.isoformat(timespec="seconds"), "command": shown_command(sys.argv)}
+        write_atomic_json(run.path / "run.json", facts | light_facts())
         return run
 
     @classmethod
@@ -95,31 +122,81 @@ class Run:
         run.launch()
         return run
 
-    def launch(self, *, resume: bool = False) -> None:
-        """Start the worker of this run. Raises `UserError` when one is already at work on it.
+    def launch(
+        self, *, resume: bool = False, folder: str | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Start the worker of this run, in `folder` and with these environment variables besides our own.
 
-        The worker inherits the lock, so that there is no moment in which the run belongs to nobody.
+        The worker inherits the lock, so that there is no moment in which the run belongs to nobody. Raises `UserError`
+        when another worker is at work on it, or the folder cannot be used.
         """
-        with (self.path / "lock").open("a") as lock, (self.path / "log.txt").open("ab") as log:
-            if not _locked_within(lock, 0.5):
-                raise UserError("another process is already training this run", file=self.path)
-            (self.path / "stop").unlink(missing_ok=True)
+        with self.held() as lock, (self.path / "log.txt").open("ab") as log:
+            for name in ("stop", PULSE, WORKER):
+                (self.path / name).unlink(missing_ok=True)
             self.write_state("starting")
-            command = [sys.executable, "-m", "core.train", str(self.path.resolve()), str(lock.fileno())]
+            command = [sys.executable, *KEEPER, str(self.path.resolve()), str(lock.fileno())]
             subprocess.Popen(
                 command + (["--resume"] if resume else []),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                cwd=folder,
                 pass_fds=(lock.fileno(),),
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **(variables or {}), "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
             )
+
+    @contextmanager
+    def held(self) -> Iterator[IO[str]]:
+        """The run's lock, held until the block and every process that inherited it end.
+
+        Raises `UserError` when another holds it, or the folder cannot be used.
+        """
+        place = self.path / "lock"
+        try:
+            with place.open("a") as lock:
+                if not lock_within(lock, 0.5):
+                    raise UserError(f"another process is already training this run{self._holder()}", file=self.path)
+                # A run that was deleted while we waited has taken its lock along.
+                if os.fstat(lock.fileno()).st_ino != place.stat().st_ino:
+                    raise UserError("the run is gone", file=self.path)
+                yield lock
+        except OSError as error:
+            raise UserError(f"the run cannot be used: {error.strerror}", file=error.filename or self.path) from None
+
+    def _holder(self) -> str:
+        keeper = self.process("keeper")
+        return f": process {keeper.pid}" if keeper and keeper.alive else ""
+
+    def process(self, role: Literal["keeper", "trainer"]) -> Process | None:
+        """A process of the worker that was started last, whether it lives or not."""
+        said = read_json(self.path / WORKER)
+        return Process.from_json(said.get(role)) if isinstance(said, dict) else None
+
+    def write_worker(self, trainer: Process | None) -> None:
+        """Said by the keeper: which processes are at work, and what the kernel had killed before they began."""
+        keeper = Process.of(os.getpid())
+        said = {
+            "keeper": keeper.to_json() if keeper else None,
+            "trainer": trainer.to_json() if trainer else None,
+            "out_of_memory_kills": out_of_memory_kills(),
+        }
+        write_atomic_json(self.path / WORKER, said)
+
+    def kill(self) -> None:
+        """End the worker at once; whole checkpoints stay. Raises `UserError` when no process of it is in reach."""
+        # The keeper is spared: it says how the run ended and starts the next, unless there is no trainer yet.
+        worker = self.process("trainer") or self.process("keeper")
+        if worker is not None and worker.alive and self.is_locked():
+            (self.path / "stop").write_text("kill", encoding="utf-8")
+            worker.signal(SIGKILL)
+            return
+        raise UserError("its worker has ended, or runs on another machine", file=self.path, exit_code=1)
 
     @property
     def facts(self) -> dict[str, Any]:
         """The content of run.json."""
-        facts = _read_json(self.path / "run.json")
+        facts = read_json(self.path / "run.json")
         return facts if isinstance(facts, dict) else {}
 
     @property
@@ -147,38 +224,54 @@ class Run:
         """Whether the run has a result to chat with."""
         return any((self.model_dir / name).is_file() for name in ("adapter_config.json", "config.json"))
 
+    @property
+    def waits(self) -> bool:
+        """Whether it stands in the queue, and no worker has taken it up."""
+        return (self.path / WAITING).exists() and not self.is_locked()
+
     def state(self) -> State:
-        """What the run is doing now: what the worker last said, unless the worker is gone."""
-        said = _read_json(self.path / "state.json")
-        if not isinstance(said, dict):
-            return State("failed", message="state.json is missing or unreadable")
-        state = State(said["state"], said.get("step", 0), said.get("max_steps", 0), said.get("message", ""))
-        if state.alive and not self.is_locked():
-            again = _read_json(self.path / "state.json")
-            if isinstance(again, dict) and again["state"] not in ALIVE:
-                return State(again["state"], again.get("step", 0), again.get("max_steps", 0), again.get("message", ""))
-            reason = "the worker ended without a word: killed, or out of memory; see log.txt"
-            return State("killed", state.step, state.max_steps, reason)
-        return state
+        """What the run is doing now: what the worker last said, unless the worker is gone or silent."""
+        said = self.said()
+        if not said.alive:
+            return replace(said, state="waiting", message="") if said.state != "finished" and self.waits else said
+        if self.is_locked():
+            heard = silence(self.path)
+            return replace(said, state="stalled", message=heard.describe()) if heard and heard.stalled else said
+        if self.waits:
+            return replace(said, state="waiting", message="")
+        # It may have said its last word between our two looks.
+        again = self.said()
+        return replace(again, state="killed", message=UNEXPLAINED) if again.alive else again
+
+    def said(self) -> State:
+        """What the worker last said, believed as it stands."""
+        said = read_json(self.path / "state.json")
+        try:
+            state = State(said["state"], int(said["step"]), int(said["max_steps"]), str(said["message"]))
+            if state.state in get_args(StateName):
+                return state
+        except (KeyError, TypeError, ValueError):
+            pass
+        gone = "the run's folder is gone" if not self.path.is_dir() else "state.json is missing or damaged"
+        return State("failed", message=gone)
 
     def is_locked(self) -> bool:
         """Whether a living worker owns the run."""
-        try:
-            with (self.path / "lock").open("r") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_locked(self.path / "lock")
 
     def metrics(self) -> list[dict[str, Any]]:
         """All metric lines."""
-        return _read_lines(self.path / "metrics.jsonl")
+        return read_json_lines(self.path / "metrics.jsonl")
 
     def samples(self) -> list[dict[str, Any]]:
         """What the model wrote on held-out turns while it was trained, a line a turn, oldest first."""
-        return _read_lines(self.path / "samples.jsonl")
+        return read_json_lines(self.path / "samples.jsonl")
+
+    def rewind(self, step: int) -> None:
+        """Forget what was logged after this step, for a resumed run takes those steps again."""
+        for name in ("metrics.jsonl", "samples.jsonl"):
+            rows = read_json_lines(self.path / name)
+            write_atomic(self.path / name, "".join(json_line(row) for row in rows if row.get("step", 0) <= step))
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of the worker's log."""
@@ -186,36 +279,37 @@ class Run:
             with (self.path / "log.txt").open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
                 text = file.read().decode("utf-8", "replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
     def request_stop(self) -> None:
         """Ask the worker to finish its step, save and stop."""
-        (self.path / "stop").touch()
+        try:
+            (self.path / "stop").touch()
+        except OSError as error:
+            raise UserError(f"cannot leave a request to stop: {error.strerror}", file=self.path) from None
 
     def stop_requested(self) -> bool:
         """Whether somebody asked for a stop."""
         return (self.path / "stop").exists()
 
     def write_state(self, state: StateName, step: int = 0, max_steps: int = 0, message: str = "") -> None:
-        """Said by the worker, and by whoever starts it."""
+        """Said by the worker, and by whoever starts it. A change of state outlives a power cut; a step need not."""
         said = {"state": state, "step": step, "max_steps": max_steps, "message": message, "written": time.time()}
-        write_atomic(self.path / "state.json", json.dumps(said))
+        write_atomic_json(self.path / "state.json", said, durable=state != "running")
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Append one line."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
+        append_json_lines(self.path / "metrics.jsonl", [metrics])
 
     def write_samples(self, samples: Sequence[dict[str, Any]]) -> None:
         """Append a line for each."""
-        with (self.path / "samples.jsonl").open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
+        append_json_lines(self.path / "samples.jsonl", samples)
 
     def wait(self, interval_s: float = 0.2) -> State:
-        """Block until the run is no longer alive and its worker has let go of the folder."""
-        while (state := self.state()).alive or self.is_locked():
+        """Block until nothing more will happen by itself, and its worker has let go of the folder."""
+        while not (state := self.state()).over or self.is_locked():
             time.sleep(interval_s)
         return state
 
@@ -239,7 +333,20 @@ def list_runs(runs_dir: str = "") -> list[Run]:
     folder = Path(runs_dir).expanduser() if runs_dir else default_runs_dir()
     if not folder.is_dir():
         return []
-    return [Run(path.parent) for path in sorted(folder.glob("*/run.json"), key=lambda p: p.parent.name, reverse=True)]
+    return [Run(path.parent) for path in sorted(folder.glob("*/run.json"), key=_made_at, reverse=True)]
+
+
+def runs_folder(config: TrainConfig) -> Path:
+    """Where the runs of a config are."""
+    return Path(config.runs_dir).expanduser() if config.runs_dir else default_runs_dir()
+
+
+def _made_at(facts: Path) -> tuple[float, str]:
+    """run.json is written once, when the run is made; the folder's name has no year."""
+    try:
+        return facts.stat().st_mtime, facts.parent.name
+    except OSError:
+        return 0.0, facts.parent.name
 
 
 def find_run(name: str, runs_dir: str = "") -> Run | None:
@@ -257,27 +364,6 @@ def require_run(name: str, runs_dir: str = "") -> Run:
     return run
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old or the new one, never half."""
-    stage = path.with_name(f".{path.name}.{os.getpid()}")
-    stage.write_text(text, encoding="utf-8")
-    stage.replace(path)
-
-
-def _locked_within(lock: IO[str], seconds: float) -> bool:
-    """Take the lock. Whoever looks whether it is held holds it for an instant itself, hence the few tries."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
-
-
 def _fresh_folder(parent: Path, name: str) -> Path:
     for attempt in range(1, 1000):
         path = parent / (name if attempt == 1 else f"{name}-{attempt}")
@@ -291,7 +377,7 @@ def _fresh_folder(parent: Path, name: str) -> Path:
     raise UserError("cannot find a free name for the run", file=parent)
 
 
-def _absolute(config: TrainConfig) -> TrainConfig:
+def absolute(config: TrainConfig) -> TrainConfig:
     """Files and folders by their full path, so that the run can be resumed and measured from anywhere."""
 
     def full(name: str) -> str:
@@ -312,22 +398,7 @@ def _slug(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", label).strip("-.")[:60] or "run"
 
 
-def _import_path() -> list[str]:
-    here = str(Path(__file__).parent.parent)
-    return [here, *[path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]]
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON lines file; a half-written last line is left for the next look."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines[:-1] if line]
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
+def _import_path() -> str:
+    """Where the worker imports from: this very code first, whatever its working folder is."""
+    places = [str(Path(__file__).parent.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return os.pathsep.join(os.path.abspath(place) for place in places if place)

@@ -21,11 +21,12 @@ from accelerate.utils import gather_object
 
 from core.config import GenerationOptions, TrainConfig
 from core.conversation import Conversation, JsonObject, Message, RowRefusedError, ToolCall
+from core.disk import write_atomic
 from core.encode import tokenise
 from core.evaluate import Asked, Turn, call_metrics, write_turns
 from core.generate import context_tokens
 from core.model import LoadedModel
-from core.run import Run, write_atomic
+from core.run import Run
 from core.template.reader import describe
 from core.template.sandbox import Template
 from core.template.spans import prompt, trained_turns

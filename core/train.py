@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import faulthandler
 import math
 import os
 import shutil
@@ -16,7 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +27,42 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.utils import logging as transformers_logging
 
 from core.best import best_faults
-from core.checkpoint import newest_whole, write_whole
+from core.checkpoint import checkpoints, newest_whole, step_of, write_whole
 from core.config import TrainConfig
+from core.disk import write_atomic
+from core.environment import record_start
 from core.errors import UserError
 from core.method import check_method, load_trainable, trainable_parameters
-from core.model import LoadedModel, load_template, load_tokenizer, stop_ids
+from core.model import LoadedModel, load_template, load_tokenizer, pick_device, stop_ids
 from core.pack import BY_ROW
 from core.probes import packing_fault
+from core.pulse import Pulse
+from core.queue import start_next
 from core.run import EXIT_STOPPED, Run
 from core.samples import write_samples
 from core.schedule import EpochEnds
 from core.sft import sft_config
+from core.template.choose import choose_template
+from core.template.sandbox import Template
 from core.trainer import Trainer
-from core.training_data import changed_since_start, kept_data, training_data
+from core.training_data import changed_since_start, has_kept_data, kept_data, training_data
 
 # Room that a run leaves on the disk for its log and metrics; less than this counts as full.
 SPARE_BYTES = 16 * 2**20
 
 
 def train_run(run: Run, *, resume: bool = False) -> str:
-    """Train in this process. Returns the final state, `finished` or `stopped`. Raises `UserError`."""
+    """Train in this process. Returns the final state, `finished` or `stopped`. Raises `UserError`.
+
+    A resumed run goes on with what it kept: its rows, its template and its newest whole checkpoint, as far as it got.
+    """
     config = run.config
+    pulse = Pulse(run.path, config.stall_timeout_s)
+    resume = resume and has_kept_data(run)
     check_method(config)
-    run.write_state("starting", message="reading the data")
+    _starting(run, pulse, "reading the data")
     tokenizer = load_tokenizer(config.model_name_or_path)
-    template = load_template(config, tokenizer)
+    template = _template(run, config, tokenizer, resume=resume)
     data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
     changed = changed_since_start(run, config) if resume else []
     for file in changed:
@@ -58,13 +70,18 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     faults = best_faults(config, data.held_out_kinds(), sum(bool(turn.reference.tool_calls) for turn in data.turns))
     if faults:
         raise UserError("; ".join(faults))
-    run.write_state("starting", message="loading the model")
+    _starting(run, pulse, "loading the model")
     model, adapter = load_trainable(config)
     tokenizer.chat_template = template.source
     model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
-    reporter = Reporter(run)
+    checkpoint = checkpoint_to_resume(run.path) if resume else None
+    run.rewind(step_of(checkpoint) if checkpoint else 0)
+    for change in record_start(run.path, pick_device(config.device), checkpoint.name if checkpoint else ""):
+        print(f"not as at the last start: {change}", flush=True)
+    reporter = Reporter(run, pulse)
 
     def writes(tuned: Any, step: int) -> dict[str, float]:
+        pulse.beat("letting the model write")
         loaded = LoadedModel(tuned, tokenizer, template, stop_ids(template, tokenizer))
         return write_samples(loaded, data.turns, config, run, step) if data.turns else {}
 
@@ -83,8 +100,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     )
     trainable_parameters(trainer.model)
     _check_room(run.path, trainer.model, config.save_total_limit)
-    checkpoint = checkpoint_to_resume(run.path) if resume else None
-    with _told_when_full(run.path):
+    with _disk_told(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if reporter.stopped:
             return "stopped"
@@ -126,19 +142,34 @@ def _ending(trainer: Trainer) -> str:
 class Reporter(TrainerCallback):
     """Writes metrics and state into the run directory, and obeys requests to stop."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.started = time.monotonic()
+    def __init__(self, run: Run, pulse: Pulse) -> None:
+        self.run, self.pulse = run, pulse
+        # A resumed run counts its time on.
+        self.started = time.monotonic() - max((row.get("elapsed_s", 0.0) for row in run.metrics()), default=0.0)
         self.stopped = False
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
     ) -> None:
         """Say that it runs."""
+        self.pulse.beat("training")
         self.run.write_state("running", state.global_step, state.max_steps)
+
+    def on_substep_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        """A sign of progress within a step."""
+        self.pulse.beat("training")
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        """A sign of progress within an evaluation."""
+        self.pulse.beat("evaluating")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Say how far it is; stop and save if asked to."""
+        self.pulse.beat("training")
         self.run.write_state("running", state.global_step, state.max_steps)
         if self.run.stop_requested() and state.global_step < state.max_steps:
             self.stopped = True
@@ -159,24 +190,49 @@ class Reporter(TrainerCallback):
         self.run.write_metrics({"step": state.global_step, "elapsed_s": elapsed_s, **numbers})
 
 
-def checkpoint_to_resume(run: Path) -> Path:
-    """The newest whole checkpoint; damaged newer ones are named in the log. Raises `UserError` when there is none."""
+def checkpoint_to_resume(run: Path) -> Path | None:
+    """The newest whole checkpoint; damaged newer ones are named in the log. None for a run that has written none yet.
+
+    Raises `UserError` when there are checkpoints, and none of them is whole.
+    """
+    if not checkpoints(run / "checkpoints"):
+        print("there is no checkpoint yet: beginning again", flush=True)
+        return None
     found, faults = newest_whole(run / "checkpoints")
     for fault in faults:
         print(f"skipped: {fault}", flush=True)
     if found is None:
-        why = f" ({faults[0]})" if faults else ""
-        raise UserError(f"there is no whole checkpoint to resume from{why}", file=run, remedy="start a new run")
+        raise UserError(f"no whole checkpoint to resume from ({faults[0]})", file=run, remedy="start a new run")
     print(f"resuming from {found.name}", flush=True)
     return found
 
 
+def _starting(run: Run, pulse: Pulse, doing: str) -> None:
+    pulse.beat(doing)
+    run.write_state("starting", message=doing)
+
+
+def _template(run: Run, config: TrainConfig, tokenizer: Any, *, resume: bool) -> Template:
+    """The chat template, kept with a new run; a resumed one goes on with what it kept, whatever the model has now."""
+    kept = run.path / "template.jinja"
+    if resume and kept.is_file():
+        return choose_template(str(kept), tokenizer)
+    template = load_template(config, tokenizer)
+    write_atomic(kept, template.source)
+    return template
+
+
 @contextmanager
-def _told_when_full(folder: Path) -> Iterator[None]:
-    """Writing that fails on a full disk ends as a `UserError`, whichever library it failed in."""
+def _disk_told(folder: Path) -> Iterator[None]:
+    """Writing that fails because of the disk or the folder ends as a `UserError`, whichever library it failed in."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
+        if not folder.is_dir():
+            raise UserError("the run's folder is gone", file=folder, exit_code=1) from None
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            place = error.filename or folder
+            raise UserError(f"the run's folder cannot be written: {error.strerror}", file=place, exit_code=1) from None
         free = shutil.disk_usage(folder).free
         if getattr(error, "errno", None) == errno.ENOSPC or free < SPARE_BYTES:
             raise UserError(
@@ -212,6 +268,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args(argv)
     os.set_inheritable(arguments.lock, False)
+    keeper = os.getppid()
+    faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     transformers_logging.set_verbosity_warning()
     run = Run(arguments.run)
@@ -232,12 +290,17 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         # Python's own tear-down takes a second with torch loaded; nobody need wait for it.
         os.close(arguments.lock)
+        if os.getppid() != keeper:
+            # Without a keeper nobody else would start the run that waits.
+            start_next(run.path.parent)
     return EXIT_STOPPED if state == "stopped" else 0
 
 
 def _failed(run: Run, error: UserError) -> int:
     print(f"error: {error}", file=sys.stderr)
-    run.write_state("failed", run.state().step, run.state().max_steps, str(error))
+    # Where the folder itself is what failed, the log and the keeper are left to say so.
+    with suppress(OSError):
+        run.write_state("failed", run.state().step, run.state().max_steps, str(error))
     return error.exit_code
 
 

@@ -19,9 +19,10 @@ from core.config import TrainConfig
 from core.conversation import Conversation
 from core.datasets import Loaded, find_source, load_conversations, split
 from core.datasets.files import data_files
+from core.disk import write_atomic_json
 from core.encode import Prepared, columns, prepare
 from core.errors import UserError
-from core.run import Run, write_atomic
+from core.run import Run
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
 from core.template.sandbox import Template
 from core.template.spans import KINDS
@@ -63,10 +64,16 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
         why = next(iter([*prepared[TRAIN].findings, *loaded.findings]), "")
         raise UserError(f"no row can be trained on; the first finding: {why}", remedy="see `core-cli data show`")
     keep_turns(run, choose_turns([row for rows in held.values() for row in rows], template, tokenizer, config))
-    for name, part in prepared.items():
+    # The training rows come last: where they are, everything is.
+    for name, part in reversed(prepared.items()):
         rows = Dataset.from_dict(columns(part.examples))
         write_whole(run.path / ENCODED / name, lambda stage, rows=rows: rows.save_to_disk(str(stage)))  # type: ignore[misc]
     return kept_data(run)
+
+
+def has_kept_data(run: Run) -> bool:
+    """Whether a run has got as far as to keep its rows."""
+    return (run.path / ENCODED / TRAIN).is_dir()
 
 
 def kept_data(run: Run) -> TrainingData:
@@ -116,7 +123,7 @@ def _write_report(run: Run, config: TrainConfig, loaded: Loaded, prepared: dict[
         "counts": dict(train_set.counts),
         "findings": [asdict(finding) for finding in [*loaded.findings, *train_set.findings, *train_set.notes]],
     }
-    write_atomic(run.path / "report.json", json.dumps(report, ensure_ascii=False, indent=1))
+    write_atomic_json(run.path / "report.json", report)
     counts = ", ".join(f"{count} {fate}" for fate, count in rows.items())
     tokens = f"{train_set.tokens} tokens, {train_set.trained} of them trained"
     print(f"rows: {counts}; {len(train_set.examples)} samples, {tokens}", flush=True)

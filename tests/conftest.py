@@ -8,13 +8,18 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.config import TrainConfig
+from core.errors import UserError
 from core.model import load_template, load_tokenizer
+from core.queue import leave
+from core.run import list_runs
 from core.template.sandbox import Template
 
 
@@ -29,10 +34,14 @@ def template(tokenizer: Any) -> Template:
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for runs, also for the processes that a test starts."""
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder for runs, also for the processes that a test starts; a test that fails leaves none of them."""
     monkeypatch.setenv("TUNEBOARD_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
+    yield tmp_path / "runs"
+    for run in list_runs(str(tmp_path / "runs")):
+        leave(run)
+        with suppress(UserError):
+            run.kill()
 
 
 def small(**options: Any) -> TrainConfig:

@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.run import Run
 from core.train import SPARE_BYTES, _check_room, checkpoint_to_resume, train_run
 from tests.conftest import small
+from tests.faults.power import PowerCut
 
 
 def folder(parent: Path, name: str, text: str = "weights") -> Path:
@@ -82,7 +83,7 @@ def counted(real):
             os._exit(9)
         return real(*a, **k)
     return call
-c._flush, c._sha256 = counted(c._flush), counted(c._sha256)
+c.flush, c._sha256 = counted(c.flush), counted(c._sha256)
 Path.rename = counted(Path.rename)
 def write(stage):
     for name in ("a", "b", "c"):
@@ -93,6 +94,44 @@ c.write_whole(Path({str(tmp_path)!r}) / "checkpoint-2", write)
         found, faults = newest_whole(tmp_path)
         assert found is not None
         assert not faults, (point, faults)
+
+
+def saves(folder_of_checkpoints: Path) -> None:
+    """A second checkpoint, with a folder in it, takes the place of the first."""
+
+    def write(stage: Path) -> None:
+        (stage / "model.bin").write_text("new weights")
+        (stage / "parts").mkdir()
+        (stage / "parts" / "1.bin").write_text("more weights")
+
+    write_whole(folder_of_checkpoints / "checkpoint-2", write)
+    keep_newest(folder_of_checkpoints, 1)
+
+
+def test_a_power_cut_at_any_point_leaves_a_whole_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "checkpoints"
+    folder(place, "checkpoint-1")
+    cut = PowerCut(place, monkeypatch, assert_whole, tmp_path / "left")
+    saves(place)
+    assert cut.points > 20
+    found, faults = newest_whole(cut.left(eager=False))
+    assert found is not None
+    assert (found.name, faults) == ("checkpoint-2", [])
+
+
+def test_without_flushing_a_power_cut_would_leave_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test above is worth: it fails as soon as a flush is missing."""
+    place = tmp_path / "checkpoints"
+    folder(place, "checkpoint-1")
+    monkeypatch.setattr("core.checkpoint.flush", lambda path: None)
+    PowerCut(place, monkeypatch, assert_whole, tmp_path / "left")
+    with pytest.raises(AssertionError, match="no whole checkpoint"):
+        saves(place)
+
+
+def assert_whole(left: Path) -> None:
+    found, faults = newest_whole(left)
+    assert found is not None, f"no whole checkpoint: {faults}"
 
 
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
@@ -138,7 +177,7 @@ def test_resume_takes_the_newest_whole_one_and_says_what_it_skipped(
     assert "skipped: checkpoint-4/adapter_model.safetensors has" in capsys.readouterr().out
     for path in newest:
         (path / MANIFEST).unlink()
-    with pytest.raises(UserError, match="no whole checkpoint"):
+    with pytest.raises(UserError, match="no whole checkpoint to resume from"):
         checkpoint_to_resume(run.path)
 
 

@@ -19,7 +19,7 @@ from tests.conftest import small
 LONG = {"max_steps": 100_000, "max_samples": 64, "save_steps": 100_000}
 
 
-def wait_until(run: Run, step: int, seconds: float = 120) -> None:
+def wait_until(run: Run, step: int, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while run.state().step < step:
         assert run.state().alive, run.state()
@@ -49,8 +49,6 @@ def test_a_run_from_start_to_finish(runs: Path) -> None:
 def test_a_stopped_run_is_stopped_and_resumes(runs: Path) -> None:
     run = Run.start(small(**LONG))
     wait_until(run, 2)
-    with pytest.raises(UserError, match="already training"):
-        run.launch()
     run.request_stop()
     stopped = run.wait()
     assert stopped.state == "stopped", run.log_tail()
@@ -101,7 +99,7 @@ def test_a_half_written_metrics_line_is_left_for_later(runs: Path) -> None:
 
 def test_a_run_nobody_started_is_not_alive(runs: Path) -> None:
     run = Run.create(small())
-    assert run.state().state == "killed"
+    assert (run.state().state, run.state().message) == ("stopped", "it was never started")
     run.write_state("finished", 3, 3)
     assert run.state().progress == 1.0
 

@@ -74,8 +74,10 @@ class Board:
         """A run's state in the page's language."""
         t = self.t
         words = {
+            "waiting": t("waiting"),
             "starting": t("starting"),
             "running": t("running"),
+            "stalled": t("stalled"),
             "finished": t("finished"),
             "stopped": t("stopped"),
             "failed": t("failed"),

@@ -15,14 +15,14 @@ from webui.markup import bar, dot, empty, escape, note, table
 from webui.texts import Texts
 
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
-WATCHED = ("state.json", "metrics.jsonl", "log.txt", "report.json", "stop", "evals")
+WATCHED = ("state.json", "metrics.jsonl", "log.txt", "report.json", "stop", "waiting.json", "evals")
 
 
 def signature(run: Run | None) -> str:
     """Changes when there is something new to show."""
     if run is None:
         return ""
-    facts: list[Any] = [run.path.name, run.is_locked()]
+    facts: list[Any] = [run.path.name, run.is_locked(), run.state().state]
     for name in WATCHED:
         try:
             stat = (run.path / name).stat()
