@@ -1,0 +1,214 @@
+"""core-cli runs: list, show, stop, resume, compare, delete, queue, move; and what they write down. No training here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.cli import main
+from core.compare import comparison, figures, from_defaults
+from core.environment import STARTS, git_commit, record_start, shown_command
+from core.errors import UserError
+from core.queue import enqueue, waiting
+from core.run import Run, list_runs
+from core.trash import TRASH, delete
+from tests.conftest import small
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, runs: Path) -> None:
+    monkeypatch.setattr("core.run.KEEPER", ("-m", "tests.faults.keeper"))
+
+
+def finished(label: str, losses: list[float], **options: Any) -> Run:
+    """A run as it is after a training that gave these losses."""
+    run = Run.create(small(run_name=label, **options))
+    for step, loss in enumerate(losses, 1):
+        run.write_metrics({"step": step, "loss": loss, "elapsed_s": step})
+    run.write_metrics({"step": len(losses), "eval_loss": losses[-1] + 1})
+    run.write_state("finished", len(losses), len(losses))
+    (run.path / "evals").mkdir()
+    (run.path / "evals" / "held-tuned.json").write_text(json.dumps({"metrics": {"call_exact": losses[-1] / 10}}))
+    return run
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_show_tells_what_a_person_would_ask(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished("a", [3.0] * 10 + [1.0], lora_r=7)
+    record_start(run.path, "cpu", "")
+    assert main(["runs", "show", "a", "--json"]) == 0
+    shown = said(capsys)
+    assert shown["options"]["lora_r"] == {"default": 16, "value": 7}
+    assert "lora_alpha" not in shown["options"]
+    assert shown["figures"]["eval_loss"] == 2.0
+    assert shown["evaluations"]["held (tuned)"]["call_exact"] == 0.1
+    assert shown["starts"][0]["packages"]["torch"]
+    assert {"python", "commit", "command"} <= shown["facts"].keys()
+    assert main(["runs", "show", str(run.path), "--verify"]) == 0
+    text = capsys.readouterr().out
+    assert "lora_r: 7  (default 16)" in text
+    assert "eval_loss: 2" in text
+
+
+def test_compare_shows_what_differs_and_nothing_else(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished("a", [2.0] * 20, lora_r=7)
+    finished("b", [4.0] * 20, lora_r=9)
+    assert main(["runs", "compare", "a", "b", "--json"]) == 0
+    shown = said(capsys)
+    assert shown["options"] == {"lora_r": [7, 9]}
+    assert shown["figures"]["loss"] == [2.0, 4.0]
+    assert shown["evaluations"] == {"held (tuned)": {"call_exact": [0.2, 0.4]}}
+    assert main(["runs", "compare", "a", "b"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split() == ["lora_r", "7", "9"] for line in lines)
+    assert main(["runs", "compare", "a"]) == 2
+    assert "one run cannot be compared" in capsys.readouterr().err
+
+
+def test_the_mean_of_the_last_tenth_and_the_last_held_out_figure(runs: Path) -> None:
+    run = finished("a", [9.0] * 18 + [1.0, 3.0])
+    assert figures(run) == {"loss": 2.0, "eval_loss": 4.0}
+    assert comparison([run, run])["options"] == {}
+    assert from_defaults(run.config)["max_steps"] == {"default": -1, "value": 3}
+
+
+def test_delete_asks_and_what_is_deleted_can_be_had_back(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished("a", [1.0])
+    assert main(["runs", "delete", "a"]) == 1
+    assert "add --yes" in capsys.readouterr().err
+    assert run.path.is_dir()
+    assert main(["runs", "delete", "a", "--yes"]) == 0
+    place = runs / TRASH / run.path.name
+    assert str(place) in capsys.readouterr().err
+    assert not run.path.exists()
+    assert not list_runs()
+    place.rename(run.path)
+    assert run.state().state == "finished"
+    assert main(["runs", "delete", "a", "--yes", "--forever"]) == 0
+    assert not list((runs / TRASH).iterdir())
+
+
+def test_a_run_that_waits_or_lives_is_never_deleted(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    living = Run.start(small(run_name="hold a"))
+    queued = enqueue(small(run_name="quick b"))
+    for name, state in (("hold a", ""), ("quick b", "waiting")):
+        assert main(["runs", "delete", name, "--yes"]) == 2
+        assert f"the run is {state}" in capsys.readouterr().err
+    with pytest.raises(UserError, match="already training"):
+        delete(living)
+    with pytest.raises(UserError, match="waits in the queue"):
+        delete(queued)
+    assert main(["runs", "stop", "quick b"]) == 0
+    assert main(["runs", "stop", "hold a"]) == 0
+    assert living.wait().state == "stopped"
+    assert main(["runs", "stop", "hold a"]) == 1
+
+
+def test_queue_move_and_the_next_is_started_by_who_looks(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    running = Run.start(small(run_name="hold"))
+    words = ["train", "--dataset", "identity", "--queue", "--detach", "--run-name"]
+    for label in ("quick a", "quick b"):
+        assert main([*words, label]) == 0
+    assert main(["runs", "move", "quick b", "1"]) == 0
+    capsys.readouterr()
+    assert main(["runs", "queue", "--json"]) == 0
+    assert [row["name"] for row in said(capsys)] == ["quick b", "quick a"]
+    assert main([*words, "quick a"]) == 2
+    assert "waits or runs already" in capsys.readouterr().err
+    # Nobody is there to start the next: the keeper is killed with the trainer.
+    running.write_state("running", 1, 9)
+    for role in ("keeper", "trainer"):
+        process = running.process(role)
+        while process is None:
+            time.sleep(0.05)
+            process = running.process(role)
+        process.signal(9)
+    while running.is_locked():
+        time.sleep(0.05)
+    assert len(waiting(runs)) == 2
+    assert main(["runs", "list", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "whose turn it was" in shown.err
+    assert {row["name"]: row["state"] for row in json.loads(shown.out)}["hold"] == "killed"
+    assert all(run.wait().state == "finished" for run in list_runs() if run.name.startswith("quick"))
+
+
+def test_resume_waits_its_turn_or_goes_on_at_once(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run.create(small(run_name="quick a"))
+    assert main(["runs", "resume", "quick a", "--queue", "--json"]) == 0
+    assert said(capsys)["state"] == "finished"
+    assert main(["train", "--resume", "quick a"]) == 1
+    assert "there is nothing to resume" in capsys.readouterr().err
+    assert run.state().state == "finished"
+
+
+def test_ctrl_c_stops_and_ctrl_c_twice_stops_at_once(runs: Path) -> None:
+    """The first asks for a stop; a trainer that does not come to the end of its step is ended by the second."""
+    code = "import core.run, sys; core.run.KEEPER = ('-m', 'tests.faults.keeper'); from core.cli import main; "
+    code += "sys.exit(main(['train', '--dataset', 'identity', '--run-name', sys.argv[1]]))"
+    for label, presses, message in (("hold a", 1, "stopped at step 9;"), ("busy b", 2, "stopped at once, without")):
+        command = [sys.executable, "-c", code, label]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+            while not (found := [run for run in list_runs() if run.name == label and run.said().step]):
+                time.sleep(0.05)
+            for _ in range(presses):
+                process.send_signal(2)
+                time.sleep(0.5)
+            assert process.stderr is not None
+            text = process.stderr.read()
+        assert process.returncode == 75, text
+        assert message in text
+        assert found[0].wait().state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["core-cli", "--api-key", "abc"], "core-cli --api-key ***"),
+        (["core-cli", "--extra", "{hub_token: abc, x: 1}"], "core-cli --extra '{hub_token: ***, x: 1}'"),
+        (["HF_TOKEN=abc", "core-cli"], "HF_TOKEN=*** core-cli"),
+        (["core-cli", "--x", "hf_" + "a" * 30], "core-cli --x ***"),
+        (["core-cli", "--max-new-tokens", "5"], "core-cli --max-new-tokens 5"),
+    ],
+)
+def test_secrets_are_not_written_down(words: list[str], shown: str) -> None:
+    assert shown_command(words) == shown
+
+
+def test_an_option_that_holds_a_secret_is_refused(runs: Path) -> None:
+    with pytest.raises(UserError, match="hub_token would be written into the run's folder"):
+        Run.create(small(extra={"hub_token": "hf_x"}))
+    assert not list_runs()
+
+
+def test_a_start_under_other_versions_is_said(runs: Path) -> None:
+    run = Run.create(small())
+    assert record_start(run.path, "cpu", "") == []
+    starts = json.loads((run.path / STARTS).read_text(encoding="utf-8"))
+    starts[0]["packages"]["trl"] = "0.1"
+    (run.path / STARTS).write_text(json.dumps(starts), encoding="utf-8")
+    changes = record_start(run.path, "cpu", "checkpoint-3")
+    assert len(changes) == 1
+    assert changes[0].startswith("trl: 0.1 → ")
+    assert json.loads((run.path / STARTS).read_text(encoding="utf-8"))[1]["resumed_from"] == "checkpoint-3"
+
+
+def test_the_commit_of_a_checkout_and_of_none(tmp_path: Path) -> None:
+    assert git_commit(tmp_path) == ""
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    assert len(git_commit(tmp_path)) == 12
