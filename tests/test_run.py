@@ -67,7 +67,7 @@ def test_a_killed_worker_is_seen_as_killed(runs: Path) -> None:
     deadline = time.monotonic() + 5
     while run.state().state != "killed":
         assert time.monotonic() < deadline
-    assert "killed, or out of memory" in run.state().message
+    assert "killed from outside" in run.state().message
 
 
 def test_the_worker_exits_75_when_stopped_and_outlives_its_parent(runs: Path) -> None:
