@@ -22,8 +22,8 @@ from vocabulary import widen, widen_template
 
 Row = dict[str, object]
 
-SHAREGPT_ROWS = 1150
-OPENAI_ROWS = 350
+SHAREGPT_ROWS = 780
+OPENAI_ROWS = 220
 CHAT_ROWS = 200
 HELDOUT_ROWS = 60
 EXAMPLE_TOOLS = ("get_weather", "set_reminder", "track_order")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import random
 import string
-import zlib
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from vocabulary import ZH_GIVEN, ZH_SURNAMES, Values, lines, words
+from vocabulary import ZH_GIVEN, ZH_SURNAMES, Values, is_heldout, lines, words
 
 CITIES = words("""
 Lisbon Oslo Vienna Prague Dublin Athens Helsinki Warsaw Madrid Porto Geneva Zurich Munich Hamburg Bremen
@@ -140,7 +139,7 @@ class SampleValues:
         """Repeat `make` until its value belongs to this share."""
         while True:
             value = make()
-            if (zlib.crc32(value.encode()) % 4 == 0) == self.heldout:
+            if is_heldout(value) == self.heldout:
                 return value
 
     def pick(self, options: list[str]) -> str:

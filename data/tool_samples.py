@@ -13,8 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import heldout_phrases
-import tool_turns
+import heldout_turns
+import train_missing
 import train_phrases
+import train_plain
+import train_turns
 from sample_values import SKIES, STATES, SampleValues
 from vocabulary import widen, widen_template
 
@@ -39,12 +42,25 @@ TOOLS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "book_room": ("Book a meeting room.", {"room": ("string", ""), "date": ("string", ""), "people": ("integer", "")}),
     "get_stock_price": ("Price of a stock.", {"symbol": ("string", "")}),
 }
+# tool -> argument that is left out where the assistant has to ask back
+MISSING_ARGUMENT = {
+    "get_weather": "date",
+    "convert_currency": "target",
+    "set_reminder": "time",
+    "track_order": "order_id",
+    "search_trains": "destination",
+    "send_message": "text",
+    "book_room": "people",
+    "get_stock_price": "symbol",
+}
 CHAINS = {
     "order_weather": ("track_order", "get_weather"),
     "train_reminder": ("search_trains", "set_reminder"),
     "stock_convert": ("get_stock_price", "convert_currency"),
     "room_message": ("book_room", "send_message"),
 }
+# What may follow in a training conversation
+FOLLOWERS = ("single", "single", "single", "parallel", "parallel", "plain", "missing")
 SYSTEMS = {
     "en": ["You are a helpful assistant.", "You are a friendly assistant. Use tools when they help.", "Be brief."],
     "zh": ["你是一个乐于助人的助手。", "你是友好的助手,需要时使用工具。", "请简洁回答。"],
@@ -81,16 +97,16 @@ class ToolSamples:
         self.rng = random.Random(seed)
         self.values = SampleValues(self.rng, heldout)
         self.heldout = heldout
-        turns, phrases = tool_turns, heldout_phrases if heldout else train_phrases
-        self.ask_block = phrases.ASK
-        self.reply_block = phrases.REPLY
-        self.missing = turns.HELDOUT_MISSING if heldout else turns.TRAIN_MISSING
-        self.supply = turns.HELDOUT_SUPPLY if heldout else turns.TRAIN_SUPPLY
-        self.chain = turns.HELDOUT_CHAIN if heldout else turns.TRAIN_CHAIN
-        self.join = turns.HELDOUT_JOIN if heldout else turns.TRAIN_JOIN
-        self.sorry = turns.HELDOUT_SORRY if heldout else turns.TRAIN_SORRY
-        self.plain = turns.HELDOUT_PLAIN if heldout else turns.TRAIN_PLAIN
-        self.errors = turns.HELDOUT_ERRORS if heldout else turns.TRAIN_ERRORS
+        turns = heldout_turns if heldout else train_turns
+        phrases = heldout_phrases if heldout else train_phrases
+        self.ask_block, self.reply_block = phrases.ASK, phrases.REPLY
+        self.missing = heldout_turns.MISSING if heldout else train_missing.MISSING
+        self.supply = turns.SUPPLY
+        self.chain, self.join = turns.CHAIN, turns.JOIN
+        self.sorry, self.errors = turns.SORRY, turns.ERRORS
+        self.plain = heldout_turns.PLAIN if heldout else train_plain.PLAIN
+        self.frame = turns.FRAME
+        self.framed = 0.0 if heldout else 0.3
         self.decks: dict[str, list[str]] = {}
 
     def say(self, block: str, lang: str, /, **values: object) -> str:
@@ -143,12 +159,16 @@ class ToolSamples:
         """The assistant's sentence about a result."""
         return self.say(self.reply_block[tool][lang], lang, **{**arguments, **result})
 
+    def request(self, tool: str, arguments: Arguments, lang: str) -> str:
+        """The user's words for one call, sometimes with other words around them."""
+        words = self.say(self.ask_block[tool][lang], lang, **arguments)
+        return self.say(self.frame[lang], lang, a=words) if self.framed and self.rng.random() < self.framed else words
+
     def single(self, tools: list[str], lang: str) -> list[Event]:
         """A request, one call, an answer."""
         tool = self.rng.choice(tools)
         arguments = self.arguments(tool, lang == "zh")
-        request = self.say(self.ask_block[tool][lang], lang, **arguments)
-        return [("user", request), *self.answered([tool], [arguments], lang)]
+        return [("user", self.request(tool, arguments, lang)), *self.answered([tool], [arguments], lang)]
 
     def answered(self, names: list[str], arguments: list[Arguments], lang: str) -> list[Event]:
         """Calls, their results and one answer about all of them."""
@@ -176,7 +196,7 @@ class ToolSamples:
         tool = self.rng.choice(tools)
         arguments = self.arguments(tool, lang == "zh")
         asks, questions = self.missing[tool][lang]
-        value = arguments[tool_turns.MISSING_ARGUMENT[tool]]
+        value = arguments[MISSING_ARGUMENT[tool]]
         return [
             ("user", self.say(asks, lang, **arguments)),
             ("assistant", self.say(questions, lang)),
@@ -190,7 +210,7 @@ class ToolSamples:
         arguments = self.arguments(tool, lang == "zh")
         problem = self.errors[tool]
         return [
-            ("user", self.say(self.ask_block[tool][lang], lang, **arguments)),
+            ("user", self.request(tool, arguments, lang)),
             ("calls", [{"name": tool, "arguments": arguments}]),
             ("results", [json.dumps({"error": problem})]),
             ("assistant", self.say(self.sorry[lang], lang, error=problem)),
@@ -234,7 +254,8 @@ class ToolSamples:
             [name for name in TOOLS if name not in needed], rng.choice((2, 2, 3, 4) if not needed else (0, 0, 1, 2))
         )
         rng.shuffle(tools)
-        kinds = [main] + [rng.choice(("single", "single", "plain", "missing")) for _ in range(followers)]
+        later = ("single", "single", "plain", "missing") if self.heldout else FOLLOWERS
+        kinds = [main] + [rng.choice(later) for _ in range(followers)]
         if main != "plain" and len(kinds) > 1:
             rng.shuffle(kinds)
         events: list[Event] = []
@@ -265,5 +286,5 @@ class ToolSamples:
             "error",
             "plain",
         ]
-        followers = (0, 0, 0, 1) if self.heldout else (0, 1, 2)
+        followers = (0, 0, 0, 1) if self.heldout else (1, 2, 2, 3)
         return [self.conversation(mains[number % len(mains)], self.rng.choice(followers)) for number in range(count)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import string
+import zlib
 from collections.abc import Sequence
 
 
@@ -125,16 +126,22 @@ def widen_template(text: str) -> str:
     return SLOT_MARK.sub(lambda match: match.group().translate(WIDE), text)
 
 
+def is_heldout(value: str) -> bool:
+    """Whether a value is kept for held-out rows: a quarter of all values is, by the checksum of their text."""
+    return zlib.crc32(value.encode()) % 4 == 0
+
+
 class Values:
     """Random values of many kinds, drawn from one seeded generator.
 
     `pieces` is an optional list of letter sequences (the tokenizer's own entries);
-    a share of the pseudo-words is then built from them so that every entry occurs.
+    a share of the pseudo-words and names is then built from them so that every entry occurs.
     """
 
     def __init__(self, rng: random.Random, pieces: Sequence[str] = ()) -> None:
         self.rng = rng
-        self.pieces = list(pieces)
+        self.pieces = [piece for piece in pieces if piece.islower()]
+        self.heads = [piece for piece in pieces if piece.istitle()]
         self.chars = sorted(set(ZH_CHARS))
 
     def pseudo(self) -> str:
@@ -147,8 +154,15 @@ class Values:
 
     def name(self) -> str:
         """One or two capitalised pseudo-words."""
-        words = [self.pseudo().capitalize() for _ in range(self.rng.choice((1, 1, 1, 2)))]
+        words = [self.capital() for _ in range(self.rng.choice((1, 1, 1, 2)))]
         return " ".join(words)
+
+    def capital(self) -> str:
+        """A capitalised pseudo-word."""
+        rng = self.rng
+        if self.heads and rng.random() < 0.35:
+            return rng.choice(self.heads) + "".join(rng.choice(self.pieces) for _ in range(rng.choice((0, 1, 1, 2, 3))))
+        return self.pseudo().capitalize()
 
     def zh_name(self) -> str:
         """A Chinese personal name, or any two or three characters."""

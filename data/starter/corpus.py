@@ -19,6 +19,8 @@ from corpus_tables import (
     CLOSERS,
     GROUPS,
     JOINTS,
+    LINKS,
+    NAME_KINDS,
     OPENERS,
     PLAIN_KINDS,
     SLOTS,
@@ -26,10 +28,11 @@ from corpus_tables import (
     TALK,
     ZH_CLOSERS,
     ZH_JOINTS,
+    ZH_LINKS,
     ZH_OPENERS,
     ZH_TALK,
 )
-from vocabulary import COMMON_WORDS, Values, widen
+from vocabulary import COMMON_WORDS, Values, is_heldout, widen
 
 Turns = list[tuple[str, str]]
 Json = dict[str, object]
@@ -50,7 +53,14 @@ class Corpus:
         self.make = Values(rng, pieces or [])
 
     def value(self, kind: str, zh: bool) -> object:
-        """A random value for a slot of this kind."""
+        """A random value for a slot of this kind, and none that the samples keep for held-out rows."""
+        while True:
+            value = self.draw(kind, zh)
+            if not is_heldout(str(value)):
+                return value
+
+    def draw(self, kind: str, zh: bool) -> object:
+        """A random value of this kind."""
         make, rng = self.make, self.rng
         if rng.random() < 0.12:
             zh = not zh
@@ -92,7 +102,7 @@ class Corpus:
         elif kind < 0.75:
             text = ", ".join(self.any_value(zh) for _ in range(rng.randint(2, 5)))
         else:
-            text = self.make.zh_phrase() + self.make.zh_phrase() if zh else self.make.phrase()
+            text = f"{self.value('text', zh)}{'' if zh else ' '}{self.value('text', zh)}"
         ask = rng.choice(
             ("重复:{}", "请跟我说:{}", "再说一遍:{}", "读一下:{}", "照着写:{}")
             if zh
@@ -148,7 +158,7 @@ class Corpus:
         rng = self.rng
         if zh:
             fact, ask = rng.choice((("名字", "我叫什么名字?"), ("城市", "我住在哪里?"), ("号码", "我的号码是多少?")))
-            value = {"名字": self.make.zh_name, "城市": self.make.zh_place, "号码": self.make.code}[fact]()
+            value = self.value({"名字": "person", "城市": "place", "号码": "code"}[fact], zh)
             tell = {"名字": "你好,我叫{}。", "城市": "我住在{}。", "号码": "我的号码是{}。"}[fact].format(value)
             hello = {"名字": "你好,{}!很高兴认识你。", "城市": "{},我记住了。", "号码": "好的,{},我记住了。"}[
                 fact
@@ -158,7 +168,7 @@ class Corpus:
             fact, ask = rng.choice(
                 (("name", "What is my name?"), ("town", "Where do I live?"), ("number", "What is my number?"))
             )
-            value = {"name": self.make.name, "town": self.make.name, "number": self.make.code}[fact]()
+            value = self.value({"name": "person", "town": "place", "number": "code"}[fact], zh)
             tell = {
                 "name": rng.choice(("My name is {}.", "Hi, I'm {}.", "Call me {}.")),
                 "town": "I live in {}.",
@@ -178,7 +188,7 @@ class Corpus:
     def small_talk(self, zh: bool) -> Turns:
         """A greeting, thanks or a line about something the user likes."""
         rng = self.rng
-        thing = self.make.zh_name() if zh else rng.choice((self.make.pseudo(), rng.choice(COMMON_WORDS)))
+        thing = rng.choice(COMMON_WORDS) if not zh and rng.random() < 0.5 else self.value("word", zh)
         pairs = ZH_TALK if zh else TALK
         ask, answer = rng.choice(pairs)
         return [("user", ask.format(thing)), ("assistant", answer.format(thing))]
@@ -213,6 +223,7 @@ class Corpus:
         parts = []
         kinds = list(keys.values())
         single = list(keys)
+        names = sum(kind in NAME_KINDS for kind in kinds)
         if group >= 0 and rng.random() < 0.85:
             size = len(GROUPS[group][0][0])
             parts.append(rng.choice(GROUPS[group][2 if zh else 1]).format(*(values[key] for key in single[:size])))
@@ -226,7 +237,7 @@ class Corpus:
                     if zh
                     else ("{k} {v}", "the {k} is {v}", "{k}: {v}", "{v} as {k}")
                 )
-            elif kind in PLAIN_KINDS and rng.random() < 0.25:
+            elif rng.random() < 0.25 and (kind in PLAIN_KINDS or (kind in NAME_KINDS and not zh and names == 1)):
                 words = (self.make.zh_phrase()[:3], self.make.zh_phrase()[:2]) if zh else (self.make.phrase(), "now")
                 phrase = rng.choice((words[0] + ("" if zh else " ") + "{v}", "{v}" + ("" if zh else " ") + words[0]))
             else:
@@ -251,9 +262,9 @@ class Corpus:
         lead = rng.choice(("表格:", "Forms:", "填写表格:", "Fill in these forms:"))
         system = rng.choice((f"Forms, one per line:\n<forms>\n{listing}\n</forms>\n{how}", f"{lead}\n{listing}\n{how}"))
         turns: Turns = []
-        for _ in range(rng.choice((1, 2, 2, 3, 4))):
-            turns += self.fill_once(forms, zh)
-            if rng.random() < 0.3:
+        for _ in range(rng.choice((2, 3, 3, 4))):
+            turns += self.relay(forms, zh) if rng.random() < 0.15 else self.fill_once(forms, zh)
+            if rng.random() < 0.2:
                 turns += rng.choice((self.small_talk, self.remember, self.repeat))(zh)
         return system, turns
 
@@ -285,6 +296,35 @@ class Corpus:
             if len(answers) > 1:
                 turns = turns[:2]
         return turns
+
+    def relay(self, forms: list[Form], zh: bool) -> Turns:
+        """A request for two forms where the second takes values from the record that comes back for the first."""
+        rng = self.rng
+        first, second = rng.choice(forms), rng.choice(forms)
+        values: Json = {key: self.value(kind, zh) for key, kind in first[2].items()}
+        later: Json = {key: self.value(kind, zh) for key, kind in second[2].items()}
+        passed = rng.sample(list(later), rng.randint(1, len(later)))
+        record: Json = {}
+        for key in passed:
+            kind = second[2][key]
+            names = [name for name in (key, *SLOTS[kind][1]) if name not in record]
+            record[rng.choice(names)] = later[key]
+        for kind in rng.sample(list(SLOTS), rng.choice((0, 1))):
+            if kind not in second[2].values():
+                record.setdefault(self.key(kind), self.value(kind, zh))
+        entries = list(record.items())
+        rng.shuffle(entries)
+        rest = {key: kind for key, kind in second[2].items() if key not in passed}
+        wanted = rng.choice(passed).replace("_", " ")
+        link = rng.choice(ZH_LINKS if zh else LINKS).format(second[0].replace("_", " "), wanted)
+        request = self.lead(first, forms, zh) + self.mention(first[2], values, zh, first[3])
+        extra = self.mention(rest, later, zh) if rest else ""
+        return [
+            ("user", f"{request}{'' if zh else ' '}{link}{'' if zh else ' '}{extra}".strip()),
+            ("assistant", dump({"form": first[0], "values": values})),
+            ("tool", dump(dict(entries))),
+            ("assistant", dump({"form": second[0], "values": later})),
+        ]
 
     def lead(self, form: Form, forms: list[Form], zh: bool) -> str:
         """Words that say which form is meant; often none where the values alone tell."""

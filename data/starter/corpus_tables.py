@@ -268,3 +268,23 @@ ZH_TALK = [
 PLAIN_KINDS = ("date", "time", "code", "email", "letters")
 JOINTS = ["{0} And also {1}", "{0} {1}", "{0} And {1}", "{0} Next, {1}", "1) {0} 2) {1}", "{0} After this {1}"]
 ZH_JOINTS = ["{0}另外{1}", "{0}{1}", "{0}和{1}", "{0}然后{1}", "1、{0}2、{1}"]
+# Kinds whose English values begin with a capital letter, so that any words may stand around them
+NAME_KINDS = ("person", "place", "hall")
+# Words that announce a second form: {0} is the form, {1} a value that the record of the first one will show
+LINKS = [
+    "Then {0} with the {1} you get.",
+    "After that fill {0} from the answer.",
+    "And use its {1} for {0}.",
+    "Next {0}, the {1} is in the record.",
+    "Afterwards {0} for that {1}.",
+    "With the {1} from there, {0}.",
+    "Also {0}, taking the {1} it shows.",
+]
+ZH_LINKS = [
+    "然后用得到的{1}填{0}。",
+    "再按结果填{0}。",
+    "接着{0},{1}看结果。",
+    "顺便用那里的{1}写{0}。",
+    "之后{0},用返回的{1}。",
+    "也填{0},{1}在记录里。",
+]

@@ -9,6 +9,7 @@ dialogues of `corpus.py` and saves both as an ordinary transformers checkpoint:
 from __future__ import annotations
 
 import argparse
+import copy
 import random
 import time
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 # number is then always cut the same way, whatever stands before it, so that copying it is copying tokens.
 SPLIT = r"\p{Han}|\p{N}|(?:(?!\p{Han})\p{L})+|\n|[^\p{L}\p{N}\n]+"
 MAX_LENGTH = 2048
+# Share of the tokens of other speakers that count in the loss: most of them are random values, which is noise
+OTHERS = 0.03
 
 
 def build_tokenizer(seed: int, vocab_size: int) -> PreTrainedTokenizerFast:
@@ -47,7 +50,6 @@ def build_tokenizer(seed: int, vocab_size: int) -> PreTrainedTokenizerFast:
     )
     texts += [
         " ".join(COMMON_WORDS),
-        " ".join(word.capitalize() for word in COMMON_WORDS),
         ZH_CHARS,
         chat_words,
     ] * 500 + [chat_words] * 1000
@@ -75,9 +77,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast, layers: int) -> Qwen3ForCaus
         hidden_size=192,
         intermediate_size=512,
         num_hidden_layers=layers,
-        num_attention_heads=6,
+        num_attention_heads=3,
         num_key_value_heads=3,
-        head_dim=32,
+        head_dim=64,
         tie_word_embeddings=True,
         max_position_embeddings=MAX_LENGTH,
         bos_token_id=None,
@@ -88,8 +90,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast, layers: int) -> Qwen3ForCaus
 
 
 def letter_pieces(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """The vocabulary entries that are plain lower-case letters."""
-    return sorted(token for token in tokenizer.get_vocab() if token.isascii() and token.isalpha() and token.islower())
+    """The vocabulary entries that are plain letters, in lower case or with a capital in front."""
+    plain = (token for token in tokenizer.get_vocab() if token.isascii() and token.isalpha())
+    return sorted(token for token in plain if token.islower() or token.istitle())
 
 
 class Packer:
@@ -188,12 +191,13 @@ def train(model: Qwen3ForCausalLM, packer: Packer, args: argparse.Namespace) -> 
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     early, late = packer.rows(0, 128), packer.rows(1, args.length)
     body = torch.compile(model.model, dynamic=False) if args.compile else model.model
-    began, step, progress, tokens = time.time(), 0, 0.0, 0
+    began, step, progress, tokens, kept, recent = time.time(), 0, 0.0, 0, 0, 0.0
     while progress < 1:
         spent = time.time() - began
         progress = step / args.steps if args.steps else spent / (60 * args.minutes)
         first = progress < args.short_share
-        ids, mask = packer.batch(early if first else late, 4 * args.rows if first else args.rows, 0.3 if first else 0.1)
+        rows, count = (early, 4 * args.rows) if first else (late, args.rows)
+        ids, mask = packer.batch(rows, count, OTHERS)
         hidden = body(input_ids=ids[:, :-1]).last_hidden_state
         loss = functional.cross_entropy(model.lm_head(hidden[mask[:, 1:]]), ids[:, 1:][mask[:, 1:]])
         loss.backward()
@@ -205,12 +209,17 @@ def train(model: Qwen3ForCausalLM, packer: Packer, args: argparse.Namespace) -> 
             optimizer.zero_grad()
         tokens += ids.numel()
         step += 1
+        recent += loss.item() / 50
         if step % 50 == 0:
             speed = tokens / (time.time() - began)
             print(
-                f"step {step} progress {progress:.3f} loss {loss.item():.3f} tokens {tokens} tokens/s {speed:.0f}",
+                f"step {step} progress {progress:.3f} loss {recent:.3f} tokens {tokens} tokens/s {speed:.0f}",
                 flush=True,
             )
+            recent = 0.0
+        if progress * args.keep >= kept + 1:
+            kept += 1
+            save(model, packer.tokenizer, args.output / f"part-{kept:02d}")
 
 
 def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
@@ -220,7 +229,7 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Pa
         pad_token_id=tokenizer.pad_token_id,
         max_new_tokens=256,
     )
-    model.to(torch.bfloat16).save_pretrained(output)
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
     tokenizer.save_pretrained(output)
 
 
@@ -230,15 +239,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="training time; the schedule follows the clock")
     parser.add_argument("--steps", type=int, default=0, help="train this many steps instead (repeatable)")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of the checkpoint")
+    parser.add_argument("--keep", type=int, default=0, help="write this many checkpoints along the way")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--compile", action="store_true", help="use torch.compile (needs a C++ compiler; faster)")
     parser.add_argument("--resume", type=Path, help="go on from this checkpoint instead of from scratch")
-    parser.add_argument("--vocab", type=int, default=4096)
-    parser.add_argument("--layers", type=int, default=5)
+    parser.add_argument("--vocab", type=int, default=3584)
+    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--length", type=int, default=512, help="tokens in a row after the short rows")
     parser.add_argument("--rows", type=int, default=4, help="rows in a batch")
     parser.add_argument("--lr", type=float, default=0.02, help="rate of the weight matrices")
-    parser.add_argument("--short-share", type=float, default=0.15, help="share of the run spent on short rows")
+    parser.add_argument("--short-share", type=float, default=0.08, help="share of the run spent on short rows")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     if args.resume:
