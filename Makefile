@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY ?= 1
 
 help:
 	@echo "make quickstart   set up, teach the starter model to call tools, show the result (minutes, no GPU)"
-	@echo "make webui        open the board at http://127.0.0.1:7860"
+	@echo "make webui        serve the board, and print the address to open (it holds a token)"
 	@echo "make test         set up and run the tests"
 	@echo "make check        lint, types and tests: what CI runs"
 	@echo "make bench        the quickstart's training against TRL's defaults, side by side"

@@ -13,7 +13,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
-from webui.guard import LOOPBACK, Guard
+from webui.guard import LOOPBACK, Guard, Hosts
+from webui.login import make_door
+from webui.roots import Roots
 from webui.texts import Texts, languages, load_texts, preferred
 
 if TYPE_CHECKING:
@@ -36,38 +38,54 @@ ICON = (
 def main(argv: list[str] | None = None) -> int:
     """Start the board. Returns the exit code: 2 when it cannot start."""
     arguments = _parser().parse_args(argv)
+    # Taken out of the environment, so that no worker inherits it.
+    password = os.environ.pop("TUNEBOARD_PASSWORD", "")
     try:
-        serve(arguments.host, arguments.port, arguments.runs_dir, arguments.password)
+        roots = Roots.of(arguments.runs_dir, arguments.root)
+        serve(arguments.host, arguments.port, arguments.runs_dir, roots, password, arguments.allowed_host)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def serve(host: str, port: int, runs_dir: str, password: str) -> None:
+def serve(host: str, port: int, runs_dir: str, roots: Roots, password: str, allowed_hosts: list[str]) -> None:
     """Serve until a signal comes. Raises `UserError` when the address is not free, or open without a password."""
     if host not in LOOPBACK and not password:
         raise UserError(
             f"--host {host} lets other machines in, and there is no password",
-            remedy="give --password or set TUNEBOARD_PASSWORD, or leave out --host",
+            remedy="set TUNEBOARD_PASSWORD, or leave out --host",
         )
     listener = listen(host, port)
+    port = listener.getsockname()[1]
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import uvicorn
 
+    door = make_door(port, password)
+    token = "" if password else f"/?token={door.word}"
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            print(f"Tuneboard is at {address(host, listener.getsockname()[1])} (Ctrl-C ends it)", flush=True)
+            print(f"Tuneboard is at {address(host, port)}{token} (Ctrl-C ends it)", flush=True)
 
-    app = Guard(site(runs_dir), password)
+    app = Guard(site(runs_dir, roots), door, own_names(host, allowed_hosts))
     # Open pages hold a connection; without a limit a Ctrl-C would wait for them.
     settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     Server(settings).run(sockets=[listener])
 
 
-def site(runs_dir: str) -> Any:
+def own_names(host: str, allowed: list[str]) -> Hosts:
+    """The names under which a board on this address answers."""
+    names = LOOPBACK | {name.lower() for name in allowed}
+    if host in LOOPBACK:
+        return Hosts(names)
+    machine = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    return Hosts(names | machine | {host.lower()}, addresses=True)
+
+
+def site(runs_dir: str, roots: Roots) -> Any:
     """The ASGI app: a page a language under `/en/`, `/zh/`, …; `/` leads to the one that the browser asks for."""
     import gradio as gr
     from fastapi import FastAPI
@@ -83,7 +101,7 @@ def site(runs_dir: str) -> Any:
     for language in languages():
         gr.mount_gradio_app(
             app,
-            build(load_texts(language), runs_dir, models),
+            build(load_texts(language), runs_dir, models, roots),
             f"/{language}",
             theme=theme(),
             css_paths=[STYLE],
@@ -115,7 +133,7 @@ def icon(request: Request) -> Response:
     return Response(ICON, media_type="image/svg+xml")
 
 
-def build(t: Texts, runs_dir: str, models: Models) -> gr.Blocks:
+def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
     """The page in one language."""
     import gradio as gr
 
@@ -138,6 +156,7 @@ def build(t: Texts, runs_dir: str, models: Models) -> gr.Blocks:
                 ),
                 gr.Dropdown(label=t("Run"), choices=[], elem_id="train-run", scale=1, **picker),
                 models,
+                roots,
             )
             for name in TABS:
                 with gr.Tab(titles[name], id=name, elem_id=f"tab-{name}"):
@@ -181,13 +200,24 @@ def _header(t: Texts) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="webui", description="The Tuneboard web board.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; others need a password [127.0.0.1]")
-    parser.add_argument("--port", type=int, default=7860, help="port; 0 takes a free one [7860]")
-    parser.add_argument("--runs-dir", default="", help="folder of the runs [$TUNEBOARD_RUNS or ./runs]")
     parser.add_argument(
-        "--password",
-        default=os.environ.get("TUNEBOARD_PASSWORD", ""),
-        help="asked for on every page; better set TUNEBOARD_PASSWORD, which other users cannot see in `ps`",
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; others than this machine's own need a password in TUNEBOARD_PASSWORD [127.0.0.1]",
+    )
+    parser.add_argument("--port", type=int, default=7860, help="port; 0 takes a free one [7860]")
+    parser.add_argument(
+        "--runs-dir", default="", help="folder of the runs, uploads lie beside it [$TUNEBOARD_RUNS or ./runs]"
+    )
+    parser.add_argument(
+        "--root",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder whose models, data and templates may be named in the browser, besides the working folder",
+    )
+    parser.add_argument(
+        "--allowed-host", action="append", default=[], metavar="NAME", help="a further name that the board answers to"
     )
     return parser
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from core.config import ModelOptions, TrainConfig
 from core.datasets import registry
 from core.errors import UserError
-from core.paths import data_dir, resolve_file
 from core.run import Run, list_runs
 from core.template.choose import library_names
 from webui.models import Models
+from webui.roots import Roots
 from webui.texts import Texts
 
 # One page has one clock; everything that moves hangs on it.
@@ -36,6 +34,7 @@ class Board:
     chat_target: gr.Dropdown
     train_run: gr.Dropdown
     models: Models
+    roots: Roots
 
     def run(self, name: str | None) -> Run | None:
         """A run by its folder's name. What a browser sends is compared with the folders and never used as a path."""
@@ -64,6 +63,15 @@ class Board:
     def to_chat(self, name: str) -> tuple[Any, Any]:
         """Show the Chat tab with this run chosen."""
         return gr.update(selected="chat"), {**self.chat_choices(), "value": name}
+
+    def datasets(self, dataset_dir: str = "") -> list[str]:
+        """The registered datasets of a folder; none where a browser may not look."""
+        try:
+            if dataset_dir:
+                self.roots.check("dataset_dir", dataset_dir)
+        except UserError:
+            return []
+        return dataset_names(dataset_dir)
 
     def newest(self) -> Run | None:
         """The newest run that is alive, else the newest."""
@@ -104,30 +112,3 @@ def choices(name: str) -> list[str] | None:
         "lora_target_modules": lambda: ["all-linear", "q_proj", "k_proj", "v_proj", "o_proj"],
     }
     return offered[name]() if name in offered else None
-
-
-def check_paths(config: TrainConfig) -> None:
-    """Files that a browser names lie in the working folder or in the shipped data. Raises `UserError`.
-
-    A template's and a dataset's text is shown on the page, so without this a page could show any file of the machine.
-    """
-    _check_under_roots("dataset_dir", config.dataset_dir)
-    for name in (*config.dataset, *config.eval_dataset):
-        if name not in dataset_names(config.dataset_dir):
-            _check_under_roots("dataset", str(resolve_file(name)))
-    check_template(config)
-
-
-def check_template(config: ModelOptions) -> None:
-    """The same for a chat template alone."""
-    if config.template not in ("auto", *library_names()):
-        _check_under_roots("template", config.template)
-
-
-def _check_under_roots(option: str, name: str) -> None:
-    path = Path(name).expanduser().resolve()
-    if not any(path.is_relative_to(root.resolve()) for root in (Path.cwd(), data_dir())):
-        raise UserError(
-            f"{option}: {name} lies outside of the folder that the board was started in",
-            remedy="start `webui` in a folder that holds it, or use core-cli",
-        )

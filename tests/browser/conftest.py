@@ -51,15 +51,21 @@ class Server:
     said: list[str] = field(default_factory=list)
 
     @property
-    def url(self) -> str:
+    def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address that was printed last, with its token."""
+        line = next(line for line in reversed(self.said) if "Tuneboard is at" in line)
+        return line.split()[3]
 
     def start(self) -> None:
         command = [sys.executable, "-m", "webui.app", "--port", str(self.port), "--runs-dir", self.runs_dir.name]
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "XDG_STATE_HOME": str(self.folder)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -159,17 +165,19 @@ def board(tmp_path: Path) -> Iterator[Any]:
 
     from webui.board import Board
     from webui.models import Models
+    from webui.roots import Roots
     from webui.texts import Texts
 
     with gr.Blocks() as page:
         with gr.Tabs() as tabs:
             pass
         chat_target, train_run = gr.Dropdown(render=False), gr.Dropdown(render=False)
-        yield Board(Texts(), str(tmp_path), page, gr.Timer(1), tabs, chat_target, train_run, Models())
+        roots = Roots.of(str(tmp_path / "runs"))
+        yield Board(Texts(), str(tmp_path), page, gr.Timer(1), tabs, chat_target, train_run, Models(), roots)
 
 
 def _is_foreign(url: str, server: Server) -> bool:
-    return not url.startswith((server.url, "data:", "blob:"))
+    return not url.startswith((server.base, "data:", "blob:"))
 
 
 def _shrink(path: Path) -> None:

@@ -61,6 +61,22 @@ def test_data_is_text_and_nothing_else(page: Any, server: Any) -> None:
     assert page.locator("#data-talk img, #data-marked img, #data-raw img").count() == 0
 
 
+def test_only_the_printed_address_lets_in_and_no_file_of_the_machine_is_served(chromium: Any, server: Any) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    assert page.goto(server.base + "/en/").status == 401
+    assert page.get_by_label("Token or password").is_visible()
+    assert page.request.get(server.base + "/en/gradio_api/file=/etc/passwd").status == 401
+    page.get_by_label("Token or password").fill(server.url.partition("token=")[2])
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/en/")
+    for path in ("/etc/passwd", server.folder / "tuneboard/cookie_secret", Path(__file__).resolve()):
+        assert page.request.get(f"{server.base}/en/gradio_api/file={path}").status == 403
+    foreign = {"Origin": "http://evil.example"}
+    assert page.request.post(server.base + "/en/gradio_api/queue/join", headers=foreign).status == 403
+    context.close()
+
+
 def test_a_file_outside_of_the_folder_is_not_shown(page: Any, server: Any) -> None:
     page.goto(server.url)
     page.wait_for_selector("#data-marked mark")
@@ -103,7 +119,8 @@ def test_a_run_outlives_page_and_server_and_can_be_talked_to(page: Any, server: 
     page.wait_for_selector("#train-status .tb-run")
     server.stop()
     server.start()
-    page.goto(server.url)
+    # The browser is still logged in, though the token is another one.
+    page.goto(server.base)
     open_tab(page, "Train")
     page.wait_for_selector('#train-status .tb-run[data-state="finished"]')
     assert len(list_runs(str(server.runs_dir))) == 1

@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 from core.config import ChatConfig, TrainConfig, default_of, value_type
 from core.errors import UserError
 from core.run import Run, list_runs
-from webui.board import check_paths
 from webui.form import command_line, component, from_config, read_values, to_config
 from webui.tabs.train import TrainTab
 from webui.texts import load_texts
@@ -71,19 +70,6 @@ def test_unknown_and_foreign_values_are_refused() -> None:
         read_values(TrainConfig, {"extra": "{"}, {})
     with pytest.raises(UserError, match="temperature"):
         read_values(ChatConfig, {"temperature": -1}, {})
-
-
-@pytest.mark.parametrize("option", [{"dataset": ["/etc/passwd"]}, {"template": "/etc/passwd"}, {"dataset_dir": "/etc"}])
-def test_files_outside_of_the_working_folder_are_refused(option: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="outside"):
-        check_paths(TrainConfig(**option))
-
-
-def test_a_link_out_of_the_working_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "rows.jsonl").symlink_to("/etc/passwd")
-    with pytest.raises(UserError, match="outside"):
-        check_paths(TrainConfig(dataset=["rows.jsonl"]))
 
 
 @pytest.fixture

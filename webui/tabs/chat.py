@@ -16,7 +16,7 @@ from core.conversation import Message, ToolCall
 from core.datasets import find_source, load_dataset, registry
 from core.errors import UserError
 from core.run import Run
-from webui.board import LIGHT, QUIET, Board, check_template
+from webui.board import LIGHT, QUIET, Board
 from webui.form import Form
 from webui.markup import empty, escape, note
 from webui.talk import chat_html
@@ -183,7 +183,7 @@ class ChatTab:
     def chat(self, values: Mapping[Any, Any]) -> Chat:
         """The conversation so far with the chosen model. Raises `UserError`."""
         config = self.form.read(values)
-        check_template(config)
+        self.board.roots.check_template(config)
         chat = Chat(self.board.models.get(self.target(values[self.board.chat_target]), config), config)
         chat.tools = parse_tools(values[self.tools] or "")
         chat.messages += values[self.talk].messages

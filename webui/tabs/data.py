@@ -14,7 +14,7 @@ from core.config import TrainConfig
 from core.datasets import find_source, iterate_rows
 from core.errors import UserError
 from core.preview import Preview, preview
-from webui.board import LIGHT, QUIET, Board, check_paths, dataset_names
+from webui.board import LIGHT, QUIET, Board, dataset_names
 from webui.form import Form
 from webui.live import findings_html
 from webui.marks import sample_html
@@ -94,26 +94,38 @@ class DataTab:
         changes = [self.board.page.load, *(part.change for part in parts)]
         gr.on(changes, self.show, set(parts), views, concurrency_limit=READERS, **settings)
         place = [self.dataset, self.number, folder]
-        self.back.click(lambda *at: _inside(-1, *at), place, self.number, concurrency_limit=READERS, **settings)
-        self.forth.click(lambda *at: _inside(1, *at), place, self.number, concurrency_limit=READERS, **settings)
+        self.back.click(lambda *at: self.inside(-1, *at), place, self.number, concurrency_limit=READERS, **settings)
+        self.forth.click(lambda *at: self.inside(1, *at), place, self.number, concurrency_limit=READERS, **settings)
         self.dataset.input(lambda: 1, None, self.number, concurrency_limit=LIGHT, **settings)
-        folder.change(_offered, folder, self.dataset, concurrency_limit=LIGHT, **settings)
+        folder.change(self.offered, folder, self.dataset, concurrency_limit=LIGHT, **settings)
 
     def show(self, values: Mapping[Any, Any]) -> tuple[str, str, str, str]:
         """The four views of the chosen row."""
         try:
-            return _views(
-                str(values[self.dataset] or ""), int(values[self.number] or 1), self.form.read(values), self.t
-            )
+            name, config = str(values[self.dataset] or ""), self.form.read(values)
+            if not name:
+                raise UserError(self.t("Choose a dataset."))
+            self.board.roots.check_config(config.model_copy(update={"dataset": [name]}))
+            return _views(name, int(values[self.number] or 1), config, self.t)
         except UserError as error:
             return note(str(error), "bad"), empty("–"), "", empty("–")
+
+    def inside(self, by: int, name: str, number: float | None, folder: str) -> int:
+        """The row number `by` further, kept between 1 and the last."""
+        wanted = max(1, int(number or 1) + by)
+        try:
+            source = self.board.roots.check_data(TrainConfig(dataset_dir=folder), [name])[0]
+            return min(wanted, count_rows(name, folder, str(source.file)))
+        except UserError:
+            return wanted
+
+    def offered(self, folder: str) -> Any:
+        """The datasets of the folder."""
+        return gr.update(choices=self.board.datasets(folder))
 
 
 def _views(name: str, number: int, config: TrainConfig, t: Texts) -> tuple[str, str, str, str]:
     """Headline, conversation, raw row and marked text of one row. Raises `UserError`."""
-    if not name:
-        raise UserError(t("Choose a dataset."))
-    check_paths(config.model_copy(update={"dataset": [name]}))
     shown = preview(name, max(1, number), config)
     return (
         _head(shown, number, config, t),
@@ -146,20 +158,6 @@ def _conversation(shown: Preview, t: Texts) -> str:
     if shown.conversation is None:
         return note(t("This row is dropped."), "bad")
     return tools_html(shown.conversation.tools, t) + chat_html(shown.conversation.messages, t)
-
-
-def _inside(by: int, name: str, number: float | None, folder: str) -> int:
-    """The row number `by` further, kept between 1 and the last."""
-    wanted = max(1, int(number or 1) + by)
-    try:
-        check_paths(TrainConfig(dataset=[name], dataset_dir=folder))
-        return min(wanted, count_rows(name, folder, str(find_source(name, folder).file)))
-    except UserError:
-        return wanted
-
-
-def _offered(folder: str) -> Any:
-    return gr.update(choices=dataset_names(folder))
 
 
 def count_rows(name: str, dataset_dir: str, file: str) -> int:

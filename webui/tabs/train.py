@@ -8,10 +8,9 @@ from typing import Any
 import gradio as gr
 
 from core.config import TrainConfig
-from core.datasets import find_source
 from core.errors import UserError
 from core.run import Run
-from webui.board import LIGHT, QUIET, Board, check_paths, dataset_names
+from webui.board import LIGHT, QUIET, Board
 from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, signature, status_html
 from webui.markup import escape, note, title
@@ -99,7 +98,8 @@ class TrainTab:
         self.to_chat.click(board.to_chat, run, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
         folder = form.components["dataset_dir"]
         for name in ("dataset", "eval_dataset"):
-            folder.change(_offered, folder, form.components[name], concurrency_limit=LIGHT, **QUIET)
+            box = form.components[name]
+            gr.on([folder.change, box.focus], self.offered, folder, box, concurrency_limit=LIGHT, **QUIET)
 
     def opened(self) -> tuple[Any, ...]:
         """A page was opened: show the run that is alive, else the newest."""
@@ -150,9 +150,7 @@ class TrainTab:
         """What can be known before a worker starts. Raises `UserError`."""
         if not config.dataset:
             raise UserError(self.t("Choose a dataset first."))
-        check_paths(config)
-        for name in (*config.dataset, *config.eval_dataset):
-            find_source(name, config.dataset_dir)
+        self.board.roots.check_config(config)
 
     def end(self, name: str | None) -> Any:
         """Ask the run to stop after its step."""
@@ -170,10 +168,10 @@ class TrainTab:
         copy = f'<button type="button" class="tb-copy">{escape(self.t("Copy"))}</button>'
         return f'<div class="tb-command"><pre>{escape(line)}</pre>{copy}</div>'
 
+    def offered(self, folder: str) -> Any:
+        """The datasets that there are now."""
+        return gr.update(choices=self.board.datasets(folder))
+
     def names(self) -> Any:
         """The runs that there are now."""
         return gr.update(choices=self.board.names())
-
-
-def _offered(folder: str) -> Any:
-    return gr.update(choices=dataset_names(folder))
