@@ -1,31 +1,57 @@
 """One row on the whole road, every step kept: what the Data tab and `core-cli data show` look at.
 
-Nothing is rendered a second time for the preview: the samples are those that training would be given.
+Nothing is rendered a second time for the preview: the samples are those that training would be given, cut into windows
+where training would cut them.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.config import TrainConfig
-from core.conversation import Conversation, Finding, Row, RowRefusedError
-from core.datasets import Source, convert_row, find_source, iterate_rows, with_options
-from core.encode import Example, encode
+from core.conversation import Conversation, Finding, Row
+from core.datasets import Converted, Source, converted, find_source, iterate_rows, with_options
+from core.encode import Example, make, tokenise
 from core.errors import UserError
+from core.formats import Layout
 from core.model import load_template, load_tokenizer
-from core.template.spans import Rendered, render
+from core.template.spans import KINDS, Kind, Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a sample: the characters that it stands for (of several tokens for one character, the last has it),
+    its word in the vocabulary, and how it is trained (`kind` None: no loss)."""
+
+    text: str
+    word: str
+    id: int
+    kind: Kind | None
+    weight: float
 
 
 @dataclass(slots=True)
 class Preview:
-    """A row, the conversation in it (None if it was dropped), and its samples with their examples."""
+    """A row, what became of it (`fate`), the conversation in it (None if it was dropped), and what is trained of it.
+
+    `samples`, `examples` and `tokens` belong together one by one. `longest` is the length of the conversation in tokens
+    before anything was cut, `counts` says how it was cut.
+    """
 
     source: Source
     row: Row
+    fate: str
     conversation: Conversation | None
+    layout: Layout | None = None
+    evidence: str = ""
     samples: list[Rendered] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
+    tokens: list[list[Token]] = field(default_factory=list)
+    longest: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def findings(self) -> list[Finding]:
@@ -55,19 +81,47 @@ def preview(name: str, number: int, config: TrainConfig) -> Preview:
     for row, layout in iterate_rows(source, lenient=config.profile == "lenient"):
         count += 1
         if count == number:
-            return _walk(Preview(source, row, convert_row(row, layout, config.profile)[1]), config)
+            return _walk(source, converted(row, layout, config.profile), config)
     raise UserError(f"there is no row {number}: it has {count} rows", file=source.file)
 
 
-def _walk(shown: Preview, config: TrainConfig) -> Preview:
+def row_number(name: str, file: str, line: int, config: TrainConfig) -> int:
+    """The number (from 1) of the row at a line of a file, as findings tell it; 0 when there is none."""
+    source = with_options(find_source(name, config.dataset_dir), config)
+    rows = iterate_rows(source, lenient=config.profile == "lenient")
+    return next((n for n, (row, _) in enumerate(rows, start=1) if (row.file, row.line) == (file, line)), 0)
+
+
+def first_rows(name: str, config: TrainConfig, count: int = 20) -> list[Row]:
+    """The first rows as they stand in the file. Raises `UserError`."""
+    source = find_source(name, config.dataset_dir)
+    return [row for row, _ in itertools.islice(iterate_rows(source), count)]
+
+
+def _walk(source: Source, done: Converted, config: TrainConfig) -> Preview:
+    shown = Preview(source, done.row, done.fate, done.conversation, done.layout, done.evidence)
     if shown.conversation is None:
         return shown
     tokenizer = load_tokenizer(config.model_name_or_path)
-    try:
-        shown.samples = render(
-            shown.conversation, load_template(config, tokenizer), config.train_on, config.unstable_history
-        )
-    except RowRefusedError as refused:
-        shown.row.findings.append(refused.finding)
-    shown.examples = [encode(sample, tokenizer) for sample in shown.samples]
+    made = make([shown.conversation], load_template(config, tokenizer), tokenizer, config)[0]
+    shown.samples = [sample for sample, _ in made.samples]
+    shown.examples = [example for _, example in made.samples]
+    shown.tokens = [tokens_of(sample, example, tokenizer) for sample, example in made.samples]
+    shown.longest, shown.counts = made.longest, made.counts
+    shown.row.findings += [*made.notes, *([made.refusal] if made.refusal else [])]
     return shown
+
+
+def tokens_of(sample: Rendered, example: Example, tokenizer: Any) -> list[Token]:
+    """The tokens of an example with the characters that each stands for; together they are the sample's text."""
+    _, starts = tokenise(sample, tokenizer)
+    count = len(example.input_ids)
+    ends = [*starts[1:count], starts[count] if count < len(starts) else len(sample.text)]
+    begins = [0, *ends[:-1]]
+    words = tokenizer.convert_ids_to_tokens(example.input_ids)
+    return [
+        Token(sample.text[begin:end], word, token, KINDS[kind - 1] if kind else None, weight)
+        for begin, end, word, token, kind, weight in zip(
+            begins, ends, words, example.input_ids, example.kinds, example.weights, strict=True
+        )
+    ]

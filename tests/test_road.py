@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.checked import check_dataset
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, ToolCall, template_messages
 from core.datasets import Loaded, find_source, load_dataset, registry
 from core.encode import IGNORED, encode, prepare, trained_text
-from core.preview import preview
+from core.preview import preview, row_number
 from core.template.reader import call_syntax, read, visible
 from core.template.sandbox import Template
 from core.template.spans import prompt, render
@@ -201,11 +203,28 @@ def test_nothing_of_a_marker_is_shown_while_it_streams(template: Template) -> No
     assert visible("a < b", syntax) == "a < b"
 
 
-def test_the_preview_is_what_training_gets(template: Template, tokenizer: Any) -> None:
-    shown = preview("tools", 5, TrainConfig())
+@pytest.mark.parametrize("options", [{}, {"max_length": 300}, {"max_length": 300, "overlong": "truncate"}])
+def test_the_preview_is_what_training_gets(template: Template, tokenizer: Any, options: dict[str, Any]) -> None:
+    config = TrainConfig(**options)
+    shown = preview("tools", 5, config)
     rows = load("tools", 5).conversations
-    (example,) = prepare([rows[4]], template, tokenizer, TrainConfig()).examples
-    assert shown.examples == [example]
+    assert shown.examples == prepare([rows[4]], template, tokenizer, config).examples
+    assert (len(shown.examples) > 1) == (options == {"max_length": 300})
+    for sample, example, tokens in zip(shown.samples, shown.examples, shown.tokens, strict=True):
+        assert [token.id for token in tokens] == example.input_ids
+        assert sample.text.startswith("".join(token.text for token in tokens))
+        assert {token.kind for token in tokens} == {None, *(span.kind for span in sample.spans)}
+
+
+def test_a_finding_leads_to_its_row(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    good = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}'
+    file.write_text(f"{good}\n\nnot json\n{good}\n", encoding="utf-8")
+    report = check_dataset(str(file), TrainConfig(), use_cache=False)
+    (finding,) = [finding for finding in report.findings if finding.code == "IO001"]
+    assert row_number(str(file), finding.file, finding.line, TrainConfig()) == 2
+    assert preview(str(file), 2, TrainConfig()).findings == [finding]
+    assert row_number(str(file), finding.file, 99, TrainConfig()) == 0
 
 
 def test_what_is_too_long_is_counted(template: Template, tokenizer: Any) -> None:

@@ -64,12 +64,13 @@ def test_data_is_text_and_nothing_else(page: Any, server: Any) -> None:
 def test_only_the_printed_address_lets_in_and_no_file_of_the_machine_is_served(chromium: Any, server: Any) -> None:
     context = chromium.new_context()
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     assert page.goto(server.base + "/en/").status == 401
     assert page.get_by_label("Token or password").is_visible()
     assert page.request.get(server.base + "/en/gradio_api/file=/etc/passwd").status == 401
     page.get_by_label("Token or password").fill(server.url.partition("token=")[2])
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/en/")
+    page.wait_for_selector("#tabs", timeout=PATIENCE_S * 1000)
     for path in ("/etc/passwd", server.folder / "tuneboard/cookie_secret", Path(__file__).resolve()):
         assert page.request.get(f"{server.base}/en/gradio_api/file={path}").status == 403
     foreign = {"Origin": "http://evil.example"}
