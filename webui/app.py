@@ -6,13 +6,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import socket
 import sys
+import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
+from core.paths import default_runs_dir
+from core.queue import look_after
 from webui.guard import LOOPBACK, Guard, Hosts
 from webui.login import make_door
 from webui.roots import Roots
@@ -70,6 +76,7 @@ def serve(host: str, port: int, runs_dir: str, roots: Roots, password: str, allo
             await super().startup(sockets)
             print(f"Tuneboard is at {address(host, port)}{token} (Ctrl-C ends it)", flush=True)
 
+    threading.Thread(target=tend, args=(runs_dir,), daemon=True).start()
     app = Guard(site(runs_dir, roots), door, own_names(host, allowed_hosts))
     # Open pages hold a connection; without a limit a Ctrl-C would wait for them.
     settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
@@ -83,6 +90,15 @@ def own_names(host: str, allowed: list[str]) -> Hosts:
         return Hosts(names)
     machine = {socket.gethostname().lower(), socket.getfqdn().lower()}
     return Hosts(names | machine | {host.lower()}, addresses=True)
+
+
+def tend(runs_dir: str, every_s: float = 2.0) -> None:
+    """As long as the board serves, start the run whose turn it is and see how runs ended, with or without a page."""
+    while True:
+        # A folder that cannot be written is said on the page, by whoever wants to use it.
+        with contextlib.suppress(UserError, OSError):
+            look_after(Path(runs_dir).expanduser() if runs_dir else default_runs_dir())
+        time.sleep(every_s)
 
 
 def site(runs_dir: str, roots: Roots) -> Any:
@@ -173,11 +189,26 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(place)
         listener.listen(128)
     except (OSError, OverflowError) as error:
+        if is_board(host, port):
+            raise UserError(
+                f"a board is already running at {address(host, port)}",
+                remedy="open that one, or choose another port with --port",
+            ) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
             f"cannot listen on {address(host, port)}: {reason}", remedy="choose another one with --port"
         ) from None
     return listener
+
+
+def is_board(host: str, port: int) -> bool:
+    """Whether what listens there is a Tuneboard, whatever it thinks of us: each of its answers says so in a header."""
+    try:
+        with socket.create_connection((host, port), timeout=2) as asked:
+            asked.sendall(f"GET / HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n".encode())
+            return b"\r\nx-app: Tuneboard\r\n" in asked.recv(4096)
+    except (OSError, OverflowError):
+        return False
 
 
 def address(host: str, port: int) -> str:

@@ -37,6 +37,8 @@ HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    # By which a second board on the same port knows the first.
+    (b"x-app", b"Tuneboard"),
 )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.queue import waiting
 from core.run import Run
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
@@ -16,6 +17,8 @@ from webui.texts import Texts
 
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
 WATCHED = ("state.json", "metrics.jsonl", "log.txt", "report.json", "stop", "waiting.json", "evals")
+
+TONES = {"stalled": "warn", "stopped": "warn", "failed": "bad", "killed": "bad"}
 
 
 def signature(run: Run | None) -> str:
@@ -47,7 +50,7 @@ def status_html(run: Run | None, board: Board) -> str:
         f'<div class="tb-run" data-state="{state.state}"><div class="tb-run-head">'
         f'<span class="tb-run-name">{escape(run.name)}</span>{dot(state, word)}</div>'
         f'{bar(state)}<div class="tb-dim tb-figures">{figures}</div>'
-        f"{note(state.message, 'bad' if state.state in ('failed', 'killed') else 'plain')}</div>"
+        f"{note(state.message, TONES.get(state.state, 'plain'))}</div>"
     )
 
 
@@ -139,17 +142,21 @@ def runs_html(runs: Sequence[Run], chosen: str | None, board: Board) -> str:
         return empty(t("No run yet. Choose a dataset, then press Start training."))
     head = [t("Run"), t("State"), t("Progress"), t("Created"), t("Folder")]
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join(_run_row(run, run.path.name == chosen, board) for run in runs)
+    order = [run.path.name for run in waiting(runs[0].path.parent)]
+    places = {name: place for place, name in enumerate(order, 1)}
+    body = "".join(_run_row(run, run.path.name == chosen, board, places.get(run.path.name, 0)) for run in runs)
     return f'<table class="tb-table tb-runs"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _run_row(run: Run, chosen: bool, board: Board) -> str:
+def _run_row(run: Run, chosen: bool, board: Board, place: int) -> str:
+    """A row; `place` is where the run stands in the queue, 0 when it does not wait."""
     state = run.state()
+    word = board.state_word(state.state) + (f" ({place})" if place else "")
     mark = ' class="tb-chosen"' if chosen else ""
     steps = f"{state.step} / {state.max_steps}" if state.max_steps else "–"
     cells = [
         f'<button type="button" class="tb-link">{escape(run.name)}</button>',
-        dot(state, board.state_word(state.state)),
+        dot(state, word),
         f'<div class="tb-progress">{bar(state)}<span>{escape(steps)}</span></div>',
         escape(_when(run.created)),
         f'<code title="{escape(run.path)}">{escape(run.path.name)}</code>',

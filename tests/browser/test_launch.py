@@ -6,8 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+from webui.guard import HEADERS
 from webui.texts import preferred
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,28 @@ def test_an_occupied_port_is_one_clear_line() -> None:
     assert len(done.stderr.splitlines()) == 1
     assert f"http://127.0.0.1:{port}" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_a_second_board_names_the_first() -> None:
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", 0))
+        first.listen()
+        port = first.getsockname()[1]
+
+        def answers() -> None:
+            asked, _ = first.accept()
+            asked.recv(4096)
+            head = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in HEADERS)
+            asked.sendall(f"HTTP/1.1 401 Unauthorized\r\n{head}\r\n".encode())
+            asked.close()
+
+        threading.Thread(target=answers, daemon=True).start()
+        done = webui("--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: a board is already running at http://127.0.0.1:{port} — "
+        "open that one, or choose another port with --port"
+    ]
 
 
 def test_the_language_is_the_first_that_we_have() -> None:

@@ -1,27 +1,30 @@
-"""The Runs tab: every run in the folder, whoever started it, and one of them in detail."""
+"""The Runs tab: every run in the folder, whoever started it, and one of them in detail; the queue; two side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from core.config import dump_yaml
 from core.errors import UserError
-from core.run import ALIVE, Run
+from core.queue import enqueue_resumed, look_after, move, stop, waiting
+from core.run import RESUMABLE, Run
+from core.trash import delete
 from webui.board import LIGHT, QUIET, Board
-from webui.live import evals_html, loss_html, report_html, runs_html, signature, status_html
-from webui.markup import escape, note, title
+from webui.compared import compared_html, options_html, origin_html
+from webui.live import evals_html, loss_html, other_html, report_html, runs_html, signature, status_html
+from webui.markup import note, title
 
 # Older runs are still there for `core-cli runs list`; a page that redraws thousands of rows helps nobody.
 MOST = 200
-RESUMABLE = ("stopped", "failed", "killed")
 ON_CLICK = """
 element.addEventListener('click', (event) => {
   const row = event.target.closest('[data-run]');
   if (row) trigger('select', {run: row.dataset.run});
 });
 """
+Shown = dict[Any, Any]
 
 
 def build(board: Board) -> None:
@@ -47,89 +50,173 @@ class RunsTab:
         self.chosen, self.seen = gr.State(""), gr.State("")
 
     def put_run(self) -> None:
-        """State, buttons and curve."""
+        """State, buttons and curves."""
         t = self.t
         self.status = gr.HTML(elem_id="runs-status")
+        self.problem = gr.HTML(elem_id="runs-problem")
         with gr.Row():
             self.stop = gr.Button(t("Stop"), variant="stop", min_width=90, elem_id="runs-stop")
+            self.kill = gr.Button(t("Stop at once"), variant="stop", min_width=110, elem_id="runs-kill")
             self.resume = gr.Button(t("Resume"), min_width=90, elem_id="runs-resume")
+            self.requeue = gr.Button(t("Resume in the queue"), min_width=130, elem_id="runs-requeue")
             self.to_chat = gr.Button(t("Chat with it"), variant="primary", min_width=120, elem_id="runs-chat")
+            self.delete = gr.Button(t("Delete"), min_width=90, elem_id="runs-delete")
+        with gr.Row() as self.places:
+            self.earlier = gr.Button(t("Earlier"), min_width=90, elem_id="runs-earlier")
+            self.later = gr.Button(t("Later"), min_width=90, elem_id="runs-later")
+        with gr.Row(visible=False) as self.asked:
+            self.sure = gr.Button(t("Move it to the trash"), variant="stop", min_width=120, elem_id="runs-sure")
+            self.keep = gr.Button(t("Keep it"), min_width=90, elem_id="runs-keep")
         self.loss = gr.HTML(elem_id="runs-loss")
+        with gr.Accordion(t("More curves"), open=False):
+            self.other = gr.HTML(elem_id="runs-other")
+        with gr.Accordion(t("Log"), open=False):
+            self.log = gr.Textbox(show_label=False, lines=14, max_lines=14, interactive=False, elem_id="runs-log")
         gr.HTML(title(t("Evaluation")))
         self.evals = gr.HTML(elem_id="runs-evals")
 
     def put_facts(self) -> None:
-        """What went in."""
-        gr.HTML(title(self.t("What became of the rows")))
+        """What went in, where it ran, and another run beside it."""
+        t = self.t
+        self.other_run = gr.Dropdown(label=t("Compare with"), choices=[], value=None, elem_id="runs-other-run")
+        self.compared = gr.HTML(elem_id="runs-compared")
+        gr.HTML(title(t("What became of the rows")))
         self.report = gr.HTML(elem_id="runs-report")
-        gr.HTML(title(self.t("Options of the run")))
+        gr.HTML(title(t("Options of the run")))
         self.config = gr.HTML(elem_id="runs-config")
+        with gr.Accordion(t("Where it was made"), open=False):
+            self.origin = gr.HTML(elem_id="runs-origin")
 
     def listen(self) -> None:
         """Tie the components to the functions below."""
         board, chosen = self.board, self.chosen
-        panel = [self.seen, self.listing, self.detail, self.status, self.loss, self.report, self.evals, self.config]
-        panel += [self.stop, self.resume, self.to_chat]
-        board.page.load(self.shown, chosen, panel, concurrency_limit=LIGHT, **QUIET)
-        board.timer.tick(self.tick, [chosen, self.seen], panel, concurrency_limit=LIGHT, queue=False, **QUIET)
-        self.listing.select(self.pick, None, [chosen, *panel], concurrency_limit=LIGHT, **QUIET)
-        self.stop.click(self.end, chosen, panel, concurrency_limit=LIGHT, **QUIET)
-        self.resume.click(self.again, chosen, panel, concurrency_limit=1, trigger_mode="once", **QUIET)
-        self.to_chat.click(board.to_chat, chosen, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
+        panel = [self.seen, self.listing, self.detail, self.status, self.problem, self.places, self.asked]
+        panel += [self.loss, self.other, self.log, self.evals, self.report, self.config, self.origin]
+        panel += [self.stop, self.kill, self.resume, self.requeue, self.to_chat, self.delete, self.earlier, self.later]
+        light: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
+        board.page.load(self.shown, chosen, panel, **light)
+        board.timer.tick(self.tick, [chosen, self.seen], panel, queue=False, **light)
+        self.listing.select(self.pick, None, [chosen, self.other_run, self.compared, *panel], **light)
+        self.to_chat.click(board.to_chat, chosen, [board.tabs, board.chat_target], **light)
+        actions: dict[gr.Button, Callable[[Run], None]] = {
+            self.stop: stop,
+            self.kill: Run.kill,
+            self.earlier: lambda run: _shift(run, -1),
+            self.later: lambda run: _shift(run, +1),
+            self.resume: lambda run: run.launch(resume=True),
+            self.requeue: _requeue,
+            self.sure: _into_the_trash,
+        }
+        for button, action in actions.items():
+            button.click(
+                self.doing(action),
+                chosen,
+                panel,
+                concurrency_limit=1,
+                concurrency_id="runs",
+                trigger_mode="once",
+                **QUIET,
+            )
+        self.delete.click(lambda: gr.update(visible=True), None, self.asked, **light)
+        self.keep.click(lambda: gr.update(visible=False), None, self.asked, **light)
+        self.other_run.focus(self.others, chosen, self.other_run, **light)
+        self.other_run.change(self.beside, [chosen, self.other_run], self.compared, **light)
 
-    def shown(self, name: str) -> tuple[Any, ...]:
+    def shown(self, name: str) -> Shown:
         """The table, and the chosen run beneath it."""
         t, runs, run = self.t, self.board.runs()[:MOST], self.board.run(name)
-        head = (_mark(runs, run), runs_html(runs, name, self.board), gr.update(visible=run is not None))
+        head: Shown = {
+            self.seen: _mark(runs, run),
+            self.listing: runs_html(runs, name, self.board),
+            self.detail: gr.update(visible=run is not None),
+        }
         if run is None:
-            return *head, *([gr.skip()] * 8)
-        state = run.state().state
-        return (
-            *head,
-            status_html(run, self.board),
-            loss_html(run, t),
-            report_html(run, t),
-            evals_html(run, t),
-            _config_html(run),
-            gr.update(interactive=state in ALIVE and not run.stop_requested()),
-            gr.update(interactive=state in RESUMABLE and any((run.path / "checkpoints").glob("checkpoint-*"))),
-            gr.update(interactive=run.has_model),
-        )
+            return head
+        return head | {
+            self.status: status_html(run, self.board),
+            self.loss: loss_html(run, t),
+            self.other: other_html(run, t),
+            self.log: run.log_tail(),
+            self.evals: evals_html(run, t),
+            self.report: report_html(run, t),
+            self.config: options_html(run, t),
+            self.origin: origin_html(run, t),
+            **self.buttons(run),
+        }
+
+    def buttons(self, run: Run) -> Shown:
+        """What may be done with a run in its state."""
+        t, state = self.t, run.state()
+        waits = state.state == "waiting"
+        asked = state.alive and run.stop_requested()
+        resumable = state.state in RESUMABLE
+        return {
+            self.stop: gr.update(
+                visible=not state.over, interactive=not asked, value=t("Take out of the queue") if waits else t("Stop")
+            ),
+            self.kill: gr.update(visible=asked or state.state == "stalled"),
+            self.resume: gr.update(visible=resumable),
+            self.requeue: gr.update(visible=resumable),
+            self.to_chat: gr.update(interactive=run.has_model),
+            self.delete: gr.update(visible=state.over),
+            self.places: gr.update(visible=waits),
+        }
 
     def tick(self, name: str, last: str) -> Any:
         """Show everything again when there is something new."""
-        return gr.skip() if _mark(self.board.runs()[:MOST], self.board.run(name)) == last else self.shown(name)
+        same = _mark(self.board.runs()[:MOST], self.board.run(name)) == last
+        return gr.skip() if same else self.shown(name)
 
-    def pick(self, event: gr.EventData) -> tuple[Any, ...]:
+    def pick(self, event: gr.EventData) -> Shown:
         """A row was clicked."""
         name = str(event._data.get("run", "")) if isinstance(event._data, dict) else ""
-        return name, *self.shown(name)
+        fresh = {self.problem: "", self.asked: gr.update(visible=False), self.compared: ""}
+        return {self.chosen: name, self.other_run: {**self.others(name), "value": None}, **fresh, **self.shown(name)}
 
-    def end(self, name: str) -> tuple[Any, ...]:
-        """Ask the run to stop after its step."""
-        run = self.board.run(name)
-        if run is not None and run.state().alive:
-            run.request_stop()
-        return self.shown(name)
+    def doing(self, action: Callable[[Run], None]) -> Callable[[str], Shown]:
+        """A handler that does something with the chosen run, and says why not where it cannot be done."""
 
-    def again(self, name: str) -> tuple[Any, ...]:
-        """Go on from the last checkpoint, or say why not."""
-        problem = ""
-        try:
-            self.board.need_run(name).launch(resume=True)
-        except UserError as error:
-            problem = note(str(error), "bad")
-        mark, rows, detail, status, *others = self.shown(name)
-        return mark, rows, detail, f"{status}{problem}" if problem else status, *others
+        def handler(name: str) -> Shown:
+            problem = ""
+            try:
+                action(self.board.need_run(name))
+            except UserError as error:
+                problem = note(str(error), "bad")
+            return {self.problem: problem, self.asked: gr.update(visible=False), **self.shown(name)}
+
+        return handler
+
+    def others(self, name: str) -> Any:
+        """What the chosen run can be compared with."""
+        runs = self.board.runs()
+        return gr.update(
+            choices=[(f"{run.name} ({run.path.name})", run.path.name) for run in runs if run.path.name != name]
+        )
+
+    def beside(self, name: str, other: str | None) -> str:
+        """Both runs side by side."""
+        runs = [run for run in (self.board.run(name), self.board.run(other)) if run is not None]
+        return compared_html(runs, self.t) if len(runs) == 2 else ""
+
+
+def _shift(run: Run, by: int) -> None:
+    """One place forwards or backwards in the queue."""
+    names = [one.path.name for one in waiting(run.path.parent)]
+    if run.path.name in names:
+        move(run, names.index(run.path.name) + 1 + by)
+
+
+def _requeue(run: Run) -> None:
+    enqueue_resumed(run)
+    look_after(run.path.parent)
+
+
+def _into_the_trash(run: Run) -> None:
+    delete(run)
 
 
 def _mark(runs: list[Run], run: Run | None) -> str:
-    """Changes when a row of the table or the chosen run does."""
-    return repr([(one.path.name, one.state()) for one in runs]) + signature(run)
-
-
-def _config_html(run: Run) -> str:
-    try:
-        return f'<pre class="tb-raw">{escape(dump_yaml(run.config))}</pre><code>{escape(run.path)}</code>'
-    except UserError as error:
-        return note(str(error), "bad")
+    """Changes when a row of the table, the order of the queue or the chosen run does."""
+    order = [one.path.name for one in waiting(runs[0].path.parent)] if runs else []
+    states = [(one.path.name, state.state, state.step) for one in runs for state in [one.state()]]
+    return repr(states) + repr(order) + signature(run)

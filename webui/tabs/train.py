@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.queue import enqueue, look_after, stop
 from core.run import Run
 from webui.board import LIGHT, QUIET, Board
 from webui.form import Form, command_line
@@ -54,6 +55,7 @@ class TrainTab:
         """Start and stop, and the run in sight."""
         t = self.t
         self.start = gr.Button(t("Start training"), variant="primary", elem_id="train-start")
+        self.queue = gr.Button(t("Put it in the queue"), elem_id="train-queue")
         self.problem = gr.HTML(elem_id="train-problem")
         self.board.train_run.render()
         self.status = gr.HTML(elem_id="train-status")
@@ -91,6 +93,8 @@ class TrainTab:
         pressed = {*parts, self.mine, run}
         started = [run, self.mine, self.problem, *panel]
         self.start.click(self.begin, pressed, started, concurrency_limit=1, trigger_mode="once", **QUIET)
+        queue = {"concurrency_limit": 1, "concurrency_id": "queue", "trigger_mode": "once", **QUIET}
+        self.queue.click(self.wait, pressed, started, **queue)
         self.stop.click(self.end, run, self.stop, concurrency_limit=LIGHT, **QUIET)
         changes = [board.page.load, *(part.change for part in parts)]
         settings: dict[str, Any] = {"concurrency_limit": LIGHT, "trigger_mode": "always_last", **QUIET}
@@ -123,14 +127,22 @@ class TrainTab:
             report_html(run, t),
             run.log_tail() if run else "",
             gr.update(interactive=not alive, value=t("Training …") if alive else t("Start training")),
-            gr.update(interactive=alive and run is not None and not run.stop_requested()),
+            gr.update(interactive=run is not None and not run.state().over and not (alive and run.stop_requested())),
             gr.update(interactive=run is not None and run.has_model),
         )
 
     def begin(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
         """Start a run, or say why not."""
+        return self.made(values, self.started)
+
+    def wait(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
+        """Put a run in the queue, or say why not."""
+        return self.made(values, self.queued)
+
+    def made(self, values: Mapping[Any, Any], make: Callable[[Mapping[Any, Any]], Run]) -> tuple[Any, ...]:
+        """Show the run that `make` makes, or say why it does not."""
         try:
-            run = self.started(values)
+            run = make(values)
         except UserError as error:
             return gr.skip(), values[self.mine], note(str(error), "bad"), *([gr.skip()] * 9)
         chosen = gr.update(choices=self.board.names(), value=run.path.name)
@@ -142,9 +154,19 @@ class TrainTab:
             run = self.board.run(name)
             if run is not None and run.state().alive:
                 raise UserError(self.t("A run is in progress here. Stop it first, or wait until it has finished."))
+        return Run.start(self.checked(values))
+
+    def queued(self, values: Mapping[Any, Any]) -> Run:
+        """A new run that waits for its turn. Raises `UserError`, also when the same waits or is at work."""
+        run = enqueue(self.checked(values))
+        look_after(run.path.parent)
+        return run
+
+    def checked(self, values: Mapping[Any, Any]) -> TrainConfig:
+        """The config that the form asks for, checked. Raises `UserError`."""
         config = self.form.read(values)
         self.check(config)
-        return Run.start(config)
+        return config
 
     def check(self, config: TrainConfig) -> None:
         """What can be known before a worker starts. Raises `UserError`."""
@@ -153,10 +175,10 @@ class TrainTab:
         self.board.roots.check_config(config)
 
     def end(self, name: str | None) -> Any:
-        """Ask the run to stop after its step."""
+        """Ask the run to stop after its step; one that waits leaves the queue."""
         run = self.board.run(name)
-        if run is not None and run.state().alive:
-            run.request_stop()
+        if run is not None:
+            stop(run)
         return gr.update(interactive=False)
 
     def described(self, values: Mapping[Any, Any]) -> str:

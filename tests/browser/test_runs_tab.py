@@ -1,0 +1,82 @@
+"""The Runs tab: what may be done with a run in each state, the queue, and two runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.queue import enqueue, waiting
+from core.run import Run
+from core.trash import TRASH
+from tests.conftest import small
+from webui.tabs.runs import RunsTab, _into_the_trash, _shift
+
+
+@pytest.fixture
+def tab(board: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunsTab:
+    monkeypatch.setattr("core.run.KEEPER", ("-m", "tests.faults.keeper"))
+    made = RunsTab(board)
+    made.put_run()
+    made.put_facts()
+    import gradio as gr
+
+    made.listing, made.detail = gr.HTML(), gr.Row()
+    return made
+
+
+def run_of(tmp_path: Path, label: str, state: Any, **options: Any) -> Run:
+    run = Run.create(small(runs_dir=str(tmp_path), run_name=label, **options))
+    for step in range(1, 4):
+        run.write_metrics({"step": step, "loss": 1.0 / step, "elapsed_s": step})
+    run.write_state(state, 3, 3)
+    return run
+
+
+def seen(shown: dict[Any, Any]) -> dict[str, bool]:
+    """Which buttons are there."""
+    parts = {part.elem_id: update for part, update in shown.items() if isinstance(update, dict)}
+    return {name: bool(update.get("visible", True)) for name, update in parts.items() if name}
+
+
+def test_buttons_follow_the_state(tab: RunsTab, tmp_path: Path) -> None:
+    ended = run_of(tmp_path, "ended", "finished")
+    stopped = run_of(tmp_path, "stopped", "stopped")
+    queued = enqueue(small(runs_dir=str(tmp_path), run_name="queued"))
+    for run, there in (
+        (ended, {"runs-delete"}),
+        (stopped, {"runs-delete", "runs-resume", "runs-requeue"}),
+        (queued, {"runs-stop"}),
+    ):
+        buttons = seen(tab.buttons(run))
+        names = ("runs-stop", "runs-kill", "runs-resume", "runs-requeue", "runs-delete")
+        assert {name for name in names if buttons[name]} == there
+
+
+def test_a_refused_action_is_said(tab: RunsTab, tmp_path: Path) -> None:
+    shown = tab.doing(Run.kill)(run_of(tmp_path, "ended", "finished").path.name)
+    assert "its worker has ended" in shown[tab.problem]
+    assert "There is no run" in tab.doing(Run.kill)("../etc")[tab.problem]
+
+
+def test_two_runs_side_by_side(tab: RunsTab, tmp_path: Path) -> None:
+    first = run_of(tmp_path, "first", "finished", lora_r=7)
+    second = run_of(tmp_path, "second", "finished", lora_r=9)
+    html = tab.beside(first.path.name, second.path.name)
+    assert "<td>lora_r</td><td>7</td><td>9</td>" in html
+    assert html.count("<polyline") == 2
+    assert tab.beside(first.path.name, None) == ""
+
+
+def test_the_queue_moves_and_the_trash_takes(tab: RunsTab, tmp_path: Path) -> None:
+    first, second = (enqueue(small(runs_dir=str(tmp_path), run_name=label)) for label in ("a", "b"))
+    _shift(second, -1)
+    assert waiting(tmp_path) == [second, first]
+    assert "waiting (1)" in tab.shown("")[tab.listing]
+    _shift(second, -1)
+    _shift(second, +1)
+    assert waiting(tmp_path) == [first, second]
+    ended = run_of(tmp_path, "ended", "finished")
+    tab.doing(_into_the_trash)(ended.path.name)
+    assert (tmp_path / TRASH / ended.path.name).is_dir()
