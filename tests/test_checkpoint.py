@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from core.checkpoint import MANIFEST, checkpoints, fault_of, keep_newest, newest_whole, seal, write_whole
 from core.errors import UserError
 from core.run import Run
+from core.template.choose import LIBRARY
 from core.train import SPARE_BYTES, _check_room, checkpoint_to_resume, train_run
 from tests.conftest import small
 from tests.faults.power import PowerCut
@@ -215,6 +217,56 @@ def test_a_disk_that_fills_up_is_said_and_the_last_checkpoint_kept(runs: Path, m
     with pytest.raises(UserError, match="the disk is full"):
         train_run(run)
     assert checkpoint_to_resume(run.path).name == "checkpoint-2"
+
+
+def test_a_resumed_run_goes_on_with_the_template_that_it_kept(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.jinja"
+    shutil.copy(LIBRARY / "chatml.jinja", mine)
+    run = Run.create(small(max_steps=3, template=str(mine)))
+    with monkeypatch.context() as patch:
+        stopping_at(1, patch)
+        assert train_run(run) == "stopped"
+    kept = (run.path / "template.jinja").read_text(encoding="utf-8")
+    mine.unlink()
+    assert train_run(run, resume=True) == "finished"
+    assert (run.model_dir / "chat_template.jinja").read_text(encoding="utf-8") == kept
+
+
+def test_a_run_cut_off_before_its_first_checkpoint_begins_again(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run.create(small(max_steps=2))
+    with monkeypatch.context() as patch:
+        patch.setattr("core.train.load_trainable", lambda config: (_ for _ in ()).throw(UserError("cut off")))
+        with pytest.raises(UserError, match="cut off"):
+            train_run(run)
+    assert train_run(run, resume=True) == "finished"
+    assert "there is no checkpoint yet: beginning again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", ["gone", "read-only"])
+def test_a_folder_that_goes_or_cannot_be_written_ends_the_run_with_the_reason(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    run = Run.create(small(max_steps=6))
+    real = Run.write_state
+
+    def write_state(self: Run, state: Any, step: int = 0, max_steps: int = 0, message: str = "") -> None:
+        if step == 2 and fault == "gone":
+            shutil.rmtree(run.path)
+        elif step == 2:
+            raise OSError(errno.EROFS, "Read-only file system", str(run.path / "state.json"))
+        real(self, state, step, max_steps, message)
+
+    monkeypatch.setattr(Run, "write_state", write_state)
+    message = (
+        "the run's folder is gone" if fault == "gone" else "state.json: the run's folder cannot be written: Read-only"
+    )
+    with pytest.raises(UserError, match=message):
+        train_run(run)
+    assert run.path.exists() == (fault == "read-only")
 
 
 def test_room_is_counted(tmp_path: Path) -> None:

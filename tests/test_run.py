@@ -9,11 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.checkpoint import checkpoints
 from core.errors import UserError
+from core.pulse import silence
 from core.run import EXIT_STOPPED, Run, find_run, list_runs, require_run
+from core.train import train_run
 from tests.conftest import small
 
 LONG = {"max_steps": 100_000, "max_samples": 64, "save_steps": 100_000}
@@ -60,14 +64,35 @@ def test_a_stopped_run_is_stopped_and_resumes(runs: Path) -> None:
     assert steps == sorted(steps)
 
 
-def test_a_killed_worker_is_seen_as_killed(runs: Path) -> None:
-    run = Run.start(small(**LONG))
-    wait_until(run, 1)
-    os.kill(worker_of(run), signal.SIGKILL)
+def test_a_killed_worker_is_seen_as_killed_and_resumes_to_the_bit(runs: Path) -> None:
+    """Also: a real trainer shows its pulse, and writes its stacks to the log when it is asked for them."""
+    options: dict[str, Any] = {"max_steps": 24, "save_steps": 3, "lora_dropout": 0.1}
+    run = Run.start(small(**options))
+    deadline = time.monotonic() + 240
+    while not checkpoints(run.path / "checkpoints"):
+        assert time.monotonic() < deadline, run.log_tail()
+        time.sleep(0.02)
+    trainer = worker_of(run)
+    heard = silence(run.path)
+    assert heard is not None
+    assert (heard.pid, heard.doing, heard.stalled) == (trainer, "training", False)
+    os.kill(trainer, signal.SIGUSR1)
+    time.sleep(0.2)
+    os.kill(trainer, signal.SIGKILL)
     deadline = time.monotonic() + 5
     while run.state().state != "killed":
         assert time.monotonic() < deadline
     assert "killed from outside" in run.state().message
+    assert "resuming goes on from checkpoint-" in run.state().message
+    assert "core/train.py" in run.log_tail(400)
+    run.wait()
+    run.launch(resume=True)
+    straight = Run.create(small(**options))
+    assert train_run(straight) == "finished"
+    assert run.wait().state == "finished", run.log_tail()
+    losses = [[(row["step"], row["loss"]) for row in one.metrics() if "loss" in row] for one in (run, straight)]
+    assert losses[0] == losses[1]
+    assert len(json.loads((run.path / "environment.json").read_text(encoding="utf-8"))) == 2
 
 
 def test_the_worker_exits_75_when_stopped_and_outlives_its_parent(runs: Path) -> None:
