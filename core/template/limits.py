@@ -17,8 +17,9 @@ from typing import Any
 
 import jinja2.ext
 from jinja2 import nodes
-from jinja2.runtime import Context, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 # An honest template renders thousands of messages in this time; the promise to people is three seconds.
@@ -34,6 +35,7 @@ _MADE = "tuneboard_made"
 _WIDE = {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "slice", "tojson", "wordwrap", "zfill"}
 _WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
 _OF_OBJECTS = frozenset(dir(dict))
+_PLACES = frozenset({"index", "index0", "first", "last"})
 _NO_USE = ("lipsum", "cycler")
 
 
@@ -49,6 +51,8 @@ class _Budget(threading.local):
     nodes = 0
 
     def __init__(self) -> None:
+        # Who runs the loops of the present render (`core.template.replay`), if anybody.
+        self.recorder: Any = None
         self.tools: Sequence[Any] = ()
         self.shared: set[int] = set()
         self.texts: dict[Any, str] = {}
@@ -85,6 +89,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.budget = _Budget()
+        # How attributes of some types are read, without the sandbox's questions; NotImplemented: with them.
+        self.readers: dict[type, Callable[[Any, str], Any]] = {Namespace: _of_namespace, LoopContext: _of_loop}
         # jinja2 looks it up on the instance, for macros and blocks as for the whole.
         self.concat = self._concat  # type: ignore[method-assign]
         self.globals["range"] = self._range
@@ -124,6 +130,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """`message.content`: a key of an object, unless objects themselves have something of that name."""
         if type(obj) is dict and attribute not in _OF_OBJECTS:
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        reader = self.readers.get(type(obj))
+        if reader is not None and (value := reader(obj, attribute)) is not NotImplemented:
+            return value
         return super().getattr(obj, attribute)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  jinja2's names
@@ -206,6 +215,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
                 raise LimitError(f"a format asks for a width of {found.group()[:20]}")
 
     def _concat(self, parts: Iterable[str]) -> str:
+        return "".join(self.bounded(parts))
+
+    def bounded(self, parts: Iterable[str]) -> list[str]:
+        """What a template or a macro writes, piece by piece."""
         texts: list[str] = []
         length = 0
         for part in parts:
@@ -214,7 +227,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             if length > MOST_CHARACTERS:
                 break
         self.budget.grow(length)
-        return "".join(texts)
+        return texts
 
     def _range(self, *bounds: int) -> range:
         numbers = range(*bounds)
@@ -262,6 +275,15 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
         parts = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_nodes(part, known) for part in parts)
     return known[id(value)]
+
+
+def _of_namespace(space: Namespace, name: str) -> Any:
+    attributes = object.__getattribute__(space, "_Namespace__attrs")
+    return attributes[name] if name in attributes and not name.startswith("_") else NotImplemented
+
+
+def _of_loop(loop: LoopContext, name: str) -> Any:
+    return getattr(loop, name) if name in _PLACES else NotImplemented
 
 
 class _Limits(NodeTransformer):

@@ -76,17 +76,35 @@ def render_compiled(
     **variables: Any,
 ) -> str:
     """Render one compiled form of a template. Raises `TemplateRefusedError` with the template's reason."""
-    assert isinstance(template.environment, BoundedEnvironment)
-    template.environment.budget.start(tools)
+    return "".join(
+        render_pieces(template, of, messages, tools, add_generation_prompt=add_generation_prompt, **variables)
+    )
+
+
+def render_pieces(
+    template: jinja2.Template,
+    of: Template,
+    messages: Sequence[JsonObject],
+    tools: Sequence[JsonObject],
+    *,
+    add_generation_prompt: bool,
+    **variables: Any,
+) -> list[str]:
+    """`render_compiled`, in the pieces that the template writes one after the other."""
+    env = template.environment
+    assert isinstance(env, BoundedEnvironment)
+    env.budget.start(tools)
+    given = {
+        "messages": list(messages),
+        "tools": list(tools) or None,
+        "documents": None,
+        "add_generation_prompt": add_generation_prompt,
+        **of.special_tokens,
+        **of.variables,
+        **variables,
+    }
     try:
-        return template.render(
-            messages=list(messages),
-            tools=list(tools) or None,
-            documents=None,
-            add_generation_prompt=add_generation_prompt,
-            **of.special_tokens,
-            **{**of.variables, **variables},
-        )
+        return env.bounded(template.root_render_func(template.new_context(given)))
     except REFUSALS as error:
         reason = "it calls itself without end" if isinstance(error, RecursionError) else error
         raise TemplateRefusedError(f"{of.name} refuses this conversation: {reason}") from None
@@ -113,7 +131,7 @@ def parsed(env: BoundedEnvironment, source: str) -> nodes.Template:
 def compiled_tree(env: BoundedEnvironment, tree: nodes.Template) -> jinja2.Template:
     """A tree made ready to render. Raises `UserError` when it cannot be."""
     try:
-        return jinja2.Template.from_code(env, env.compile(tree), env.make_globals(None))
+        return jinja2.Template.from_code(env, env.compile(tree), dict(env.globals))
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"not a valid chat template: {error.message}", file="template", line=error.lineno) from None
     except (SyntaxError, RecursionError, MemoryError):

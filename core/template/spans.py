@@ -16,6 +16,7 @@ from typing import Literal
 from core.conversation import Conversation, Finding, JsonObject, RowRefusedError
 from core.template.parts import KINDS, Kind, Span, turn_spans
 from core.template.protect import protect, unprotected_text
+from core.template.replay import Replay
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.style import styled_messages
 from core.template.trace import Regions, trace_regions
@@ -60,7 +61,7 @@ def render(
         return [_plain(conversation)]
     history = _History(conversation, template)
     try:
-        whole = history.text(len(conversation.messages))
+        whole = history.whole()
         turns = [_turn(history, whole, index) for index in trained_turns(conversation, train_on)]
         if train_on == "all":
             return [_unprotected(_everything(history, whole, turns))]
@@ -114,20 +115,26 @@ class _History:
         self.template = template
         self.conversation = protect(conversation, template.control_tokens | set(template.stop))
         self.messages: list[JsonObject] = styled_messages(template, self.conversation.messages)
+        self._replay = Replay(template, self.messages, self.conversation.tools)
         self._texts: dict[tuple[int, bool], str] = {}
+
+    def whole(self) -> str:
+        """All messages, as the template plainly renders them; what is replayed must give the same."""
+        count = len(self.messages)
+        plain = self.template.render(self.messages, self.conversation.tools)
+        if self.text(count) != plain:
+            self._replay.distrust()
+            self._texts = {(count, False): plain}
+        return plain
 
     def asked(self, count: int, thinking: bool) -> str:
         """The first `count` messages and the generation prompt with thinking switched on or off."""
-        return self.template.render(
-            self.messages[:count], self.conversation.tools, add_generation_prompt=True, enable_thinking=thinking
-        )
+        return self._replay.text(count, ask=True, enable_thinking=thinking)
 
     def text(self, count: int, *, ask: bool = False) -> str:
         """The first `count` messages; with `ask`, and the generation prompt."""
         if (count, ask) not in self._texts:
-            self._texts[count, ask] = self.template.render(
-                self.messages[:count], self.conversation.tools, add_generation_prompt=ask
-            )
+            self._texts[count, ask] = self._replay.text(count, ask=ask)
         return self._texts[count, ask]
 
     def regions(self, count: int) -> Regions | None:

@@ -1,0 +1,80 @@
+"""Parts of a conversation, replayed or cut out of the whole, are what the template plainly renders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.conversation import JsonObject, Message
+from core.template.replay import Replay, driven_template
+from core.template.sandbox import Template, TemplateRefusedError
+from core.template.style import styled_messages
+from tests.material import all_templates, generated
+
+NAMES = sorted(all_templates())
+
+
+def long_conversation(seed: int, tools: bool, system: bool) -> tuple[list[Message], tuple[JsonObject, ...]]:
+    talks = [generated(seed + n, tools=tools, reasoning=n % 2 == 0, system=system and not n) for n in range(9)]
+    return [m for talk in talks for m in talk.messages], tuple(t for talk in talks for t in talk.tools)
+
+
+def outcome(render: Callable[..., str], *arguments: Any, **named: Any) -> str | None:
+    try:
+        return render(*arguments, **named)
+    except TemplateRefusedError:
+        return None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_part_is_what_the_template_renders(name: str) -> None:
+    template = all_templates()[name]
+    for tools_too in (False, True):
+        messages, tools = long_conversation(len(name), tools_too, system=not tools_too)
+        styled = styled_messages(template, messages)
+        replay = Replay(template, styled, tools)
+        for count in [len(styled), *range(1, len(styled) + 1, 7)]:
+            for ask in (False, True):
+                plain = outcome(template.render, styled[:count], tools, add_generation_prompt=ask)
+                assert outcome(replay.text, count, ask=ask) == plain
+
+
+def driven(source: str) -> object:
+    return driven_template(Template(source))
+
+
+def test_what_looks_ahead_runs_again() -> None:
+    source = (
+        "{% for m in messages %}{{ m.content }}{% if loop.last %}!{% endif %}"
+        "{% if messages[loop.index0 + 1] is defined %},{% endif %}{% endfor %}"
+    )
+    messages = [{"role": "user", "content": str(n)} for n in range(30)]
+    replay = Replay(Template(source), messages, ())
+    assert driven(source) is not None
+    for count in (30, 1, 7, 29, 30):
+        assert replay.text(count) == ",".join(str(n) for n in range(count)) + "!"
+
+
+def test_namespaces_are_part_of_what_is_seen() -> None:
+    source = (
+        "{% set ns = namespace(last=-1, n=0) %}{% for m in messages %}{% if m.role == 'user' %}"
+        "{% set ns.last = loop.index0 %}{% endif %}{% endfor %}"
+        "{% for m in messages %}{% set ns.n = ns.n + 1 %}{% if loop.index0 > ns.last %}late{% endif %}"
+        "{{ m.role[0] }}{{ ns.n }} {% endfor %}"
+    )
+    messages = [{"role": ("user", "assistant")[n % 2], "content": ""} for n in range(40)]
+    template = Template(source)
+    replay = Replay(template, messages, ())
+    assert driven(source) is not None
+    for count in (40, 3, 12, 39, 40, 2):
+        assert replay.text(count) == template.render(messages[:count])
+
+
+def test_a_loop_that_cannot_be_driven_is_rendered_plainly() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'x' %}{% continue %}{% endif %}{{ loop.cycle('a', 'b') }}{% endfor %}"
+    )
+    messages = [{"role": "user", "content": ""}] * 30
+    assert Replay(Template(source), messages, ()).text(4) == "abab"
