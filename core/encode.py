@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -92,17 +93,54 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
-    """`encode` for many samples at once: the same examples, with the tokenizer on every core."""
-    whole = [sample.text for sample in samples if not sample.breaks]
-    encodings = iter(tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True).encodings if whole else ())
-    examples = []
-    for sample in samples:
-        if sample.breaks:
-            examples.append(encode(sample, tokenizer))
-        else:
-            encoding = next(encodings)
-            examples.append(_labelled(sample, encoding.ids, [start for start, _ in encoding.offsets]))
-    return examples
+    """`encode` for many samples at once: the same examples, with the tokenizer on every core.
+
+    Texts are cut at control tokens, where a tokenizer cuts them anyway, and a piece that recurs (a system prompt, the
+    tools, the history that samples share) is tokenised once.
+    """
+    borders = _borders(tokenizer)
+    cut = [[] if sample.breaks else _pieces(sample.text, borders) for sample in samples]
+    distinct = list(dict.fromkeys(piece for pieces in cut for piece in pieces))
+    encodings = tokenizer(distinct, add_special_tokens=False).encodings if distinct else []
+    known = {
+        piece: (encoding.ids, [start for start, _ in encoding.offsets])
+        for piece, encoding in zip(distinct, encodings, strict=True)
+    }
+    return [
+        encode(sample, tokenizer) if sample.breaks else _labelled(sample, *_joined(pieces, known))
+        for sample, pieces in zip(samples, cut, strict=True)
+    ]
+
+
+def _borders(tokenizer: Any) -> re.Pattern[str] | None:
+    """Finds the control tokens at which a tokenizer cuts; a group marks those that leave what is before them alone."""
+    tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.normalized]
+    if not tokens or any(token.single_word for token in tokens):
+        return None
+    longest_first = sorted(tokens, key=lambda token: len(token.content), reverse=True)
+    written = [re.escape(token.content) if token.lstrip else f"({re.escape(token.content)})" for token in longest_first]
+    return re.compile("|".join(written))
+
+
+def _pieces(text: str, borders: re.Pattern[str] | None) -> list[str]:
+    """The text, cut in front of control tokens."""
+    if borders is None:
+        return [text]
+    places = [found.start() for found in borders.finditer(text) if found.lastindex and found.start()]
+    return [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
+
+
+def _joined(pieces: Sequence[str], known: Mapping[str, tuple[list[int], list[int]]]) -> tuple[list[int], list[int]]:
+    """The ids and starts of a text, from those of its pieces."""
+    ids: list[int] = []
+    starts: list[int] = []
+    position = 0
+    for piece in pieces:
+        piece_ids, piece_starts = known[piece]
+        ids += piece_ids
+        starts += [position + start for start in piece_starts]
+        position += len(piece)
+    return ids, starts
 
 
 def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:

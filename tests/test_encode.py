@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import PreTrainedTokenizerFast
 
 from core.conversation import Conversation, Message
-from core.encode import IGNORED, encode, tokenise, trained_text
+from core.encode import IGNORED, encode, encode_all, tokenise, trained_text
 from core.template.choose import choose_template
 from core.template.spans import Rendered, render
 
@@ -177,3 +177,15 @@ def test_weights_and_kinds_follow_the_message() -> None:
     assert trained_text(example, tokenizer) == "fox<|im_end|>"
     assert {weight for weight, label in zip(example.weights, example.labels, strict=True) if label != IGNORED} == {0.5}
     assert [kind for kind in example.kinds if kind] == [1, 4] or set(example.kinds) == {0, 1, 4}
+
+
+@pytest.mark.parametrize("add_bos", [False, True])
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_many_at_once_are_what_each_is_alone(kind: str, strip: bool, add_bos: bool) -> None:
+    for source in (CHATML, INST, "{{ bos_token }}" + CHATML.replace("'\\n' + m.content", "' ' + m.content + '  '")):
+        tokenizer = tokenizer_of(kind, source, strip, add_bos)
+        template = choose_template("auto", tokenizer)
+        talks = [TALK, Conversation(TALK.messages[:2]), Conversation((Message("user", "<s> x"), *TALK.messages[1:]))]
+        samples = [sample for talk in talks for sample in render(talk, template)]
+        assert encode_all(samples, tokenizer) == [encode(sample, tokenizer) for sample in samples]

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.conversation import Conversation, RowRefusedError
 from core.datasets import find_source, load_dataset
-from core.encode import encode
+from core.encode import encode_all
 from core.model import load_tokenizer
 from core.template.choose import choose_template
 from core.template.spans import render
@@ -51,9 +51,7 @@ def measured(label: str, rows: list[Conversation], tokenizer: Any, rounds: int) 
             tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
 
     def ours() -> None:
-        for row in taken:
-            for sample in render(row, template):
-                encode(sample, tokenizer)
+        encode_all([sample for row in taken for sample in render(row, template)], tokenizer)
 
     best = {"plain": float("inf"), "ours": float("inf")}
     for _ in range(rounds):
