@@ -64,8 +64,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     tokenizer = load_tokenizer(config.model_name_or_path)
     template = _template(run, config, tokenizer, resume=resume)
     data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
-    changed = changed_since_start(run, config) if resume else []
-    for file in changed:
+    for file in changed_since_start(run, config) if resume else []:
         print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
     faults = best_faults(config, data.held_out_kinds(), sum(bool(turn.reference.tool_calls) for turn in data.turns))
     if faults:
@@ -75,9 +74,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     tokenizer.chat_template = template.source
     model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
     checkpoint = checkpoint_to_resume(run.path) if resume else None
-    run.rewind(step_of(checkpoint) if checkpoint else 0)
-    for change in record_start(run.path, pick_device(config.device), checkpoint.name if checkpoint else ""):
-        print(f"not as at the last start: {change}", flush=True)
+    _begin_at(run, config, checkpoint)
     reporter = Reporter(run, pulse)
 
     def writes(tuned: Any, step: int) -> dict[str, float]:
@@ -205,6 +202,13 @@ def checkpoint_to_resume(run: Path) -> Path | None:
         raise UserError(f"no whole checkpoint to resume from ({faults[0]})", file=run, remedy="start a new run")
     print(f"resuming from {found.name}", flush=True)
     return found
+
+
+def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None) -> None:
+    """Forget what was logged after the checkpoint, and write down what this start runs on."""
+    run.rewind(step_of(checkpoint) if checkpoint else 0)
+    for change in record_start(run.path, pick_device(config.device), checkpoint.name if checkpoint else ""):
+        print(f"not as at the last start: {change}", flush=True)
 
 
 def _starting(run: Run, pulse: Pulse, doing: str) -> None:
