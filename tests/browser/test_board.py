@@ -131,7 +131,7 @@ def test_a_run_outlives_page_and_server_and_can_be_talked_to(page: Any, server: 
     open_tab(page, "Runs")
     page.locator("#runs-list tr[data-run]").first.click()
     page.wait_for_selector("#runs-loss svg polyline")
-    assert "lora_r: 8" in page.locator("#runs-config").inner_text()
+    assert page.locator("#runs-config tr", has_text="lora_r").inner_text().split() == ["lora_r", "8", "16"]
     page.locator("#runs-chat").click()
 
     page.wait_for_selector("#chat-text", state="visible")
