@@ -89,6 +89,13 @@ class ModelOptions(Config):
         "runs on a GPU in 16 bits, else what the model prefers.",
         "model",
     )
+    chat_template_kwargs: dict[str, Any] = knob(
+        {},
+        "Variables of the chat template, as {enable_thinking: false}; written into the template that is saved, so that "
+        "chat, evaluation and export use the same.",
+        "model",
+        label="Template variables",
+    )
     inline_reasoning: bool = knob(
         False, "Write reasoning as text in <think> tags where the chat template swallows it.", "model"
     )

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.paths import STARTER, starter_dir
 from core.run import Run, find_run
 from core.template.choose import choose_template
-from core.template.dialect import rewritten
+from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
 
 
@@ -46,7 +46,8 @@ def load_tokenizer(name: str) -> Any:
 
 def load_template(config: ModelOptions, tokenizer: Any) -> Template:
     """The chat template that the config asks for, with what the tokenizer knows, and what it lacks rewritten."""
-    return rewritten(choose_template(config.template, tokenizer), config.tool_dialect, config.inline_reasoning)
+    chosen = settled(choose_template(config.template, tokenizer), config.chat_template_kwargs)
+    return rewritten(chosen, config.tool_dialect, config.inline_reasoning)
 
 
 def load_weights(name: str, config: ModelOptions, quantisation: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from core.conversation import Conversation, Message, RowRefusedError
 from core.errors import UserError
 from core.evaluate import same_value
-from core.template.dialect import dialect_names, rewritten
+from core.template.dialect import dialect_names, rewritten, settled
 from core.template.probe import card
 from core.template.reader import read_answer
 from core.template.sandbox import Template
-from core.template.spans import render
+from core.template.spans import prompt, render
 from tests.material import FOREIGN, all_templates, generated
 
 LACKING = ["library:gemma", "library:phi", "library:zephyr", "library:llama2", "wild:gemma", "trl:llama3", "trl:gemma"]
@@ -83,3 +84,18 @@ def test_a_template_that_lacks_nothing_stays_itself() -> None:
     assert rewritten(replace(template), "none").rewrites == ()
     with pytest.raises(UserError, match="hermes"):
         rewritten(template, "hermse")
+
+
+def test_variables_of_a_template_are_set_in_its_source() -> None:
+    template = all_templates()["trl:qwen3"]
+    talk = Conversation((Message("user", "q"),))
+    assert prompt(talk, settled(template, {"enable_thinking": False})).text.endswith("<think>\n\n</think>\n\n")
+    again = settled(settled(template, {"enable_thinking": False}), {"enable_thinking": True})
+    assert prompt(talk, again).text == prompt(talk, template).text
+    with pytest.raises(UserError, match="enable_thinkin"):
+        settled(template, {"enable_thinkin": False})
+    with pytest.raises(UserError, match="messages"):
+        settled(template, {"messages": []})
+    odd = {"a": {"b": ["it's", None, True, 1.5, '日本 "x" {{ y }}']}}
+    source = "  {% if a %}\n  {{ a | tojson }}{% endif %}"
+    assert settled(Template(source), odd).render([]) == "  " + json.dumps(odd["a"], ensure_ascii=False)
