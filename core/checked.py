@@ -16,7 +16,7 @@ from core.config import TrainConfig
 from core.datasets import Source, find_source, load_conversations, with_options
 from core.datasets.files import data_files, readable
 from core.measure import Measure
-from core.report import Report, check, report_from_json
+from core.report import Report, Watch, check, report_from_json
 from core.rules.dataset import DatasetFacts, prompt_hash
 
 _CHUNK = 1 << 20
@@ -30,6 +30,7 @@ def check_dataset(
     secrets: bool = False,
     output: Path | None = None,
     use_cache: bool = True,
+    watch: Watch | None = None,
 ) -> Report:
     """The report of a dataset; with `with_model` through the config's template and tokenizer. Raises `UserError`.
 
@@ -51,6 +52,7 @@ def check_dataset(
         facts=DatasetFacts(held_out=held_out, secrets=secrets),
         output=output,
         max_samples=config.max_samples,
+        watch=watch,
     )
     if place is not None:
         _write(place, report)

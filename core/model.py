@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from core.template.choose import choose_template
 from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
 
+_IMPORTING = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -26,6 +29,14 @@ class LoadedModel:
     stop_ids: tuple[int, ...]
 
 
+def auto_tokenizer() -> Any:
+    """transformers' class, imported by one thread at a time: two at once break the library's lazy loading."""
+    with _IMPORTING:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer
+
+
 def resolve_model(name: str) -> str:
     """What transformers is to load for a model's name: `starter` is the embedded one."""
     return str(starter_dir()) if name == STARTER else name
@@ -33,10 +44,8 @@ def resolve_model(name: str) -> str:
 
 def load_tokenizer(name: str) -> Any:
     """The fast tokenizer of a model. Raises `UserError` when there is none."""
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name))
+        tokenizer = auto_tokenizer().from_pretrained(resolve_model(name))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f'cannot load the tokenizer of "{name}": {_first_line(error)}', remedy=_remedy()) from None
     if not tokenizer.is_fast:
@@ -55,9 +64,9 @@ def load_weights(name: str, config: ModelOptions, quantisation: Any = None) -> A
 
     `quantisation` is a transformers quantisation config; such a model is placed while it is loaded.
     """
-    from transformers import AutoModelForCausalLM
-
     device = pick_device(config.device)
+    with _IMPORTING:
+        from transformers import AutoModelForCausalLM
     try:
         model = AutoModelForCausalLM.from_pretrained(
             resolve_model(name),

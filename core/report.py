@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ from core.rules.table import ACTIONS
 MOST_OF_A_CODE = 1000
 EXAMPLES = 3
 BATCH = 64
+# Is told now and then how many rows have been read; what it raises ends the check.
+Watch = Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ def check(
     facts: DatasetFacts | None = None,
     output: Path | None = None,
     max_samples: int | None = None,
+    watch: Watch | None = None,
 ) -> Report:
     """Read, check and (with `measure`) render and encode every row. A file that is unusable is a finding that stops.
 
@@ -108,6 +111,8 @@ def check(
         try:
             for batch in _batches(convert_rows(source, notes, profile, max_samples)):
                 _account(report, batch, measure, facts, clean, dropped)
+                if watch is not None:
+                    watch(report.rows["in"])
         except UnusableError as error:
             report.add(error.finding)
     for finding in (*notes, *mixed_formats(source, report.formats), *facts.findings(report.file)):

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # The tabs, in order: each is a module in webui/tabs with a `build(board)`.
 TABS = ("data", "train", "chat", "runs")
+# Uploads that nothing took: looked for each hour, removed when they are an hour old.
+LEFT_OVERS = (3600, 3600)
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0d9488"/>'
     '<path d="M8 11h16M8 16h16M8 21h16" stroke="#fff" stroke-width="2" opacity=".5"/>'
@@ -68,12 +70,16 @@ def serve(host: str, port: int, runs_dir: str, roots: Roots, password: str, allo
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import uvicorn
 
+    from core.model import auto_tokenizer
+
     door = make_door(port, password)
     token = "" if password else f"/?token={door.word}"
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            # Whoever looks at data first would wait for it.
+            threading.Thread(target=auto_tokenizer, daemon=True).start()
             print(f"Tuneboard is at {address(host, port)}{token} (Ctrl-C ends it)", flush=True)
 
     threading.Thread(target=tend, args=(runs_dir,), daemon=True).start()
@@ -108,11 +114,14 @@ def site(runs_dir: str, roots: Roots) -> Any:
 
     from webui.look import STYLE, theme
     from webui.models import Models
+    from webui.uploads import INCOMING, MOST_BYTES
 
+    os.environ["GRADIO_TEMP_DIR"] = str(roots.uploads / INCOMING)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     app.add_route("/", home)
     app.add_route("/favicon.ico", icon)
+    app.add_route("/exports/{key}/{name}", export)
     models = Models()
     for language in languages():
         gr.mount_gradio_app(
@@ -125,7 +134,7 @@ def site(runs_dir: str, roots: Roots) -> Any:
             run_history=False,
             show_error=True,
             allowed_paths=[],
-            max_file_size="1mb",
+            max_file_size=MOST_BYTES,
             ssr_mode=False,
             enable_monitoring=False,
             mcp_server=False,
@@ -149,17 +158,30 @@ def icon(request: Request) -> Response:
     return Response(ICON, media_type="image/svg+xml")
 
 
+def export(request: Request) -> Response:
+    """A file of a dataset's report."""
+    from starlette.responses import FileResponse, PlainTextResponse
+
+    from webui.checks import exported
+
+    file = exported(request.path_params["key"], request.path_params["name"])
+    if file is None:
+        return PlainTextResponse("there is no such file any more; make it again\n", 404)
+    return FileResponse(file, filename=file.name, media_type="application/octet-stream")
+
+
 def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
     """The page in one language."""
     import gradio as gr
 
     from webui.board import TICK_S, Board
 
-    with gr.Blocks(title="Tuneboard", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title="Tuneboard", analytics_enabled=False, fill_width=True, delete_cache=LEFT_OVERS) as page:
         gr.HTML(_header(t))
         titles = {"data": t("Data"), "train": t("Train"), "chat": t("Chat"), "runs": t("Runs")}
         picker: dict[str, Any] = {"allow_custom_value": True, "render": False}
-        timer = gr.Timer(TICK_S)
+        # Before the tabs: within them, what is no tab shifts their labels.
+        timer, data_choice = gr.Timer(TICK_S), gr.State(None)
         with gr.Tabs(elem_id="tabs") as tabs:
             board = Board(
                 t,
@@ -171,6 +193,7 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
                     label=t("Chat with"), choices=["starter"], value="starter", elem_id="chat-target", **picker
                 ),
                 gr.Dropdown(label=t("Run"), choices=[], elem_id="train-run", scale=1, **picker),
+                data_choice,
                 models,
                 roots,
             )

@@ -14,6 +14,7 @@ from core.template.choose import library_names
 from webui.models import Models
 from webui.roots import Roots
 from webui.texts import Texts
+from webui.uploads import uploaded
 
 # One page has one clock; everything that moves hangs on it.
 TICK_S = 1.0
@@ -24,7 +25,8 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass
 class Board:
-    """One page in one language. `chat_target` and `train_run` are made here because two tabs set them."""
+    """One page in one language. `chat_target`, `train_run` and `data_choice` are made here because two tabs use them:
+    the last holds the options (those of the config) with which the Data tab wants data to be trained on."""
 
     t: Texts
     runs_dir: str
@@ -33,6 +35,7 @@ class Board:
     tabs: gr.Tabs
     chat_target: gr.Dropdown
     train_run: gr.Dropdown
+    data_choice: gr.State
     models: Models
     roots: Roots
 
@@ -65,13 +68,13 @@ class Board:
         return gr.update(selected="chat"), {**self.chat_choices(), "value": name}
 
     def datasets(self, dataset_dir: str = "") -> list[str]:
-        """The registered datasets of a folder; none where a browser may not look."""
+        """What a person may choose: what is registered in a folder, and what was uploaded, newest first."""
         try:
             if dataset_dir:
                 self.roots.check("dataset_dir", dataset_dir)
         except UserError:
-            return []
-        return dataset_names(dataset_dir)
+            return uploaded(self.roots)
+        return [*dataset_names(dataset_dir), *uploaded(self.roots)]
 
     def newest(self) -> Run | None:
         """The newest run that is alive, else the newest."""

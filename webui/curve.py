@@ -92,7 +92,8 @@ def _range(values: list[float], pad: float) -> tuple[float, float]:
     return low - pad * (high - low), high + pad * (high - low)
 
 
-def _ticks(low: float, high: float, about: int) -> list[float]:
+def ticks(low: float, high: float, about: int) -> list[float]:
+    """Round values between two, about as many as asked for."""
     raw = (high - low) / about
     size = 10 ** math.floor(math.log10(raw))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw)
@@ -102,11 +103,11 @@ def _ticks(low: float, high: float, about: int) -> list[float]:
 
 def _grid(at: Any, x_range: Point, y_range: Point) -> str:
     out = []
-    for value in _ticks(*y_range, 5):
+    for value in ticks(*y_range, 5):
         _, y = at((x_range[0], value))
         out.append(f'<line class="tb-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         out.append(f'<text class="tb-tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{_short(value)}</text>')
-    for value in _ticks(*x_range, 8):
+    for value in ticks(*x_range, 8):
         x, _ = at((value, y_range[0]))
         if value == int(value):
             out.append(f'<text class="tb-tick" x="{x}" y="{HEIGHT - 8}" text-anchor="middle">{int(value)}</text>')

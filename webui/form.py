@@ -39,6 +39,11 @@ class Form(Generic[ConfigT]):
         self.components[name] = component(self.cls, name, self.t, elem_id=f"{self.prefix}-{name}", **options)
         return self.components[name]
 
+    def updates(self, options: Mapping[str, Any]) -> dict[Any, Any]:
+        """What sets the components of some options."""
+        fields = self.cls.model_fields
+        return {self.components[name]: from_config(fields[name], value) for name, value in options.items()}
+
     def main_fields(self) -> list[str]:
         """The names of the fields for the first page."""
         return [name for name in self.names() if extra(self.cls.model_fields[name])["main"]]

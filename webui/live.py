@@ -12,7 +12,7 @@ from core.queue import waiting
 from core.run import Run
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
-from webui.markup import bar, dot, empty, escape, note, table
+from webui.markup import bar, dot, empty, escape, note, table, tiles
 from webui.texts import Texts
 
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
@@ -77,9 +77,7 @@ def report_html(run: Run | None, t: Texts) -> str:
     counts = [(words.get(key, key), value) for key, value in report.get("rows", {}).items()]
     counts += [(t("samples"), report.get("samples")), (t("tokens"), report.get("tokens"))]
     counts += [(t("trained tokens"), report.get("trained_tokens"))]
-    tiles = "".join(f"<div><b>{_count(value)}</b><span>{escape(word)}</span></div>" for word, value in counts)
-    found = findings_html(report.get("findings", []), t)
-    return f'<div class="tb-tiles">{tiles}</div>{found}'
+    return tiles(counts) + findings_html(report.get("findings", []), t)
 
 
 def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) -> str:
@@ -190,10 +188,6 @@ def _figure(key: str, value: Any) -> str:
     if key in ("turns", "reference_calls"):
         return str(int(value))
     return f"{value:.3f}" if "loss" in key else f"{100 * value:.1f} %"
-
-
-def _count(value: Any) -> str:
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else "–"
 
 
 def _json(path: Path) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from core.run import State
+from webui.texts import NARROW_SPACE
 
 # gr.HTML reads its value as a template too: `${…}` and `{{…}}` in data must stay what they are.
 TEMPLATE_SIGNS = {ord("$"): "&#36;", ord("{"): "&#123;", ord("}"): "&#125;", ord("@"): "&#64;", ord("`"): "&#96;"}
@@ -33,6 +35,11 @@ def note(text: str, tone: str = "plain") -> str:
     return f'<div class="tb-note tb-{tone}">{escape(text)}</div>' if text else ""
 
 
+def waiting(text: str) -> str:
+    """What stands where something is being worked on."""
+    return f'<div class="tb-wait" role="status">{escape(text)}</div>'
+
+
 def empty(text: str) -> str:
     """What stands where there is nothing yet."""
     return f'<div class="tb-empty">{escape(text)}</div>'
@@ -54,3 +61,32 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") ->
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<table class="tb-table {kind}"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def amount(value: Any) -> str:
+    """A whole number with its thousands apart; a dash where there is none."""
+    return f"{value:,}".replace(",", NARROW_SPACE) if isinstance(value, int) else "–"
+
+
+def number(value: Any) -> str:
+    """The same as HTML, with figures of one width."""
+    return f'<span class="tb-num">{amount(value)}</span>'
+
+
+def tiles(figures: Iterable[tuple[str, Any]]) -> str:
+    """Figures beside each other, each with its word; those that are not there are left out."""
+    shown = "".join(
+        f"<div><b>{amount(value)}</b><span>{escape(word)}</span></div>" for word, value in figures if value is not None
+    )
+    return f'<div class="tb-tiles">{shown}</div>' if shown else ""
+
+
+def links(folder: Path) -> str:
+    """The files of a folder of exports as links to download, with their sizes."""
+    files = sorted(folder.iterdir())
+    shown = "".join(
+        f'<li><a href="/exports/{escape(folder.name)}/{escape(file.name)}" download>{escape(file.name)}</a> '
+        f'<span class="tb-dim">{amount(-(-file.stat().st_size // 1024))} KiB</span></li>'
+        for file in files
+    )
+    return f'<ul class="tb-files">{shown}</ul>'

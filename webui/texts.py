@@ -17,6 +17,8 @@ from pydantic.fields import FieldInfo
 from core.config import bounds_of, extra
 
 LOCALES = Path(__file__).parent / "locales"
+# Between thousands.
+NARROW_SPACE = "\u202f"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,6 @@ class Texts:
         return found
 
 
-NARROW_SPACE = "\u202f"
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 

@@ -34,10 +34,10 @@ _KEYS = {
     "ranking",
 }
 _KEYS |= {"subset", "split", "folder", "revision", "num_samples", "columns", "tags", "roles", "description"}
-_COLUMNS = {"prompt", "query", "response", "history", "messages", "system", "tools", "text"}
+COLUMN_WORDS = {"prompt", "query", "response", "history", "messages", "system", "tools", "text"}
 _KINDS = {"images": "images", "videos": "video", "audios": "sound", "chosen": "ranking", "rejected": "ranking"}
 _KINDS |= {"kto_tag": "ranking"}
-_TAGS = {"role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"}
+TAG_WORDS = {"role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"}
 _ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -164,8 +164,8 @@ def _text(name: str, entry: Mapping[str, Any], key: str, file: Path) -> str:
 def _layout(name: str, entry: Mapping[str, Any], file: Path) -> Layout | None:
     """The layout that an entry declares; None (found by the rows) when it says nothing, as `formatting: auto` does."""
     formatting = entry.get("formatting")
-    columns = _mapping(name, entry, "columns", {*_COLUMNS, *_KINDS}, file)
-    tags = _mapping(name, entry, "tags", _TAGS, file)
+    columns = _mapping(name, entry, "columns", {*COLUMN_WORDS, *_KINDS}, file)
+    tags = _mapping(name, entry, "tags", TAG_WORDS, file)
     roles = _mapping(name, entry, "roles", None, file)
     if formatting == "auto":
         return None

@@ -173,7 +173,9 @@ def board(tmp_path: Path) -> Iterator[Any]:
             pass
         chat_target, train_run = gr.Dropdown(render=False), gr.Dropdown(render=False)
         roots = Roots.of(str(tmp_path / "runs"))
-        yield Board(Texts(), str(tmp_path), page, gr.Timer(1), tabs, chat_target, train_run, Models(), roots)
+        yield Board(
+            Texts(), str(tmp_path), page, gr.Timer(1), tabs, chat_target, train_run, gr.State(None), Models(), roots
+        )
 
 
 def _is_foreign(url: str, server: Server) -> bool:

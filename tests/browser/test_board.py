@@ -58,7 +58,38 @@ def test_data_is_text_and_nothing_else(page: Any, server: Any) -> None:
     choose(page, "#data-dataset", "hostile.jsonl")
     until(lambda: hostile in page.locator("#data-talk").inner_text(), "the hostile row, letter by letter")
     assert hostile in page.locator("#data-marked").inner_text()
-    assert page.locator("#data-talk img, #data-marked img, #data-raw img").count() == 0
+    assert page.locator("#data-talk img, #data-marked img, #data-tokens img, #data-raw img").count() == 0
+
+
+def test_an_upload_its_report_and_the_row_of_a_finding(page: Any, server: Any) -> None:
+    good = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    bad = {"messages": [{"role": "user", "content": "a"}, {"role": "nobody", "content": "c"}]}
+    rows = "".join(json.dumps(row) + "\n" for row in (good, bad, good))
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#data-upload").click()
+    chooser.value.set_files({"name": "mine.jsonl", "mimeType": "text/plain", "buffer": rows.encode()})
+    until(lambda: "2 kept + 0 repaired + 1 dropped" in page.locator("#data-summary").inner_text(), "the report")
+    assert (server.folder / "uploads" / "mine.jsonl").is_file()
+    page.get_by_role("tab", name="Report").click()
+    assert page.locator("#data-marked").is_hidden()
+    page.locator("#data-report tr[data-code=RO202]").click()
+    page.get_by_role("button", name="Show row").click()
+    until(lambda: "row 2 of 3" in page.locator("#data-head").inner_text(), "the row of the finding")
+    assert "dropped" in page.locator("#data-talk").inner_text()
+    page.locator("#data-next").click()
+    page.get_by_role("tab", name="Tokens").click()
+    page.wait_for_selector("#data-tokens mark.tb-m-stop[title*='stop token']")
+    page.get_by_role("tab", name="Lengths").click()
+    page.wait_for_selector("#data-lengths svg .tb-window-label, #data-lengths .tb-good")
+    page.get_by_role("tab", name="Report").click()
+    page.locator("#data-make").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="clean.jsonl").click()
+    assert len(Path(download.value.path()).read_text(encoding="utf-8").splitlines()) == 2
+    page.locator("#data-use").click()
+    until(lambda: "uploads/mine.jsonl" in page.locator("#train-command").inner_text(), "the dataset in the Train tab")
 
 
 def test_only_the_printed_address_lets_in_and_no_file_of_the_machine_is_served(chromium: Any, server: Any) -> None:

@@ -64,7 +64,7 @@ class ChatTab:
     def put_talk(self) -> None:
         """The conversation, the results that the model waits for, and the line to write in."""
         t = self.t
-        self.view = gr.HTML(self.nothing, elem_id="chat-view", elem_classes="tb-view", autoscroll=True)
+        self.view = gr.HTML(self.nothing, elem_id="chat-view", elem_classes="tb-talk", autoscroll=True)
         self.status = gr.HTML(elem_id="chat-status")
         with gr.Column(visible=False, elem_id="chat-results", elem_classes="tb-card") as self.results:
             gr.HTML(f"<b>{escape(t('The model waits for these results:'))}</b>")

@@ -1,173 +1,320 @@
-"""The Data tab: one row on its way from the file to the loss, before anything is trained."""
+"""The Data tab: bring data, see how it is read, what is wrong with it, and what a model will learn from each row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from core.config import TrainConfig
-from core.datasets import find_source, iterate_rows
 from core.errors import UserError
-from core.preview import Preview, preview
-from webui.board import LIGHT, QUIET, Board, dataset_names
+from core.preview import Preview, first_rows, preview, row_number
+from core.report import Report
+from webui.account import code_html, codes_html, formats_html, summary_html
+from webui.board import LIGHT, QUIET, Board
+from webui.checks import AT_ONCE_BYTES, Job, export_folder, size_of
 from webui.form import Form
+from webui.lengths import enough, lengths_html
 from webui.live import findings_html
-from webui.marks import sample_html
-from webui.markup import empty, escape, note, pretty, title
+from webui.mapping import MappingForm, Seen, seen_in
+from webui.marks import samples_html
+from webui.markup import amount, empty, escape, links, note, pretty, title, waiting
+from webui.switch import panel, put_switch
 from webui.talk import chat_html, tools_html
 from webui.texts import Texts
+from webui.uploads import MIB, accepted, keep
 
-# Rows read at the same time: each reads its file anew.
-READERS = 2
-FIELDS = ("model_name_or_path", "template", "max_length", "train_on", "dataset_dir")
+# Rows read, and datasets checked, at the same time: each reads its file anew.
+READERS, CHECKERS = 2, 2
+FIELDS = ("model_name_or_path", "template", "max_length", "overlong", "train_on", "profile", "dataset_dir")
+READING = ("formatting", "columns", "tags", "roles")
+ON_CLICK = """
+element.addEventListener('click', (event) => {
+  const hit = event.target.closest('[data-finding], [data-code]');
+  if (!hit) return;
+  trigger('select', {...hit.dataset});
+  if (hit.dataset.finding) {
+    element.closest('.tb-switched-panel').dispatchEvent(new CustomEvent('tb-show-panel', {detail: 1}));
+  }
+});
+"""
 
 
 def build(board: Board) -> None:
     """Put the tab here."""
     tab = DataTab(board)
+    t = board.t
     tab.put_choice()
-    tab.head = gr.HTML(elem_id="data-head")
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=340):
-            gr.HTML(title(board.t("Conversation")))
-            tab.talk = gr.HTML(elem_id="data-talk")
-            with gr.Accordion(board.t("Raw row"), open=True):
-                tab.raw = gr.HTML(elem_id="data-raw")
-        with gr.Column(scale=6, min_width=340):
-            gr.HTML(title(board.t("What the model reads and learns")))
-            tab.text = gr.HTML(elem_id="data-marked")
+    tab.put_options()
+    tab.summary = gr.HTML(elem_id="data-summary")
+    tab.check = gr.Button(t("Check all rows"), visible=False, elem_id="data-check")
+    with gr.Column(elem_id="data-panels", elem_classes="tb-switched-panel"):
+        put_switch([t("Rows"), t("Report"), t("Lengths")], "panel", t("What is shown of the dataset"))
+        with gr.Column(elem_classes=panel(1)):
+            tab.put_row()
+        with gr.Column(elem_classes=panel(2)):
+            tab.put_report()
+        with gr.Column(elem_classes=panel(3)):
+            tab.lengths = gr.HTML(elem_id="data-lengths")
+            tab.widen = gr.Button(visible=False, size="md", elem_id="data-widen")
     tab.listen()
 
 
 class DataTab:
     """The components of the tab, and what happens to them."""
 
-    head: gr.HTML
-    talk: gr.HTML
-    raw: gr.HTML
-    text: gr.HTML
+    summary: gr.HTML
+    lengths: gr.HTML
+    check: gr.Button
+    widen: gr.Button
 
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
         self.form = Form(TrainConfig, board.t, prefix="data-field")
+        self.mapping = MappingForm(board.t)
+        self.report, self.job, self.window = gr.State(None), gr.State(Job()), gr.State(0)
 
     def put_choice(self) -> None:
-        """Which row, and read with which model and template."""
-        t, names = self.t, dataset_names()
-        with gr.Row(equal_height=True, elem_classes="tb-card"):
-            self.dataset = gr.Dropdown(
-                names,
-                value=names[0] if names else None,
-                label=t("Dataset"),
-                info=t("A registered dataset, or the path of a file in the folder that the board was started in."),
-                allow_custom_value=True,
-                scale=6,
-                min_width=280,
-                elem_id="data-dataset",
-            )
-            self.number = gr.Number(
-                1,
-                label=t("Row"),
-                info=t("The first one is 1."),
-                precision=0,
-                scale=1,
-                min_width=120,
-                elem_id="data-row",
-            )
-            with gr.Row(scale=2, elem_classes="tb-steps"):
-                self.back = gr.Button("← " + t("Previous"), min_width=110, elem_id="data-previous")
-                self.forth = gr.Button(t("Next") + " →", min_width=110, elem_id="data-next")
-        with gr.Accordion(t("Model, template and limits"), open=False):
+        """Which dataset, and what it is."""
+        t, names = self.t, self.board.datasets()
+        with gr.Column(elem_classes="tb-card"):
+            with gr.Row(equal_height=False, elem_classes="tb-choose"):
+                self.dataset = gr.Dropdown(
+                    names,
+                    value="tools" if "tools" in names else names[0] if names else None,
+                    label=t("Dataset"),
+                    info=t("A name from the list, a file or folder that the board may read, or hf:org/name."),
+                    allow_custom_value=True,
+                    scale=6,
+                    min_width=280,
+                    elem_id="data-dataset",
+                )
+                self.upload = gr.UploadButton(
+                    t("Upload a file"), file_types=accepted(), scale=1, min_width=150, elem_id="data-upload"
+                )
+                self.use = gr.Button(
+                    t("Train on it") + " →", variant="primary", scale=1, min_width=150, elem_id="data-use"
+                )
+            self.problem = gr.HTML(elem_id="data-problem")
+            self.formats = gr.HTML(elem_id="data-formats")
+
+    def put_options(self) -> None:
+        """How the dataset is read, and by which model and template it is measured."""
+        t = self.t
+        with gr.Accordion(t("Read it another way: format, columns, roles"), open=False, elem_id="data-mapping"):
+            self.mapping.put()
+        with gr.Accordion(t("Model, template and limits"), open=False, elem_id="data-options"):
             self.form.rows(FIELDS)
+
+    def put_row(self) -> None:
+        """One row: as a conversation, and beside it what is trained, as text, as tokens, and the row itself."""
+        t = self.t
+        with gr.Row(equal_height=True, elem_classes="tb-steps"):
+            self.back = gr.Button("← " + t("Previous"), scale=0, min_width=110, elem_id="data-previous")
+            self.number = gr.Number(
+                1, show_label=False, container=False, precision=0, scale=0, min_width=90, elem_id="data-row"
+            )
+            self.forth = gr.Button(t("Next") + " →", scale=0, min_width=110, elem_id="data-next")
+            self.head = gr.HTML(elem_id="data-head")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=5, min_width=320):
+                gr.HTML(title(t("Conversation")))
+                self.talk = gr.HTML(elem_id="data-talk")
+            with gr.Column(scale=6, min_width=320, elem_classes="tb-switched-view"):
+                put_switch([t("What is learned"), t("Tokens"), t("Raw row")], "view", t("What is shown of the row"))
+                self.text = gr.HTML(elem_id="data-marked", elem_classes=panel(1, "view"))
+                self.tokens = gr.HTML(elem_id="data-tokens", elem_classes=panel(2, "view"))
+                self.raw = gr.HTML(elem_id="data-raw", elem_classes=panel(3, "view"))
+
+    def put_report(self) -> None:
+        """What is wrong with the dataset, and its files to take along."""
+        t = self.t
+        self.findings = gr.HTML(js_on_load=ON_CLICK, elem_id="data-report")
+        with gr.Row(elem_classes="tb-take"):
+            self.make = gr.Button(t("Make files to download"), scale=0, min_width=200, elem_id="data-make")
+            self.files = gr.HTML(elem_id="data-files")
 
     def listen(self) -> None:
         """Tie the components to the functions below."""
-        parts = [self.dataset, self.number, *self.form.components.values()]
+        asked = [self.dataset, *self.form.components.values(), *self.mapping.parts]
+        quick: dict[str, Any] = {"concurrency_limit": LIGHT, "trigger_mode": "always_last", **QUIET}
+        slow: dict[str, Any] = {"concurrency_limit": READERS, "trigger_mode": "always_last", **QUIET}
+        views = [self.head, self.talk, self.text, self.tokens, self.raw]
+        changes = [self.board.page.load, *(part.change for part in asked)]
+        everything = {*asked, self.number, self.report}
+        gr.on([*changes, self.number.change], self.show, everything, views, **slow)
+        self._listen_to_checks(asked, changes)
+        self.back.click(lambda *at: stepped(-1, *at), [self.number, self.report], self.number, **quick)
+        self.forth.click(lambda *at: stepped(1, *at), [self.number, self.report], self.number, **quick)
+        fresh = [self.number, self.problem, *self.mapping.parts]
+        gr.on([self.board.page.load, self.dataset.change], self.chosen, {*asked}, fresh, **slow)
+        self.findings.select(self.pick, {*asked, self.report}, [self.findings, self.number], **slow)
         folder = self.form.components["dataset_dir"]
-        settings: dict[str, Any] = {"trigger_mode": "always_last", **QUIET}
-        views = [self.head, self.talk, self.raw, self.text]
-        changes = [self.board.page.load, *(part.change for part in parts)]
-        gr.on(changes, self.show, set(parts), views, concurrency_limit=READERS, **settings)
-        place = [self.dataset, self.number, folder]
-        self.back.click(lambda *at: self.inside(-1, *at), place, self.number, concurrency_limit=READERS, **settings)
-        self.forth.click(lambda *at: self.inside(1, *at), place, self.number, concurrency_limit=READERS, **settings)
-        self.dataset.input(lambda: 1, None, self.number, concurrency_limit=LIGHT, **settings)
-        folder.change(self.offered, folder, self.dataset, concurrency_limit=LIGHT, **settings)
+        gr.on([folder.change, self.dataset.focus], self.offered, folder, self.dataset, **quick)
+        self.upload.upload(self.uploaded, [self.upload, folder], [self.dataset, self.problem], **slow)
+        self.widen.click(lambda window: window, self.window, self.form.components["max_length"], **quick)
+        self.use.click(self.handed_over, {*asked}, self.board.data_choice, **quick)
 
-    def show(self, values: Mapping[Any, Any]) -> tuple[str, str, str, str]:
-        """The four views of the chosen row."""
+    def _listen_to_checks(self, asked: list[Any], changes: list[Any]) -> None:
+        settings: dict[str, Any] = {"concurrency_limit": CHECKERS, "concurrency_id": "checks", **QUIET}
+        told = [self.report, self.formats, self.summary, self.findings, self.lengths, self.window, self.widen]
+        told += [self.check, self.files]
+        # A new check ends the one before it, so none has to wait.
+        gr.on(changes, self.account, {*asked, self.job}, told, trigger_mode="multiple", **settings)
+        self.check.click(self.account_of_all, {*asked, self.job}, told, trigger_mode="once", **settings)
+        self.make.click(self.exports, {*asked, self.job}, self.files, trigger_mode="once", **settings)
+
+    def read(self, values: Mapping[Any, Any]) -> tuple[str, TrainConfig]:
+        """The dataset and the options that were chosen. Raises `UserError`."""
+        name = str(values[self.dataset] or "")
+        if not name:
+            raise UserError(self.t("Choose a dataset, or upload a file."))
+        config = self.form.read(values).model_copy(update=self.mapping.read(values))
+        self.board.roots.check_config(config.model_copy(update={"dataset": [name]}))
+        return name, config
+
+    def show(self, values: Mapping[Any, Any]) -> tuple[str, ...]:
+        """The views of the chosen row."""
+        t = self.t
         try:
-            name, config = str(values[self.dataset] or ""), self.form.read(values)
-            if not name:
-                raise UserError(self.t("Choose a dataset."))
-            self.board.roots.check_config(config.model_copy(update={"dataset": [name]}))
-            return _views(name, int(values[self.number] or 1), config, self.t)
+            name, config = self.read(values)
+            number = max(1, int(values[self.number] or 1))
+            shown = preview(name, number, config)
         except UserError as error:
-            return note(str(error), "bad"), empty("–"), "", empty("–")
+            return note(str(error), "bad"), *([empty("–")] * 4)
+        nothing = empty(t("Nothing of this row is trained."))
+        return (
+            head_html(shown, number, values[self.report], config, t),
+            conversation_html(shown, t),
+            samples_html(shown, t) or nothing,
+            samples_html(shown, t, tokens=True) or nothing,
+            f'<pre class="tb-raw">{pretty(shown.row.data)}</pre>',
+        )
 
-    def inside(self, by: int, name: str, number: float | None, folder: str) -> int:
-        """The row number `by` further, kept between 1 and the last."""
-        wanted = max(1, int(number or 1) + by)
+    def account(self, values: Mapping[Any, Any], *, of_all: bool = False) -> Iterator[tuple[Any, ...]]:
+        """The report, with what is known on the way; of a large dataset only when it is asked for."""
+        t, hidden = self.t, gr.update(visible=False)
         try:
-            source = self.board.roots.check_data(TrainConfig(dataset_dir=folder), [name])[0]
-            return min(wanted, count_rows(name, folder, str(source.file)))
+            name, config = self.read(values)
+            source = self.board.roots.check_data(config, [name])[0]
+            size = size_of(source.file)
+            if not of_all and (source.hub or size > AT_ONCE_BYTES):
+                said = t("This dataset is large or on the Hub ({n} MiB here): its report needs a click.", n=size // MIB)
+                yield None, "", note(said), empty(said), empty(said), 0, hidden, gr.update(visible=True), ""
+                return
+            for told in values[self.job].run(name, config):
+                if isinstance(told, Report):
+                    yield self.accounted(told)
+                else:
+                    wait = (
+                        f'<div class="tb-wait" role="status">{escape(t("Checking … {n} rows", n=amount(told)))}</div>'
+                    )
+                    yield gr.skip(), gr.skip(), wait, *([gr.skip()] * 6)
+        except UserError as error:
+            said = note(str(error), "bad")
+            yield None, "", said, said, "", 0, hidden, hidden, ""
+
+    def account_of_all(self, values: Mapping[Any, Any]) -> Iterator[tuple[Any, ...]]:
+        """The report, however large the dataset is."""
+        yield from self.account(values, of_all=True)
+
+    def accounted(self, report: Report) -> tuple[Any, ...]:
+        """Everything that shows a report."""
+        t, tokens = self.t, report.stats.get("tokens", {})
+        lengths = tokens.get("lengths") or []
+        window = enough(lengths) if lengths else 0
+        better = bool(lengths) and tokens["over the window"] > 0
+        offer = gr.update(visible=better, value=t("Take {n} as the window: it holds 99 %", n=window))
+        hidden = gr.update(visible=False)
+        views = (formats_html(report, t), summary_html(report, t), codes_html(report, t), lengths_html(tokens, t))
+        return report, *views, window, offer, hidden, ""
+
+    def pick(self, values: Mapping[Any, Any], event: gr.EventData) -> tuple[Any, Any]:
+        """In the report a code, a page or a finding was clicked; a finding leads to its row."""
+        sent = event._data if isinstance(event._data, dict) else {}
+        report: Report | None = values[self.report]
+        place, page = str(sent.get("finding", "")), str(sent.get("page", "0"))
+        if report is None:
+            return gr.skip(), gr.skip()
+        if place.isdecimal() and int(place) < len(report.findings):
+            finding = report.findings[int(place)]
+            name, config = self.read(values)
+            return gr.skip(), row_number(name, finding.file, finding.line, config) or gr.skip()
+        code = str(sent.get("code", ""))
+        return code_html(report, code, int(page) if page.isdecimal() else 0, self.t), gr.skip()
+
+    def chosen(self, values: Mapping[Any, Any]) -> list[Any]:
+        """Another dataset: its first row, nothing mapped, and what there is to map."""
+        try:
+            name, config = self.read(values)
+            seen = seen_in(first_rows(name, config))
         except UserError:
-            return wanted
+            seen = Seen([], [], [])
+        return [1, "", *self.mapping.fresh(seen)]
+
+    def uploaded(self, file: str, folder: str) -> tuple[Any, str]:
+        """A file has come: keep it and show it, or say why not."""
+        try:
+            name = keep(file, self.board.roots)
+        except UserError as error:
+            return gr.skip(), note(str(error), "bad")
+        return gr.update(choices=self.board.datasets(folder), value=name), ""
+
+    def exports(self, values: Mapping[Any, Any]) -> Iterator[str]:
+        """The report's files, made anew, as links."""
+        t = self.t
+        try:
+            name, config = self.read(values)
+            folder = export_folder(name, config)
+            for told in values[self.job].run(name, config, folder):
+                if isinstance(told, Report):
+                    yield links(folder)
+                else:
+                    yield waiting(t("Writing … {n} rows", n=amount(told)))
+        except UserError as error:
+            yield note(str(error), "bad")
 
     def offered(self, folder: str) -> Any:
-        """The datasets of the folder."""
+        """The datasets that there are now."""
         return gr.update(choices=self.board.datasets(folder))
 
-
-def _views(name: str, number: int, config: TrainConfig, t: Texts) -> tuple[str, str, str, str]:
-    """Headline, conversation, raw row and marked text of one row. Raises `UserError`."""
-    shown = preview(name, max(1, number), config)
-    return (
-        _head(shown, number, config, t),
-        _conversation(shown, t),
-        f'<pre class="tb-raw">{pretty(shown.row.data)}</pre>',
-        "".join(sample_html(*pair, t) for pair in zip(shown.samples, shown.examples, strict=True))
-        or empty(t("Nothing of this row is trained.")),
-    )
+    def handed_over(self, values: Mapping[Any, Any]) -> Any:
+        """The dataset, how it is read and measured: options for the Train tab."""
+        try:
+            name, config = self.read(values)
+        except UserError:
+            return gr.skip()
+        return {**{field: getattr(config, field) for field in (*FIELDS, *READING)}, "dataset": [name]}
 
 
-def _head(shown: Preview, number: int, config: TrainConfig, t: Texts) -> str:
-    """Where the row stands, its format, and what was found in it."""
-    layout = shown.source.layout
-    facts = [
-        t("row {n} of {all}", n=number, all=count_rows(shown.source.name, config.dataset_dir, str(shown.source.file))),
-        f"{Path(shown.row.file).name}:{shown.row.line}",
-        t("format {name}", name=layout.formatting if layout else t("recognised from the row")),
-        shown.source.description,
-    ]
-    line = " · ".join(escape(fact) for fact in facts if fact)
-    long = max((len(example.input_ids) for example in shown.examples), default=0)
-    warning = t(
-        "{n} tokens are more than the maximum of {most}: training drops this row.", n=long, most=config.max_length
-    )
+def head_html(shown: Preview, number: int, report: Report | None, config: TrainConfig, t: Texts) -> str:
+    """Where the row stands, what became of it, and what was found in it."""
+    words = {"kept": t("kept"), "repaired": t("repaired"), "dropped": t("dropped")}
+    place = t("row {n} of {all}", n=number, all=report.rows["in"]) if report else t("row {n}", n=number)
+    where = f"{Path(shown.row.file).name}:{shown.row.line}"
+    made = (
+        t("{n} tokens are more than the window of {most}: training makes {parts} samples of it.",
+          n=shown.longest, most=config.max_length, parts=len(shown.samples))
+        if shown.longest > config.max_length
+        else ""
+    )  # fmt: skip
+    fate = f'<span class="tb-badge tb-{shown.fate}">{escape(words[shown.fate])}</span>'
     found = findings_html([asdict(finding) for finding in shown.findings], t)
-    return f'<div class="tb-facts">{line}</div>{note(warning, "warn") if long > config.max_length else ""}{found}'
+    line = f'<div class="tb-facts">{escape(place)} · <code>{escape(where)}</code> {fate}</div>'
+    return f"{line}{note(made, 'warn')}{found}"
 
 
-def _conversation(shown: Preview, t: Texts) -> str:
+def conversation_html(shown: Preview, t: Texts) -> str:
+    """The conversation in a row as a chat."""
     if shown.conversation is None:
         return note(t("This row is dropped."), "bad")
     return tools_html(shown.conversation.tools, t) + chat_html(shown.conversation.messages, t)
 
 
-def count_rows(name: str, dataset_dir: str, file: str) -> int:
-    """How many rows a dataset has; counted again when its file changes."""
-    path = Path(file)
-    return _counted(
-        str(path if path.is_file() else name), dataset_dir, path.stat().st_mtime_ns if path.is_file() else 0
-    )
-
-
-@lru_cache(maxsize=32)
-def _counted(name: str, dataset_dir: str, written_ns: int) -> int:
-    return sum(1 for _ in iterate_rows(find_source(name, dataset_dir)))
+def stepped(by: int, number: float | None, report: Report | None) -> int:
+    """The row number `by` further, kept between 1 and the last where that is known."""
+    wanted = max(1, int(number or 1) + by)
+    return min(wanted, max(1, report.rows["in"])) if report is not None else wanted

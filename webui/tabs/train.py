@@ -100,6 +100,8 @@ class TrainTab:
         settings: dict[str, Any] = {"concurrency_limit": LIGHT, "trigger_mode": "always_last", **QUIET}
         gr.on(changes, self.described, set(parts), self.command, **settings)
         self.to_chat.click(board.to_chat, run, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
+        taken = [board.tabs, *parts]
+        board.data_choice.change(self.take, {board.data_choice, *parts}, taken, concurrency_limit=LIGHT, **QUIET)
         folder = form.components["dataset_dir"]
         for name in ("dataset", "eval_dataset"):
             box = form.components[name]
@@ -189,6 +191,13 @@ class TrainTab:
             return note(str(error), "bad")
         copy = f'<button type="button" class="tb-copy">{escape(self.t("Copy"))}</button>'
         return f'<div class="tb-command"><pre>{escape(line)}</pre>{copy}</div>'
+
+    def take(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        """The Data tab wants this data to be trained on: put it, and how it is read, into the form."""
+        options = values[self.board.data_choice]
+        if not options:
+            return {self.board.tabs: gr.skip()}
+        return {self.board.tabs: gr.update(selected="train"), **self.form.updates(options)}
 
     def offered(self, folder: str) -> Any:
         """The datasets that there are now."""

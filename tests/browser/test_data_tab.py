@@ -1,0 +1,248 @@
+"""The Data tab without a browser: the report, its filter and jumps, mapping, uploads, checks that are given up."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from core.config import TrainConfig
+from core.conversation import Row
+from core.datasets.registry import COLUMN_WORDS, TAG_WORDS
+from core.errors import UserError
+from core.report import Report
+from webui import checks, uploads
+from webui.account import code_html, codes_html, summary_html
+from webui.checks import Job, exported
+from webui.lengths import enough, lengths_html, quantile
+from webui.mapping import column_labels, seen_in, tag_labels
+from webui.roots import Roots
+from webui.tabs.data import DataTab, stepped
+from webui.texts import Texts
+from webui.uploads import keep, uploaded
+
+T = Texts()
+HOSTILE = "<img src=x> ${1} {{x}}"
+ROWS = [
+    {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+    {"messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": HOSTILE}]},
+    {"messages": [{"role": "user", "content": "a"}, {"role": HOSTILE, "content": "c"}]},
+    {"messages": []},
+]
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a file of four rows: one kept, one repaired, two dropped."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def tab(work: Path, board: Any) -> DataTab:
+    made = DataTab(board)
+    made.put_choice()
+    made.put_options()
+    made.put_row()
+    made.put_report()
+    made.summary, made.check, made.lengths, made.widen = gr.HTML(), gr.Button(), gr.HTML(), gr.Button()
+    made.listen()
+    return made
+
+
+def values_of(tab: Any, name: str = "rows.jsonl", row: int = 1, report: Report | None = None) -> dict[Any, Any]:
+    values = {part: part.value for part in [*tab.form.components.values(), *tab.mapping.parts]}
+    return values | {tab.dataset: name, tab.number: row, tab.report: report, tab.job: Job()}
+
+
+def report_of(tab: Any, name: str = "rows.jsonl") -> Report:
+    return list(tab.account(values_of(tab, name)))[-1][0]
+
+
+def clicked(tab: Any, report: Report, **data: str) -> tuple[Any, Any]:
+    return tab.pick(values_of(tab, report=report), SimpleNamespace(_data=data))
+
+
+def test_the_account_adds_up_and_filters_by_code(tab: Any) -> None:
+    shown = list(tab.account(values_of(tab)))[-1]
+    report, _, summary, findings = shown[:4]
+    assert (report.rows["in"], report.rows["kept"], report.rows["repaired"], report.rows["dropped"]) == (4, 1, 1, 2)
+    assert "repaired: 1" in summary
+    codes = {code for code, _ in report.counts}
+    assert {"RO201", "RO202", "IO006"} <= codes
+    assert all(f'data-code="{code}"' in findings for code in codes)
+    only = clicked(tab, report, code="RO202")[0]
+    assert "unknown role" in only
+    assert "IO006" not in only
+    assert "rows.jsonl:3" in only
+    assert "<del>" in clicked(tab, report, code="RO201")[0]
+    assert clicked(tab, report, code="")[0] == findings
+    # What a file says is text, and what a browser sends is looked up.
+    for html in (only, findings, clicked(tab, report, code="XX999", page="-1")[0]):
+        assert "<img" not in html
+        assert "${" not in html
+    assert clicked(tab, report, finding="99999")[1] == gr.skip()
+
+
+def test_a_finding_leads_to_its_row_and_the_row_says_what_became_of_it(tab: Any) -> None:
+    report = report_of(tab)
+    place = next(n for n, finding in enumerate(report.findings) if finding.code == "RO202")
+    assert clicked(tab, report, finding=str(place))[1] == 3
+    head, talk, text, tokens, raw = tab.show(values_of(tab, row=3, report=report))
+    assert "row 3 of 4" in head
+    assert "RO202" in head
+    assert "dropped" in talk
+    assert "Nothing of this row" in text
+    assert "Nothing of this row" in tokens
+    assert "&lt;img" in raw
+    assert "there is no row 9" in tab.show(values_of(tab, row=9))[0]
+    assert [stepped(1, 4, report), stepped(-1, 1, report), stepped(1, 4, None)] == [4, 1, 5]
+
+
+def test_tokens_are_marked_one_by_one(tab: Any) -> None:
+    _, _, text, tokens, _ = tab.show(values_of(tab))
+    assert '<mark class="tb-m-text">b</mark>' in text
+    assert text.count("<mark") - 2 == tokens.count("<mark") - 2 == 2
+    assert "not trained" in tokens
+    assert "stop token" in tokens
+
+
+def test_names_in_the_first_rows_can_be_mapped(tab: Any, work: Path) -> None:
+    row = {"talk": [{"who": "customer", "says": "hi"}, {"speaker": "agent", "text": "yo"}], "n": 1}
+    seen = seen_in([Row(row), Row(None), Row({"conversations": '[{"from": "human", "value": "x"}]'})])
+    assert seen.columns == ["talk", "n", "conversations"]
+    assert seen.keys == ["who", "says", "speaker", "text", "from", "value"]
+    assert seen.roles == ["agent", "human"]
+    odd = [{"role": "customer", "content": "a"}, {"role": "agent", "content": "b"}]
+    (work / "odd.jsonl").write_text(json.dumps({"talk": odd}) + "\n", encoding="utf-8")
+    assert report_of(tab, "odd.jsonl").rows["dropped"] == 1
+    values = values_of(tab, "odd.jsonl")
+    values |= {tab.mapping.formatting: "openai", tab.mapping.columns["messages"]: "talk"}
+    values |= {tab.mapping.roles["user"]: ["customer"], tab.mapping.roles["assistant"]: ["agent"]}
+    report = list(tab.account(values))[-1][0]
+    assert report.rows["kept"] + report.rows["repaired"] == 1
+    handed = tab.handed_over(values)
+    assert handed["dataset"] == ["odd.jsonl"]
+    assert handed["roles"] == {"customer": "user", "agent": "assistant"}
+    TrainConfig(**handed)
+    # Another dataset begins with nothing mapped.
+    number, _, formatting, *others = tab.chosen(values)
+    assert (number, formatting["value"]) == (1, "")
+    assert all(update["value"] in (None, []) for update in others)
+
+
+def test_every_word_of_dataset_info_can_be_mapped() -> None:
+    assert column_labels(T).keys() == COLUMN_WORDS
+    assert tag_labels(T).keys() <= TAG_WORDS
+
+
+def test_a_file_outside_or_a_missing_one_is_one_line(tab: Any) -> None:
+    for name, said in (("/etc/passwd", "outside"), ("nothing.jsonl", "no such file"), ("", "Choose a dataset")):
+        assert said in tab.show(values_of(tab, name))[0]
+        last = list(tab.account(values_of(tab, name)))[-1]
+        assert last[0] is None
+        assert said in last[2]
+
+
+def test_a_large_dataset_is_checked_when_asked(tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.tabs.data.AT_ONCE_BYTES", 10)
+    (told,) = tab.account(values_of(tab))
+    assert told[0] is None
+    assert told[7]["visible"] is True
+    assert list(tab.account_of_all(values_of(tab)))[-1][0].rows["in"] == 4
+
+
+def test_a_check_tells_how_far_it_is_and_ends_when_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(name: str, config: TrainConfig, *, watch: Any, **options: Any) -> Report:
+        try:
+            while True:
+                watch(64)
+                begun.set()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(checks, "check_dataset", endless)
+    job = Job()
+    first = job.run("a", TrainConfig())
+    next(first)
+    assert begun.wait(60)
+    assert next(first) == 64
+    job.number += 1
+    assert list(first) == []
+    assert ended.wait(60)
+
+
+def test_the_files_of_a_report(tab: Any) -> None:
+    html = list(tab.exports(values_of(tab)))[-1]
+    key = html.partition("/exports/")[2].partition("/")[0]
+    clean = exported(key, "clean.jsonl")
+    assert clean is not None
+    assert len(clean.read_text(encoding="utf-8").splitlines()) == 2
+    for name in ("dropped.jsonl", "report.json", "report.md"):
+        assert f"/exports/{key}/{name}" in html
+    for wrong in ((key, "../report.md"), ("..", "clean.jsonl"), ("0" * 32, "clean.jsonl"), (key, "secret")):
+        assert exported(*wrong) is None
+
+
+def test_an_upload_is_looked_at_named_and_kept(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = Roots.of("")
+
+    def come(name: str, content: bytes) -> str:
+        (work / "tmp").mkdir(exist_ok=True)
+        (work / "tmp" / name).write_bytes(content)
+        try:
+            return keep(str(work / "tmp" / name), roots)
+        finally:
+            assert not (work / "tmp" / name).exists()
+
+    good = (work / "rows.jsonl").read_bytes()
+    first = come("my data;$(x).jsonl", good)
+    assert first == "uploads/my_data_x_.jsonl"
+    assert come("my data;$(x).jsonl", good) == first
+    other = come("my data;$(x).jsonl", good + b"\n")
+    assert other != first
+    assert come("..rows.jsonl.gz", gzip.compress(good)).endswith("uploads/rows.jsonl.gz")
+    assert set(uploaded(roots)) >= {first, other}
+    for name, content, said in (
+        ("page.html", good, "not a data file"),
+        ("model.jsonl.exe", good, "not a data file"),
+        ("empty.json", b"", "empty"),
+        ("zip.jsonl", b"PK\x03\x04" + bytes(60), "zip"),
+    ):
+        with pytest.raises(UserError, match=said) as caught:
+            come(name, content)
+        assert "tmp" not in str(caught.value)
+    monkeypatch.setattr(uploads, "MOST_BYTES", 10)
+    with pytest.raises(UserError, match="larger than"):
+        come("big.jsonl", good)
+
+
+def test_lengths_in_words_and_as_bars() -> None:
+    lengths = [[10, 50], [100, 49], [900, 1]]
+    assert [quantile(lengths, part) for part in (0.5, 0.99, 1)] == [10, 100, 900]
+    assert enough(lengths) == 128
+    html = lengths_html({"lengths": lengths, "window": 512}, T)
+    assert "1 of them (1.0 %) are longer" in html
+    assert html.count('class="tb-over"') == 1
+    assert html.count('class="tb-within"') == 2
+    assert "window: 512" in html
+    assert "All of them fit" in lengths_html({"lengths": lengths, "window": 1024}, T)
+    assert "no lengths" in lengths_html({}, T)
+
+
+def test_a_report_without_findings_says_so() -> None:
+    report = Report("x", "x.jsonl")
+    report.stats = {"dataset": {}}
+    assert "every row is used" in codes_html(report, T)
+    assert code_html(report, "TC508", 0, T) == codes_html(report, T)
+    assert "Training would not start" not in summary_html(report, T)

@@ -1,0 +1,164 @@
+"""The report of a dataset on the page: the sum of its rows, the table of codes, and the findings of one code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.conversation import Finding
+from core.report import Report, by_code
+from core.rules import RULES, severity
+from webui.markup import amount, escape, note, number, tiles
+from webui.texts import Texts
+
+PAGE = 50
+FATES = ("kept", "repaired", "dropped")
+
+
+def fate_words(t: Texts) -> dict[str, str]:
+    """What was done, in words: the actions of findings and the fates of rows."""
+    return {"kept": t("kept"), "repaired": t("repaired"), "dropped": t("dropped"), "stopped": t("stops")}
+
+
+def summary_html(report: Report, t: Texts) -> str:
+    """Rows in = kept + repaired + dropped, as figures and as a bar; then what is in them."""
+    rows, words = report.rows, fate_words(t)
+    parts = " + ".join(f'<b class="tb-{fate}">{number(rows[fate])}</b> {escape(words[fate])}' for fate in FATES)
+    sum_line = f'<div class="tb-sum"><b>{number(rows["in"])}</b> {escape(t("rows"))} = {parts}</div>'
+    figures = report.stats.get("dataset", {})
+    tokens = report.stats.get("tokens", {})
+    shown = [
+        (t("conversations"), figures.get("conversations")),
+        (t("messages"), figures.get("messages")),
+        (t("rows with tools"), figures.get("rows with tools")),
+        (t("calls"), figures.get("calls")),
+        (t("samples"), tokens.get("samples")),
+        (t("tokens"), tokens.get("tokens")),
+        (t("trained tokens"), tokens.get("trained tokens")),
+    ]
+    stop = note(t("Training would not start on this data: see what stops it below."), "bad") if report.stopped else ""
+    return f"{stop}{sum_line}{_fate_bar(report, t)}{tiles(shown)}"
+
+
+def _fate_bar(report: Report, t: Texts) -> str:
+    total = report.rows["in"] or 1
+    words = fate_words(t)
+    label = ", ".join(f"{words[fate]}: {report.rows[fate]}" for fate in FATES)
+    bars = "".join(
+        f'<i class="tb-{fate}" style="flex-grow:{report.rows[fate] / total:.5f}" '
+        f'title="{escape(words[fate])}: {report.rows[fate]}"></i>'
+        for fate in FATES
+        if report.rows[fate]
+    )
+    return f'<div class="tb-fates" role="img" aria-label="{escape(label)}">{bars}</div>'
+
+
+def formats_html(report: Report, t: Texts) -> str:
+    """The formats of the rows, and how they were known."""
+    chips = "".join(
+        f'<span class="tb-chip"><b>{escape(name)}</b> {number(count)}</span>'
+        for name, count in report.formats.most_common()
+    )
+    said = (
+        t("declared in dataset_info.json, or by hand")
+        if report.evidence == "as declared"
+        else t("recognised by: {evidence}", evidence=report.evidence)
+        if report.evidence
+        else ""
+    )
+    return (
+        f'<div class="tb-formats">{escape(t("Format"))} {chips or "–"} <span class="tb-dim">{escape(said)}</span></div>'
+    )
+
+
+def codes_html(report: Report, t: Texts) -> str:
+    """A row for each code and what was done about it; clicking one shows its findings."""
+    found = list(by_code(report))
+    if not found:
+        return note(t("Nothing to report: every row is used as it stands."), "good")
+    heads = (t("Code"), t("What was done"), t("Meaning"), t("Count"))
+    body = "".join(_code_row(code, action, count, examples, t) for code, action, count, examples in found)
+    titles = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    return (
+        f'<table class="tb-table tb-codes"><caption class="tb-unseen">{escape(t("Findings by code"))}</caption>'
+        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _code_row(code: str, action: str, count: int, examples: Sequence[Finding], t: Texts) -> str:
+    head = f"{t('for example')}: " if count > 1 else ""
+    example = f'<div class="tb-dim">{escape(head + examples[0].message)}</div>' if examples else ""
+    return (
+        f'<tr data-code="{escape(code)}"><td><button type="button" class="tb-link">{escape(code)}</button></td>'
+        f"<td>{badge(action, code, t)}</td><td>{escape(RULES[code].what)}{example}</td><td>{number(count)}</td></tr>"
+    )
+
+
+def badge(action: str, code: str, t: Texts) -> str:
+    """What was done, as a coloured word; information looks calmer than a warning."""
+    level = severity(Finding(code, action, ""))  # type: ignore[arg-type]
+    words = fate_words(t) | {"kept": t("information") if level == "info" else t("kept, look at it")}
+    return f'<span class="tb-badge tb-{escape(action)} tb-{level}">{escape(words.get(action, action))}</span>'
+
+
+def code_html(report: Report, code: str, page: int, t: Texts) -> str:
+    """The findings of one code, a page of them, each leading to its row."""
+    rule = RULES.get(code)
+    found = [(place, finding) for place, finding in enumerate(report.findings) if finding.code == code]
+    if rule is None or not found:
+        return codes_html(report, t)
+    pages = -(-len(found) // PAGE)
+    page = min(max(page, 0), pages - 1)
+    shown = found[page * PAGE : (page + 1) * PAGE]
+    counted = sum(count for (one, _), count in report.counts.items() if one == code)
+    more = note(
+        t("{n} findings in all; the report keeps the first {kept}.", n=amount(counted), kept=amount(len(found)))
+    )
+    back = f'<button type="button" class="tb-button" data-code="">← {escape(t("All codes"))}</button>'
+    head = (
+        f'<div class="tb-code-head">{back}'
+        f"<h3>{escape(code)}</h3><p>{escape(rule.what)}"
+        f"{'<br>' + escape(t('What to do: {remedy}', remedy=rule.remedy)) if rule.remedy else ''}</p></div>"
+    )
+    heads = (t("Where"), t("What was done"), t("What is wrong"), "")
+    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in heads)
+    body = "".join(_finding_row(place, finding, t) for place, finding in shown)
+    return (
+        f'{head}<table class="tb-table tb-found"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+        f"{_pager(code, page, pages, t)}{more if counted > len(found) else ''}"
+    )
+
+
+def _finding_row(place: int, finding: Finding, t: Texts) -> str:
+    where = f"{Path(finding.file).name}:{finding.line}" if finding.line else Path(finding.file).name
+    change = (
+        f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{escape(finding.after)}</ins></div>'
+        if finding.after
+        else ""
+    )
+    path = f'<div class="tb-dim"><code>{escape(finding.path)}</code></div>' if finding.path else ""
+    show = escape(t("Show row"))
+    jump = f'<button type="button" class="tb-button" data-finding="{place}">{show}</button>' if finding.line else ""
+    return (
+        f'<tr><td><code title="{escape(finding.file)}">{escape(where)}</code>{path}</td>'
+        f"<td>{badge(finding.action, finding.code, t)}</td><td>{escape(finding.message)}{change}</td>"
+        f"<td>{jump}</td></tr>"
+    )
+
+
+def _pager(code: str, page: int, pages: int, t: Texts) -> str:
+    if pages < 2:
+        return ""
+
+    def button(to: int, word: str) -> str:
+        off = "" if 0 <= to < pages else " disabled"
+        return (
+            f'<button type="button" class="tb-button" data-code="{escape(code)}" data-page="{to}"{off}>'
+            f"{escape(word)}</button>"
+        )
+
+    place = escape(t("page {n} of {all}", n=page + 1, all=pages))
+    return (
+        f'<div class="tb-pager">{button(page - 1, "← " + t("Previous"))}<span>{place}</span>'
+        f"{button(page + 1, t('Next') + ' →')}</div>"
+    )

@@ -1,0 +1,104 @@
+"""How long the samples are: a histogram with the window (max_length) drawn in it, as SVG, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from webui.curve import ticks
+from webui.markup import amount, escape, note
+from webui.texts import Texts
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 250, 46, 14, 26, 30
+BARS = 40
+ROUND_TO = 128
+
+
+def quantile(lengths: Sequence[Sequence[int]], part: float) -> int:
+    """The length that this part of the samples does not exceed; `lengths` are (length, count) in order."""
+    total, seen = sum(count for _, count in lengths), 0
+    for length, count in lengths:
+        seen += count
+        if seen >= part * total:
+            return length
+    return 0
+
+
+def enough(lengths: Sequence[Sequence[int]]) -> int:
+    """A window that holds 99 % of the samples, rounded up."""
+    return -(-max(quantile(lengths, 0.99), 1) // ROUND_TO) * ROUND_TO
+
+
+def lengths_html(tokens: dict[str, Any], t: Texts) -> str:
+    """Figures and histogram; `tokens` are those of a report."""
+    lengths, window = tokens.get("lengths") or [], int(tokens.get("window", 0))
+    if not lengths:
+        return note(t("Nothing could be rendered, so there are no lengths. The report says why."), "warn")
+    total = sum(count for _, count in lengths)
+    over = sum(count for length, count in lengths if length > window)
+    facts = [
+        t("{n} samples", n=amount(total)),
+        t("half have at most {n} tokens", n=amount(quantile(lengths, 0.5))),
+        t("99 % at most {n}", n=amount(quantile(lengths, 0.99))),
+        t("the longest has {n}", n=amount(lengths[-1][0])),
+    ]
+    said = (
+        t("{n} of them ({part} %) are longer than the window.", n=amount(over), part=f"{100 * over / total:.1f}")
+        if over
+        else t("All of them fit the window.")
+    )
+    tone = "warn" if over else "good"
+    return (
+        f'<p class="tb-facts">{escape(" · ".join(facts))}</p>{note(said, tone)}{_histogram(lengths, window, said, t)}'
+    )
+
+
+def _histogram(lengths: Sequence[Sequence[int]], window: int, said: str, t: Texts) -> str:
+    top = max(lengths[-1][0], min(window, 2 * lengths[-1][0]))
+    step = max(1, -(-top // BARS))
+    counts = [0] * (top // step + 1)
+    for length, count in lengths:
+        counts[length // step] += count
+    most, bars = max(counts), len(counts)
+    wide, tall = (WIDTH - LEFT - RIGHT) / bars, HEIGHT - TOP - BOTTOM
+
+    def x(length: float) -> float:
+        return round(LEFT + length / step * wide, 1)
+
+    body = "".join(
+        _grid_line(value, round(HEIGHT - BOTTOM - value / most * tall, 1))
+        for value in ticks(0, most, 4)
+        if value == int(value)
+    )
+    for place, count in enumerate(counts):
+        if not count:
+            continue
+        high = max(2.0, count / most * tall)
+        low, last = place * step, (place + 1) * step - 1
+        kind = "tb-over" if low > window else "tb-within"
+        tip = t("{low} to {high} tokens: {n} samples", low=low, high=last, n=count)
+        body += (
+            f'<rect class="{kind}" x="{x(low) + 0.5}" y="{HEIGHT - BOTTOM - high:.1f}" width="{max(1, wide - 1):.1f}" '
+            f'height="{high:.1f}" rx="1.5"><title>{escape(tip)}</title></rect>'
+        )
+    for value in ticks(0, top, 8):
+        body += f'<text class="tb-tick" x="{x(value)}" y="{HEIGHT - 10}" text-anchor="middle">{int(value)}</text>'
+    if window <= top:
+        anchor = "end" if x(window) > WIDTH / 2 else "start"
+        shift = -6 if anchor == "end" else 6
+        label = escape(t("window: {n}", n=window))
+        body += (
+            f'<line class="tb-window" x1="{x(window)}" x2="{x(window)}" y1="{TOP - 14}" y2="{HEIGHT - BOTTOM}"/>'
+            f'<text class="tb-window-label" x="{x(window) + shift}" y="{TOP - 6}" text-anchor="{anchor}">{label}</text>'
+        )
+    return (
+        f'<svg class="tb-histogram" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">{body}</svg>'
+        f'<div class="tb-axis">{escape(t("tokens in a sample"))}</div>'
+    )
+
+
+def _grid_line(value: float, y: float) -> str:
+    return (
+        f'<line class="tb-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+        f'<text class="tb-tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{int(value)}</text>'
+    )
