@@ -99,6 +99,7 @@ def test_twenty_clicks_start_one_run(tab: Any, tmp_path: Path, monkeypatch: pyte
     def launch(run: Run, *, resume: bool = False) -> None:
         held.append((run.path / "lock").open("a"))
         fcntl.flock(held[-1], fcntl.LOCK_EX)
+        run.write_state("starting")
 
     monkeypatch.setattr(Run, "launch", launch)
     values = values_of(tab, dataset=["identity"])
@@ -112,7 +113,7 @@ def test_twenty_clicks_start_one_run(tab: Any, tmp_path: Path, monkeypatch: pyte
 def test_a_tick_shows_only_what_is_new(tab: Any, tmp_path: Path) -> None:
     run = Run.create(TrainConfig(dataset=["identity"], runs_dir=str(tmp_path)))
     shown = tab.tick(run.path.name, "")
-    assert "killed" in shown[1]
+    assert "never started" in shown[1]
     assert tab.tick(run.path.name, shown[0]) == gr.skip()
     run.write_metrics({"step": 1, "loss": 2.5})
     assert "polyline" in tab.tick(run.path.name, shown[0])[2]
