@@ -231,9 +231,10 @@ class Run:
 
     def state(self) -> State:
         """What the run is doing now: what the worker last said, unless the worker is gone or silent."""
+        queued = (self.path / WAITING).exists()
         said = self.said()
         if not said.alive:
-            return replace(said, state="waiting", message="") if said.state != "finished" and self.waits else said
+            return self._queued(said) if queued and said.state != "finished" else said
         if self.is_locked():
             heard = silence(self.path)
             return replace(said, state="stalled", message=heard.describe()) if heard and heard.stalled else said
@@ -242,6 +243,12 @@ class Run:
         # It may have said its last word between our two looks.
         again = self.said()
         return replace(again, state="killed", message=UNEXPLAINED) if again.alive else again
+
+    def _queued(self, said: State) -> State:
+        """Of a run that stood in the queue a moment ago: whether it still does, or its turn has come meanwhile."""
+        if self.is_locked():
+            return replace(said, state="starting", message="")
+        return replace(said, state="waiting", message="") if self.waits else self.said()
 
     def said(self) -> State:
         """What the worker last said, believed as it stands."""

@@ -164,6 +164,12 @@ class Reporter(TrainerCallback):
         """A sign of progress within an evaluation."""
         self.pulse.beat("evaluating")
 
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        """What is left to do may take long for a large model."""
+        self.pulse.beat("saving the result")
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Say how far it is; stop and save if asked to."""
         self.pulse.beat("training")

@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
+import core.train
 from core.errors import UserError
 from core.process import Process
 from core.queue import ORDER, cancel, enqueue, enqueue_resumed, look_after, move, start_next, waiting
-from core.run import WAITING, Run
+from core.run import WAITING, Run, State
 from tests.conftest import small
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,27 @@ def test_a_running_one_is_waited_for(runs: Path) -> None:
     running.request_stop()
     assert second.wait().state == "finished"
     assert running.state().state == "stopped"
+
+
+def test_a_run_whose_turn_comes_while_one_looks_is_never_shown_as_over(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its turn comes right after the state was read: its keeper is at work, or has even taken it out of the queue."""
+    real = Run.said
+    for left in (False, True):
+        (run,) = queued(f"hold {left}")
+
+        def late(run: Run, left: bool = left) -> State:
+            said = real(run)
+            monkeypatch.setattr(Run, "said", real)
+            start_next(runs)
+            until(lambda: not left or not (run.path / WAITING).exists(), "the keeper")
+            return said
+
+        monkeypatch.setattr(Run, "said", late)
+        assert run.state().state == "starting"
+        run.request_stop()
+        assert run.wait().state == "stopped"
 
 
 def test_order_changes_and_places_are_left(runs: Path) -> None:
@@ -294,6 +316,19 @@ def test_the_training_goes_on_without_its_keeper(runs: Path) -> None:
     until(lambda: run.state().state == "killed", "the end of the trainer")
     look_after(runs)
     assert "resuming begins again" in run.state().message
+
+
+def test_a_trainer_that_has_lost_its_keeper_starts_the_next(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.create(small(run_name="quick a"))
+    (second,) = queued("quick b")
+    parents = iter([1001, 1])
+    monkeypatch.setattr("core.train.train_run", lambda run, resume: "finished")
+    monkeypatch.setattr("core.train.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("core.train.signal.signal", lambda *_: None)
+    monkeypatch.setattr("core.train.faulthandler.register", lambda *_, **__: None)
+    lock = os.open(run.path / "lock", os.O_CREAT | os.O_RDWR)
+    assert core.train.main([str(run.path), str(lock)]) == 0
+    assert second.wait().state == "finished"
 
 
 def test_nothing_of_a_trainer_is_left_behind(runs: Path) -> None:

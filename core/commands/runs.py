@@ -28,7 +28,7 @@ def _declares_list(command: argparse.ArgumentParser) -> None:
 
 @command("runs list", _declares_list)
 def runs_list(arguments: argparse.Namespace) -> int:
-    """List the runs, newest first."""
+    """List the runs, newest first. Who looks also starts the run whose turn it is."""
     look_after(_folder(arguments), _tell)
     _print_runs([run.summary() for run in list_runs(getattr(arguments, "runs_dir", ""))], arguments.json)
     return 0
@@ -36,7 +36,7 @@ def runs_list(arguments: argparse.Namespace) -> int:
 
 @command("runs queue", _declares_list)
 def runs_queue(arguments: argparse.Namespace) -> int:
-    """List the runs that wait for their turn, the next one first."""
+    """List the runs that wait for their turn, the next one first; started if nothing is at work."""
     look_after(_folder(arguments), _tell)
     _print_runs([run.summary() for run in waiting(_folder(arguments))], arguments.json)
     return 0
