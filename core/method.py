@@ -48,7 +48,7 @@ def load_trainable(config: TrainConfig) -> tuple[Any, LoraConfig | None]:
         prefer_flash_attention(model)
     model.train()
     if config.finetuning_type == "freeze":
-        _freeze(model, config.freeze_trainable_layers)
+        freeze(model, config.freeze_trainable_layers)
     if config.finetuning_type != "lora":
         return model, None
     *merged, last = config.adapter_name_or_path or [""]
@@ -110,7 +110,7 @@ def trainable_parameters(model: nn.Module) -> int:
     return count
 
 
-def _freeze(model: Any, layers: int) -> None:
+def freeze(model: Any, layers: int) -> None:
     """Only the last layers, and the norm behind them, are trained."""
     decoder = model.get_decoder()
     if layers > len(decoder.layers):

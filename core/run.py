@@ -8,6 +8,7 @@
     metrics.jsonl   one JSON object a line: step, loss, loss per kind, …
     samples.jsonl   what the model wrote on held-out turns while it was trained, a line a turn
     report.json     what became of the rows
+    cost.json       peak memory and seconds a step, measured
     log.txt         everything that the worker prints
     lock            whoever holds a lock on it is the living worker
     worker.json     the processes of the worker       pulse.json  its last sign of progress
@@ -279,6 +280,11 @@ class Run:
         for name in ("metrics.jsonl", "samples.jsonl"):
             rows = read_json_lines(self.path / name)
             write_atomic(self.path / name, "".join(json_line(row) for row in rows if row.get("step", 0) <= step))
+
+    def cost(self) -> dict[str, Any]:
+        """`memory` (the peak, in bytes), `step_s`, `steps`, `device`, once ten steps are measured; {} before."""
+        cost = read_json(self.path / "cost.json")
+        return cost if isinstance(cost, dict) else {}
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of the worker's log."""

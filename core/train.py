@@ -29,6 +29,7 @@ from transformers.utils import logging as transformers_logging
 from core.best import best_faults
 from core.checkpoint import checkpoints, newest_whole, step_of, write_whole
 from core.config import TrainConfig
+from core.cost import Costs
 from core.disk import write_atomic
 from core.environment import record_start
 from core.errors import UserError
@@ -90,7 +91,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         eval_dataset=data.held_out if len(data.held_out) > 1 else next(iter(data.held_out.values()), None),
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=[EpochEnds(config, has_eval=bool(data.held_out)), reporter],
+        callbacks=[EpochEnds(config, has_eval=bool(data.held_out)), Costs(run), reporter],
         config=config,
         packs=packs,
         writes=writes,

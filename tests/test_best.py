@@ -131,3 +131,7 @@ def test_saved_and_evaluated_with_every_epoch_and_every_tenth(runs: Any) -> None
         f"checkpoint-{step}" for step in (16, 14, 12, 10, 8, 6, 4, 2)
     ]
     assert [line["step"] for line in run.metrics() if "eval_loss" in line] == [8, 16]
+    cost = run.cost()
+    assert (cost["steps"], cost["device"]) == (16, "cpu")
+    assert cost["memory"] > 2**28
+    assert 0 < cost["step_s"] < run.metrics()[-1]["elapsed_s"]
