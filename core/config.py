@@ -131,6 +131,13 @@ class DataOptions(Config):
         "that fit, no conversation, the first max_length tokens, or an error.",
         "data",
     )
+    append_stop: bool = knob(
+        True,
+        "Where a conversation ends in an answer without a stop token (the template writes it only before the next "
+        "message, or never), add it, so that the model learns to stop.",
+        "data",
+        label="Add the missing stop",
+    )
     swallowed: Literal["stop", "drop", "ignore"] = knob(
         "stop",
         "Where the chat template swallows reasoning, or words beside a call, that the data holds: stop and say what "

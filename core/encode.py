@@ -197,8 +197,36 @@ def _rendered(conversation: Conversation, template: Template, config: DataOption
     except RowRefusedError as refused:
         made.refusal = refused.finding
         return []
+    if config.append_stop:
+        samples = [with_stop(sample, template) for sample in samples]
     made.notes = [note for sample in samples for note in sample.notes]
     return samples
+
+
+def with_stop(sample: Rendered, template: Template) -> Rendered:
+    """The sample with a stop token behind its last turn, where the template ends the text without one.
+
+    GLM's way is to write it only with the next message; its second one ends calls.
+    """
+    last = sample.spans[-1] if sample.spans else None
+    if last is None or last.kind == "stop" or not template.stop or sample.text[last.end :].strip():
+        return sample
+    stop = template.stop[min(last.kind == "tool_call", len(template.stop) - 1)]
+    end = last.end + len(stop)
+    text = sample.text[: last.end] + stop + sample.text[last.end :]
+    path = f"messages[{last.message}]"
+    notes = [
+        replace(note, action="repaired", message=f"the template writes no stop token here; {stop} added")
+        if note.code == "MK704" and note.path == path
+        else note
+        for note in sample.notes
+    ]
+    return replace(
+        sample,
+        text=text,
+        spans=(*sample.spans, replace(last, start=last.end, end=end, kind="stop")),
+        notes=tuple(notes),
+    )
 
 
 def _finish(conversation: Conversation, made: Made, template: Template, tokenizer: Any, config: DataOptions) -> None:

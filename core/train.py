@@ -103,8 +103,14 @@ def train_run(run: Run, *, resume: bool = False) -> str:
         if reporter.stopped:
             return "stopped"
         run.write_state("running", trainer.state.global_step, trainer.state.max_steps, _ending(trainer))
-        write_whole(run.model_dir, lambda stage: trainer.save_model(str(stage)))
+        write_whole(run.model_dir, lambda stage: _save(trainer, stage))
     return "finished"
+
+
+def _save(trainer: Trainer, stage: Path) -> None:
+    """The result, and beside an adapter too on which tokens its writing ends."""
+    trainer.save_model(str(stage))
+    trainer.model.generation_config.save_pretrained(str(stage))
 
 
 def packs_rows(config: TrainConfig, model: Any) -> bool:

@@ -9,9 +9,10 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import PreTrainedTokenizerFast
 
 from core.conversation import Conversation, Message
-from core.encode import IGNORED, encode, encode_all, tokenise, trained_text
+from core.encode import IGNORED, encode, encode_all, tokenise, trained_text, with_stop
 from core.template.choose import choose_template
 from core.template.spans import Rendered, render
+from tests.material import all_templates
 
 CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "[INST]", "[/INST]"]
 TEXTS = [
@@ -189,3 +190,19 @@ def test_many_at_once_are_what_each_is_alone(kind: str, strip: bool, add_bos: bo
         talks = [TALK, Conversation(TALK.messages[:2]), Conversation((Message("user", "<s> x"), *TALK.messages[1:]))]
         samples = [sample for talk in talks for sample in render(talk, template)]
         assert encode_all(samples, tokenizer) == [encode(sample, tokenizer) for sample in samples]
+
+
+def test_a_missing_stop_is_added_where_a_conversation_ends() -> None:
+    template = all_templates()["wild:glm"]
+    talk = Conversation(
+        (Message("user", "q"), Message("assistant", "a1"), Message("user", "q"), Message("assistant", "a2"))
+    )
+    (sample,) = render(talk, template)
+    assert [note.code for note in sample.notes] == ["MK704"]
+    stopped = with_stop(sample, template)
+    assert stopped.text == sample.text + template.stop[0]
+    assert stopped.marked().endswith(f"a2{template.stop[0]}⟧")
+    assert [note.action for note in stopped.notes] == ["repaired"]
+    assert with_stop(stopped, template) == stopped
+    (stops_itself,) = render(talk, all_templates()["library:chatml"])
+    assert with_stop(stops_itself, template) == stops_itself

@@ -23,11 +23,13 @@ from core.template.style import (
     try_render,
 )
 
+_LONGEST_TOKEN = 40
 LIBRARY = Path(__file__).parent / "library"
 # What a template file is given when there is no tokenizer beside it: the names that most tokenizers have.
 BARE_TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 _LIKE_A_TOKEN = re.compile(
     r"<[|｜][^<>\s]{1,60}>|<[^<>\s]{1,60}[|｜]>|</?s>|\[/?[A-Z_]{3,30}\]|</?[a-z]+_[a-z_]+>|</?think>"
+    r"|\[\|[^\[\]|\s]{1,40}\|\]|</?[a-z]+:[a-z_]+>"
 )
 
 
@@ -57,7 +59,8 @@ def bare_template(name: str, special_tokens: Mapping[str, str] | None = None) ->
     """A template from the library or a file, without a tokenizer: what looks like a control token is taken for one."""
     label, source = _by_name(name)
     special = BARE_TOKENS | dict(special_tokens or {})
-    return made_template(source, label, special, _tokens_of(source, special) | set(special.values()))
+    control = _tokens_of(source, special) | set(special.values())
+    return made_template(source, label, special, control | _closing(Template(source, special), control))
 
 
 def _tokens_of(source: str, special_tokens: Mapping[str, str]) -> frozenset[str]:
@@ -70,6 +73,18 @@ def _tokens_of(source: str, special_tokens: Mapping[str, str]) -> frozenset[str]
         for messages in ([question, answer, question], [system, question, answer])
     ]
     return frozenset(_LIKE_A_TOKEN.findall("\n".join([source, *texts])))
+
+
+def _closing(template: Template, tokens: Iterable[str]) -> set[str]:
+    """What a template writes behind every answer, where that is one word but does not look like a token (`[e~[`)."""
+    style = style_of(template)
+    behind = []
+    for answer in (ANSWER, AGAIN):
+        text = try_render(template, style, [Message("user", QUESTION), Message("assistant", answer)]) or ""
+        behind.append(text.rpartition(answer)[2].strip())
+    word = behind[0]
+    odd = 1 < len(word) <= _LONGEST_TOKEN and not word[:1].isalnum() and not any(map(str.isspace, word))
+    return {word} if odd and behind[0] == behind[1] and not _run_of_tokens(word, sorted(tokens, key=len)) else set()
 
 
 def made_template(
