@@ -1,7 +1,8 @@
-"""A dataset's report by name, from the cache when nothing has changed since it was made.
+"""A dataset checked and encoded once: its account, its facts and its rows come from the cache when nothing has changed.
 
-The cache's key covers the bytes of every file, every option, the template's source, the tokenizer's whole state, the
-held-out set and our own code, so what comes from it is what a new check would find. Hub datasets are not cached.
+The cache's key covers the bytes of every file, every option that matters, the template, the tokenizer's whole state,
+the held-out set, our own code and the libraries that render and tokenise, so what comes from it is what a new check
+would find. Hub datasets are not cached. What was not used for longest goes when all of it is larger than `MOST_BYTES`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,58 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import core
-from core.config import TrainConfig
-from core.datasets import Source, find_source, load_conversations, with_options
-from core.datasets.files import data_files, readable
-from core.measure import Measure
-from core.report import Report, Watch, check, report_from_json
-from core.rules.dataset import DatasetFacts, prompt_hash
+from core.check import Checked, Watch, check
+from core.config import DataOptions, TrainConfig
+from core.datasets import Source, find_source, with_options
+from core.datasets.files import readable
+from core.datasets.load import files_of
+from core.encoded import ROWS
+from core.examine import Job
+from core.report import Report, report_from_json
+from core.template.sandbox import Template
 
+MOST_BYTES = 8 * 2**30
 _CHUNK = 1 << 20
+_DAY_S = 86_400
+# Options that say which datasets there are and how they are put together, not what becomes of a row.
+_NOT_OF_A_ROW = {"dataset", "dataset_dir", "mix_strategy", "interleave_probs", "dataset_num_proc"}
+_LIBRARIES = ("jinja2", "pyarrow", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A checked dataset: its report, and the folder with its facts and encoded rows (None when they are not kept)."""
+
+    source: Source
+    report: Report
+    folder: Path | None
+
+    @property
+    def rows(self) -> Path | None:
+        """The file of encoded rows."""
+        return self.folder / ROWS if self.folder is not None else None
+
+    def facts(self) -> dict[str, Any]:
+        """Of the conversations that are kept, in their order: `prompts`, `answers` and `lines`, as numpy arrays."""
+        import numpy
+
+        assert self.folder is not None, "only what was kept has facts"
+        with numpy.load(self.folder / _FACTS) as found:
+            return {name: found[name] for name in _ARRAYS}
+
+
+_FACTS, _REPORT = "facts.npz", "report.json"
+_ARRAYS = ("prompts", "answers", "lines")
 
 
 def check_dataset(
@@ -36,80 +78,162 @@ def check_dataset(
 
     An `output` folder is written anew each time.
     """
+    from core.model import load_template, load_tokenizer
+
+    tokenizer = load_tokenizer(config.model_name_or_path) if with_model else None
+    template = load_template(config, tokenizer) if with_model else None
+    held_out = prompts(held_out_sets(config, template, tokenizer).values())
+    job = Job(config, template, held_out, secrets)
+    if output is None and use_cache:
+        return checked(name, config, job, tokenizer, watch=watch).report
     source = with_options(find_source(name, config.dataset_dir), config)
-    measure = _measure(config) if with_model else None
-    held_out = _held_out(config)
-    place = None
-    if use_cache and output is None and not source.hub:
-        place = cache_dir() / f"{_key(source, config, measure, held_out, secrets)}.json"
-        kept = _read(place)
-        if kept is not None:
-            return kept
-    report = check(
-        source,
-        profile=config.profile,
-        measure=measure,
-        facts=DatasetFacts(held_out=held_out, secrets=secrets),
-        output=output,
-        max_samples=config.max_samples,
-        watch=watch,
-    )
-    if place is not None:
-        _write(place, report)
-    return report
+    return check(source, job, tokenizer, output=output, watch=watch).report
+
+
+def held_out_sets(
+    config: TrainConfig, template: Template | None = None, tokenizer: Any = None, *, scratch: Path | None = None
+) -> dict[str, Entry]:
+    """The held-out datasets of a config, by name. Raises `UserError`."""
+    job = Job(config, template)
+    return {name: checked(name, config, job, tokenizer, scratch=scratch) for name in config.eval_dataset}
+
+
+def prompts(held_out: Iterable[Entry]) -> frozenset[int]:
+    """What is asked in held-out datasets, in numbers that `core.rules.dataset.said_hashes` gives."""
+    return frozenset(prompt for entry in held_out if entry.folder for prompt in entry.facts()["prompts"].tolist())
+
+
+def checked(
+    name: str,
+    config: TrainConfig,
+    job: Job,
+    tokenizer: Any = None,
+    *,
+    scratch: Path | None = None,
+    watch: Watch | None = None,
+) -> Entry:
+    """A dataset by name, checked and (with the job's template) encoded, or as it was found the last time.
+
+    Where there is no cache to write to, facts and rows go into the folder `scratch`. Raises `UserError`.
+    """
+    source = with_options(find_source(name, config.dataset_dir), config)
+    place = None if source.hub else cache_dir() / _key(source, job, tokenizer)
+    found = _read(place, source, with_rows=job.template is not None) if place is not None else None
+    if found is not None:
+        return found
+    stage = _stage(place, scratch)
+    if stage is None:
+        return Entry(source, check(source, job, tokenizer, watch=watch).report, None)
+    try:
+        rows = stage / ROWS if job.template is not None else None
+        done = check(source, job, tokenizer, rows=rows, watch=watch)
+        _write(stage, done)
+        if place is not None and stage.parent == place.parent:
+            stage = _moved(stage, place)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
+    return Entry(source, done.report, stage)
 
 
 def cache_dir() -> Path:
     """`$TUNEBOARD_CACHE`, else `tuneboard` in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("TUNEBOARD_CACHE") or Path(home) / "tuneboard") / "reports"
+    return Path(os.environ.get("TUNEBOARD_CACHE") or Path(home) / "tuneboard") / "data"
 
 
-def _measure(config: TrainConfig) -> Measure:
-    from core.model import load_template, load_tokenizer
-
-    tokenizer = load_tokenizer(config.model_name_or_path)
-    return Measure(load_template(config, tokenizer), tokenizer, config)
-
-
-def _held_out(config: TrainConfig) -> frozenset[int]:
-    if not config.eval_dataset:
-        return frozenset()
-    plain = config.model_copy(update={"profile": "default", "max_samples": None})
-    loaded = load_conversations(plain, config.eval_dataset)
-    return frozenset(prompt_hash(conversation) for conversation in loaded.conversations)
-
-
-def _key(source: Source, config: TrainConfig, measure: Measure | None, held_out: frozenset[int], secrets: bool) -> str:
+def _key(source: Source, job: Job, tokenizer: Any) -> str:
     digest = hashlib.blake2b(digest_size=20)
-    facts = [repr(source), config.model_dump_json(), str(secrets), str(sorted(held_out)), str(source.file.absolute())]
-    if measure is not None:
-        facts += [measure.template.source, repr(measure.template.special_tokens), repr(measure.template.stop)]
-        facts += [measure.tokenizer.backend_tokenizer.to_str(), str(measure.tokenizer.model_max_length)]
+    given = job.options.model_dump()
+    options = [(name, given[name]) for name in sorted(DataOptions.model_fields.keys() - _NOT_OF_A_ROW)]
+    facts = [repr(replace(source, file=source.file.resolve())), repr(options), str(job.secrets), sorted(job.held_out)]
+    facts += [version(library) for library in _LIBRARIES]
+    if job.template is not None:
+        facts += [_steady(getattr(job.template, part.name)) for part in fields(job.template)]
+        facts += [tokenizer.backend_tokenizer.to_str(), str(tokenizer.model_max_length)]
     digest.update(json.dumps(facts).encode("utf-8", "surrogatepass"))
-    code = sorted(Path(core.__file__).parent.rglob("*.py"))
-    for file in [*code, *(data_files(source.file) if source.file.is_dir() else [source.file])]:
-        digest.update(f"\0{file}\0".encode("utf-8", "surrogateescape"))
+    for file in [*sorted(Path(core.__file__).parent.rglob("*.py")), *files_of(source)]:
+        digest.update(f"\0{file.name}\0".encode("utf-8", "surrogateescape"))
         with readable(file), file.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
 
 
-def _read(place: Path) -> Report | None:
-    """The report in the cache; None when there is none, or it is damaged."""
+def _steady(value: Any) -> str:
+    """A value as text that is the same in every process."""
+    return repr(sorted(value) if isinstance(value, frozenset) else value)
+
+
+def _read(place: Path, source: Source, *, with_rows: bool) -> Entry | None:
+    """What the cache has; None when it has nothing, or something damaged."""
     try:
-        return report_from_json(json.loads(place.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = json.loads((place / _REPORT).read_text(encoding="utf-8"))
+        entry = Entry(source, _relocated(report_from_json(kept["report"]), source.file), place)
+        entry.facts()
+        if with_rows and (place / ROWS).stat().st_size != kept["bytes"]:
+            return None
+        os.utime(place)
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         return None
+    return entry
 
 
-def _write(place: Path, report: Report) -> None:
-    """Put a report into the cache in one step; a cache that cannot be written costs only time."""
-    part = place.with_suffix(f".{os.getpid()}.part")
+def _relocated(report: Report, file: Path) -> Report:
+    """The report with the path by which the file is known now: it may have been another one to the same file."""
+    before, now = report.file, str(file)
+    if before != now:
+        report.file = now
+        report.findings = [
+            replace(found, file=now + found.file.removeprefix(before)) if found.file.startswith(before) else found
+            for found in report.findings
+        ]
+    return report
+
+
+def _stage(place: Path | None, scratch: Path | None) -> Path | None:
+    """A fresh folder to write to: beside its place in the cache, or else below `scratch`."""
+    folders = [place.parent if place is not None else None, scratch]
+    for folder in filter(None, folders):
+        stage = folder / f".{place.name if place is not None else 'rows'}.{os.getpid()}.{os.urandom(4).hex()}"
+        try:
+            stage.mkdir(parents=True)
+        except OSError:
+            continue
+        return stage
+    return None
+
+
+def _write(stage: Path, done: Checked) -> None:
+    import numpy
+
+    facts = (done.facts.prompts, done.facts.answers, done.facts.lines)
+    arrays = [numpy.asarray(numbers, dtype=numpy.uint64) for numbers in facts]
+    numpy.savez(stage / _FACTS, prompts=arrays[0], answers=arrays[1], lines=arrays[2])
+    rows = stage / ROWS
+    kept = {"report": done.report.to_json(), "bytes": rows.stat().st_size if rows.is_file() else 0}
+    (stage / _REPORT).write_text(json.dumps(kept), encoding="utf-8")
+
+
+def _moved(stage: Path, place: Path) -> Path:
+    """The stage at its place in the cache, unless another process was faster; the oldest entries make room."""
+    shutil.rmtree(place, ignore_errors=True)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(report.to_json()), encoding="utf-8")
-        part.replace(place)
+        stage.rename(place)
     except OSError:
-        return
+        return stage
+    _make_room(place)
+    return place
+
+
+def _make_room(newest: Path) -> None:
+    """Delete what was not used for longest while there is more than `MOST_BYTES`, and what a killed process left."""
+    entries = sorted((path for path in newest.parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in entries}
+    total = sum(sizes.values())
+    for path in entries:
+        unfinished = path.name.startswith(".")
+        old = time.time() - path.stat().st_mtime > _DAY_S
+        if path != newest and (old if unfinished else total > MOST_BYTES):
+            shutil.rmtree(path, ignore_errors=True)
+            total -= sizes[path]

@@ -213,6 +213,19 @@ class TrainConfig(ModelOptions, DataOptions):
     early_stopping_patience: int | None = knob(
         None, "Stop after this many evaluations in a row without a new best; empty: never.", "evaluation", ge=1
     )
+    split_file: str = knob(
+        "", 'A JSON file {"validation": [line, …]}: the lines of the one dataset that are held out.', "data"
+    )
+    max_dropped: float = knob(
+        0.05,
+        "Ask before training when more than this part of a dataset's rows would be dropped; 1 never asks, as --yes.",
+        "data",
+        ge=0,
+        le=1,
+    )
+    dataset_num_proc: int | None = knob(
+        None, "Processes that read, render and tokenise large data; empty: one for each core.", "data", ge=1, le=256
+    )
     finetuning_type: Literal["lora", "freeze", "full"] = knob(
         "lora",
         "lora trains a small adapter, freeze the last layers, full every weight.",

@@ -85,7 +85,7 @@ class Finding:
     after: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: " if self.file else ""
+        where = (f"{self.file}:{self.line}: " if self.line else f"{self.file}: ") if self.file else ""
         at = f"{self.path}: " if self.path else ""
         change = f" ({self.before} → {self.after})" if self.after else ""
         return f"{where}{at}{self.message}{change} [{self.code}, {self.action}]"

@@ -38,7 +38,7 @@ class Example:
     @property
     def trained(self) -> int:
         """How many tokens carry loss."""
-        return sum(label != IGNORED for label in self.labels)
+        return len(self.labels) - self.labels.count(IGNORED)
 
 
 def encode(rendered: Rendered, tokenizer: Any) -> Example:
@@ -101,7 +101,7 @@ def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
     borders = _borders(tokenizer)
     cut = [[] if sample.breaks else _pieces(sample.text, borders) for sample in samples]
     distinct = list(dict.fromkeys(piece for pieces in cut for piece in pieces))
-    encodings = tokenizer(distinct, add_special_tokens=False).encodings if distinct else []
+    encodings = _encodings(distinct, tokenizer) if distinct else []
     known = {
         piece: (encoding.ids, [start for start, _ in encoding.offsets])
         for piece, encoding in zip(distinct, encodings, strict=True)
@@ -114,7 +114,9 @@ def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
 
 def _borders(tokenizer: Any) -> re.Pattern[str] | None:
     """Finds the control tokens at which a tokenizer cuts; a group marks those that leave what is before them alone."""
-    tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.normalized]
+    tokens = [
+        token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values() if not token.normalized
+    ]
     if not tokens or any(token.single_word for token in tokens):
         return None
     longest_first = sorted(tokens, key=lambda token: len(token.content), reverse=True)
@@ -144,12 +146,16 @@ def _joined(pieces: Sequence[str], known: Mapping[str, tuple[list[int], list[int
 
 
 def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
+    (encoding,) = _encodings([text], tokenizer)
+    return encoding.ids, [start for start, _ in encoding.offsets]
+
+
+def _encodings(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:
+    """The encodings of texts; a tokenizer that last cut or padded is asked the slow way, which undoes that."""
     backend = tokenizer.backend_tokenizer
     if backend.truncation is None and backend.padding is None:
-        encoding = backend.encode(text, add_special_tokens=False)
-        return encoding.ids, [start for start, _ in encoding.offsets]
-    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return encoding["input_ids"], [start for start, _ in encoding["offset_mapping"]]
+        return backend.encode_batch(texts, add_special_tokens=False)
+    return tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).encodings
 
 
 def trained_text(example: Example, tokenizer: Any) -> str:

@@ -1,20 +1,20 @@
-"""Conversations through a chat template and a tokenizer, in small batches: their lengths, and what does not fit.
+"""What a template and a tokenizer make of conversations, in figures: lengths, what is trained, what does not fit.
 
-The samples are those that training would be given: the same rendering, the same encoding, the same window.
+The samples are those that training is given, for it is the same `make` that training uses; only their sums are kept.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.config import TrainConfig
-from core.conversation import Conversation, Finding, RowRefusedError
-from core.encode import Example, encode_all
+from core.config import DataOptions
+from core.conversation import Action, Conversation, Finding
+from core.encode import SWALLOWED, Made, swallowed_words
 from core.template.sandbox import Template
-from core.template.spans import Rendered, render
+from core.template.spans import Rendered
 
 _CROWDED, _MANY = 0.5, 0.05
 # What a tokenizer without a limit says its limit is.
@@ -23,79 +23,77 @@ _NO_LIMIT = 1_000_000_000
 
 @dataclass(slots=True)
 class Measure:
-    """A template and tokenizer, and what went through them: `lengths` counts samples by their tokens."""
+    """The sums so far: `lengths` counts conversations by their tokens before anything was cut."""
 
-    template: Template
-    tokenizer: Any
-    config: TrainConfig
     lengths: Counter[int] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, conversations: Sequence[Conversation]) -> list[list[Finding]]:
-        """What is found when conversations are rendered and encoded, for each of them."""
-        rendered = [self._rendered(conversation) for conversation in conversations]
-        flat = [sample for _, samples in rendered for sample in samples]
-        examples = iter(encode_all(flat, self.tokenizer))
-        for conversation, (found, samples) in zip(conversations, rendered, strict=True):
-            for sample in samples:
-                found += self._sample(conversation, sample, next(examples))
-        return [found for found, _ in rendered]
+    def add(self, conversation: Conversation, made: Made, config: DataOptions) -> list[Finding]:
+        """Count what became of a conversation. Returns what was found in it."""
+        if made.longest:
+            self.lengths[made.longest] += 1
+            self.counts["over the window"] += made.longest > config.max_length
+        if made.refusal is not None:
+            return [made.refusal]
+        self.counts.update(made.counts)
+        self.counts["samples"] += len(made.samples)
+        for _, example in made.samples:
+            self.counts["tokens"] += len(example.input_ids)
+            self.counts["trained tokens"] += example.trained
+        self.counts["swallowed"] += bool({note.code for note in made.notes} & SWALLOWED.keys())
+        for code in {note.code for note in made.notes if note.action == "kept"} & SWALLOWED.keys():
+            self.counts[code] += 1
+        return [*made.notes, *_seen(conversation, made, config)]
 
-    def _rendered(self, conversation: Conversation) -> tuple[list[Finding], list[Rendered]]:
-        if conversation.plain:
-            self.counts["plain rows"] += 1
-            return [], []
-        try:
-            samples = render(conversation, self.template, self.config.train_on)
-        except RowRefusedError as refused:
-            return [refused.finding], []
-        self.counts["samples"] += len(samples)
-        split = [_finding("MK702", conversation, f"becomes {len(samples)} samples")] if len(samples) > 1 else []
-        return split, samples
+    def merge(self, later: Measure) -> None:
+        """Add the sums of what follows."""
+        self.lengths.update(later.lengths)
+        self.counts.update(later.counts)
 
-    def _sample(self, conversation: Conversation, sample: Rendered, example: Example) -> Iterator[Finding]:
-        length, window = len(example.input_ids), self.config.max_length
-        self.lengths[length] += 1
-        self.counts["tokens"] += length
-        trained = example.trained
-        self.counts["trained tokens"] += trained
-        if length > window:
-            self.counts["over the window"] += 1
-            yield _finding("LN803", conversation, f"longer than {window} tokens ({length})", "dropped")
-        elif not trained:
-            yield _finding("MK701", conversation, "nothing to train after encoding", "dropped")
-        if sample.breaks:
-            yield _finding("CT305", conversation, "text contains control tokens; tokenised as plain text")
-        if sample.spans and sample.spans[-1].kind != "stop":
-            yield _finding("MK704", conversation, "the last trained token is not a stop token")
-        share = _before_the_user(conversation, sample)
-        if share * length > _CROWDED * window:
-            said = f"system prompt and tools use about {100 * share * length / window:.0f} % of the window"
-            yield _finding("LN805", conversation, said)
-
-    def findings(self, file: str) -> Iterator[Finding]:
-        """What the lengths say about the dataset as a whole."""
-        window, samples = self.config.max_length, sum(self.lengths.values())
+    def findings(self, file: str, config: DataOptions, template: Template, model_limit: Any) -> Iterator[Finding]:
+        """What the sums say about the dataset as a whole; `model_limit` is the longest text that the model takes."""
+        window, rows = config.max_length, sum(self.lengths.values())
         over = self.counts["over the window"]
-        if samples and over > _MANY * samples:
+        if rows and over > _MANY * rows:
             enough = _quantile(self.lengths, 0.99)
-            said = f"{100 * over / samples:.0f} % of the samples are longer than {window} tokens; {enough} hold 99 %"
+            said = f"{100 * over / rows:.0f} % of the conversations are longer than {window} tokens; {enough} hold 99 %"
             yield Finding("LN806", "kept", said, file)
-        most = self.tokenizer.model_max_length
-        if isinstance(most, int) and window > most < _NO_LIMIT:
-            yield Finding("LN807", "stopped", f"max_length is {window}, the model supports {most}", file)
+        if isinstance(model_limit, int) and window > model_limit < _NO_LIMIT:
+            yield Finding("LN807", "stopped", f"max_length is {window}, the model supports {model_limit}", file)
+        lost = sorted(code for code in SWALLOWED if self.counts[code])
+        if lost and config.swallowed == "stop":
+            message, remedy = swallowed_words(lost, self.counts["swallowed"], template)
+            yield Finding(lost[0], "stopped", f"{message} — {remedy}", file)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self, config: DataOptions, template: Template) -> dict[str, Any]:
         """The figures, by name."""
         tokens = self.counts["tokens"]
-        named = ("samples", "tokens", "trained tokens", "over the window", "plain rows")
+        named = ("samples", "tokens", "trained tokens", "over the window")
         return {
             **{key: self.counts[key] for key in named},
             "trained %": round(100 * self.counts["trained tokens"] / tokens, 1) if tokens else 0.0,
-            "window": self.config.max_length,
-            "template": self.template.name,
+            "window": config.max_length,
+            "overlong": config.overlong,
+            **{key: self.counts[key] for key in _POLICIES if self.counts[key]},
+            "template": template.name,
             "lengths": [[length, count] for length, count in sorted(self.lengths.items())],
         }
+
+
+_POLICIES = (
+    *("windowed", "windows", "turns_too_long", "oldest_dropped", "truncated"),
+    *("unstable_history", "more_samples"),
+)
+
+
+def _seen(conversation: Conversation, made: Made, config: DataOptions) -> Iterator[Finding]:
+    """What is odd about the samples, said once for each conversation."""
+    if any(sample.breaks for sample, _ in made.samples):
+        yield _finding("CT305", conversation, "text contains control tokens; tokenised as plain text")
+    share = max((_before_the_user(conversation, sample) * len(e.input_ids) for sample, e in made.samples), default=0)
+    if share > _CROWDED * config.max_length:
+        said = f"system prompt and tools use about {100 * share / config.max_length:.0f} % of the window"
+        yield _finding("LN805", conversation, said)
 
 
 def _before_the_user(conversation: Conversation, sample: Rendered) -> float:
@@ -114,5 +112,5 @@ def _quantile(lengths: Counter[int], part: float) -> int:
     return 0
 
 
-def _finding(code: str, conversation: Conversation, message: str, action: Any = "kept") -> Finding:
+def _finding(code: str, conversation: Conversation, message: str, action: Action = "kept") -> Finding:
     return Finding(code, action, message, conversation.file, conversation.line, "messages")

@@ -1,34 +1,23 @@
 """The account of a dataset: rows in = kept + repaired + dropped, every finding by its code, figures and lengths.
 
-`check` reads a source as a stream and keeps only the counts and some findings of each code; a file of any size fits.
-The report is written for people (terminal, Markdown) and for programs (JSON).
+A report is written for people (terminal, Markdown) and for programs (JSON); `core.checked` makes it.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from core.conversation import Finding, JsonObject
-from core.datasets import Converted, Source, UnusableError, convert_rows, mixed_formats
 from core.errors import UserError
-from core.formats.write import openai_row
-from core.measure import Measure
-from core.rules import RULES, Profile, severity, strictly
-from core.rules.dataset import DatasetFacts
+from core.rules import RULES, severity
 from core.rules.table import ACTIONS
 
 # Findings that are kept of each code; all of them are counted.
 MOST_OF_A_CODE = 1000
 EXAMPLES = 3
-BATCH = 64
-# Is told now and then how many rows have been read; what it raises ends the check.
-Watch = Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -51,6 +40,19 @@ class Report:
         self.counts[key] += 1
         if self.counts[key] <= MOST_OF_A_CODE:
             self.findings.append(finding)
+
+    def merge(self, later: Report) -> None:
+        """Add the account of the rows that follow."""
+        self.rows.update(later.rows)
+        self.formats.update(later.formats)
+        self.evidence = self.evidence or later.evidence
+        room = {key: MOST_OF_A_CODE - self.counts[key] for key in later.counts}
+        for finding in later.findings:
+            key = (finding.code, finding.action)
+            if room[key] > 0:
+                self.findings.append(finding)
+            room[key] -= 1
+        self.counts.update(later.counts)
 
     @property
     def stopped(self) -> bool:
@@ -90,118 +92,28 @@ def report_from_json(value: JsonObject) -> Report:
     return Report(*head, rows, formats, value["evidence"], counts, findings, value["stats"])
 
 
-def check(
-    source: Source,
-    *,
-    profile: Profile = "default",
-    measure: Measure | None = None,
-    facts: DatasetFacts | None = None,
-    output: Path | None = None,
-    max_samples: int | None = None,
-    watch: Watch | None = None,
-) -> Report:
-    """Read, check and (with `measure`) render and encode every row. A file that is unusable is a finding that stops.
-
-    With `output`, clean.jsonl, dropped.jsonl, report.json and report.md are written there.
-    """
-    report, facts = Report(source.name, str(source.file), profile), facts or DatasetFacts()
-    notes: list[Finding] = []
-    with ExitStack() as files:
-        clean, dropped = _outputs(files, output)
-        try:
-            for batch in _batches(convert_rows(source, notes, profile, max_samples)):
-                _account(report, batch, measure, facts, clean, dropped)
-                if watch is not None:
-                    watch(report.rows["in"])
-        except UnusableError as error:
-            report.add(error.finding)
-    for finding in (*notes, *mixed_formats(source, report.formats), *facts.findings(report.file)):
-        report.add(finding)
-    if measure is not None:
-        for finding in measure.findings(report.file):
-            report.add(finding)
-        report.stats["tokens"] = measure.stats()
-    report.stats["dataset"] = facts.stats()
-    if output is not None:
-        _write(output / "report.json", json.dumps(report.to_json(), indent=1))
-        _write(output / "report.md", markdown(report))
-    return report
+def together(reports: Sequence[Report]) -> Report:
+    """One account of several datasets; one alone is its own."""
+    if len(reports) == 1:
+        return reports[0]
+    whole = Report(", ".join(r.name for r in reports), ", ".join(r.file for r in reports), reports[0].profile)
+    for report in reports:
+        whole.merge(report)
+    whole.stats = {"dataset": dict(sum((Counter(r.stats["dataset"]) for r in reports), Counter()))}
+    tokens = [report.stats["tokens"] for report in reports if "tokens" in report.stats]
+    if tokens:
+        whole.stats["tokens"] = _token_sums(tokens)
+    return whole
 
 
-def _account(
-    report: Report,
-    batch: Sequence[Converted],
-    measure: Measure | None,
-    facts: DatasetFacts,
-    clean: IO[str] | None,
-    dropped: IO[str] | None,
-) -> None:
-    """Some rows into the account, the figures and the files."""
-    read = [done.conversation for done in batch if done.conversation is not None]
-    measured = iter(measure.add(read) if measure is not None else [[] for _ in read])
-    for done in batch:
-        found = next(measured) if done.conversation is not None else []
-        findings = done.row.findings + (strictly(found) if report.profile == "strict" else found)
-        lost = done.conversation is None or any(f.action in ("dropped", "stopped") for f in findings)
-        report.rows["in"] += 1
-        report.rows["dropped" if lost else done.fate] += 1
-        if done.layout is not None:
-            report.formats[done.layout.formatting] += 1
-            report.evidence = report.evidence or done.evidence
-        for finding in findings:
-            report.add(finding)
-        facts.add_id(done.row.data)
-        if done.conversation is not None and not lost:
-            facts.add(done.conversation)
-            if clean is not None:
-                clean.write(json.dumps(openai_row(done.conversation), ensure_ascii=False) + "\n")
-        elif dropped is not None:
-            dropped.write(json.dumps(_lost(done, findings), default=str) + "\n")
-
-
-def _lost(done: Converted, findings: list[Finding]) -> JsonObject:
-    codes = sorted({finding.code for finding in findings})
-    where = {"file": done.row.file, "line": done.row.line}
-    return {"codes": codes, **where, "findings": list(map(str, findings)), "row": done.row.data}
-
-
-def _batches(rows: Iterator[Converted]) -> Iterator[list[Converted]]:
-    """Rows in batches that a tokenizer can spread over the cores; what was read before a file failed comes too."""
-    batch: list[Converted] = []
-    failed: UnusableError | None = None
-    try:
-        for done in rows:
-            batch.append(done)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    except UnusableError as error:
-        failed = error
-    if batch:
-        yield batch
-    if failed is not None:
-        raise failed
-
-
-def _outputs(files: ExitStack, output: Path | None) -> tuple[IO[str] | None, IO[str] | None]:
-    if output is None:
-        return None, None
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        clean, dropped = (
-            files.enter_context((output / name).open("w", encoding="utf-8"))
-            for name in ("clean.jsonl", "dropped.jsonl")
-        )
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", file=output) from None
-    return clean, dropped
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", file=path) from None
+def _token_sums(parts: Sequence[JsonObject]) -> JsonObject:
+    """The token figures of several datasets, which share window and template."""
+    sums, lengths = Counter[str](), Counter[int]()
+    for part in parts:
+        sums.update({key: value for key, value in part.items() if isinstance(value, int) and key != "window"})
+        lengths.update(dict(part["lengths"]))
+    share = round(100 * sums["trained tokens"] / sums["tokens"], 1) if sums["tokens"] else 0.0
+    return {**parts[0], **sums, "trained %": share, "lengths": [[n, count] for n, count in sorted(lengths.items())]}
 
 
 def by_code(report: Report) -> Iterator[tuple[str, str, int, list[Finding]]]:

@@ -403,6 +403,7 @@ def absolute(config: TrainConfig) -> TrainConfig:
         "eval_dataset": [full(name) for name in config.eval_dataset],
         "dataset_dir": full(config.dataset_dir) if config.dataset_dir else "",
         "runs_dir": full(config.runs_dir) if config.runs_dir else "",
+        "split_file": full(config.split_file) if config.split_file else "",
     }
     return config.model_copy(update=changes)
 

@@ -1,27 +1,36 @@
-"""The rows of a run: read, rendered and encoded once, accounted for, and kept in the run's own folder.
+"""The rows of a run: checked and encoded once, put together as the config says, and kept in the run's own folder.
 
-A run goes on with its own encoded copy when it is resumed, so that a file edited in the meantime cannot be mixed in; if
-one was, that is said.
+The encoded rows of each dataset come from the cache, or are made and put there; the run's folder links to them, so that
+a run goes on with its own rows when it is resumed, and a file edited in the meantime cannot be mixed in. If one was,
+that is said. Rows are mapped into memory, never loaded whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, load_from_disk
+import numpy
+from datasets import Dataset, concatenate_datasets
 
+from core.checked import Entry, checked, held_out_sets, prompts
 from core.checkpoint import write_whole
 from core.config import TrainConfig
-from core.conversation import Conversation
-from core.datasets import Loaded, find_source, load_conversations, split
-from core.datasets.files import data_files
+from core.conversation import Conversation, Finding
+from core.datasets import convert_rows, find_source, interleaved, sampled, split, split_by_file
+from core.datasets.load import files_of
 from core.disk import write_atomic_json
-from core.encode import Prepared, columns, prepare
 from core.errors import UserError
+from core.examine import Job
+from core.gate import require_consent, require_datasets, require_no_stop
+from core.report import together
+from core.rules.dataset import said_hashes
 from core.run import Run
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
 from core.template.sandbox import Template
@@ -29,6 +38,11 @@ from core.template.spans import KINDS
 
 ENCODED = "encoded"
 TRAIN = "train"
+_PARTS = "parts.json"
+# From so many conversations at the beginning of each held-out dataset the turns are chosen that the model writes.
+SHOWN = 500
+_COLUMNS = ["input_ids", "labels", "kinds", "weights", "length"]
+Numbers = Any  # a numpy array of whole numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,45 +59,192 @@ class TrainingData:
         return {KINDS[number - 1] for number in numbers if number}
 
 
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """A set of a run: the datasets that it is taken from, which conversations of theirs it has, and which rows."""
+
+    entries: tuple[Entry, ...]
+    conversations: Numbers
+    rows: Numbers
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the rows are in, one after the other."""
+        return [entry.rows for entry in self.entries if entry.rows is not None]
+
+
 def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: Any) -> TrainingData:
-    """Read and encode the rows of a new run; report.json gets the account. Raises `UserError` when none is left."""
-    if not config.dataset:
-        raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
-    loaded = load_conversations(config)
-    conversations = loaded.conversations
-    held: dict[str, list[Conversation]] = {
-        Path(name).stem: load_conversations(config, [name]).conversations for name in config.eval_dataset
-    }
-    if not held and config.val_size:
-        conversations, validation = split(conversations, config.val_size, config.seed)
-        held = {"validation": validation} if validation else {}
-    prepared = {TRAIN: prepare(conversations, template, tokenizer, config)}
-    prepared |= {name: prepare(rows, template, tokenizer, config) for name, rows in held.items()}
-    _write_report(run, config, loaded, prepared)
-    if not prepared[TRAIN].examples:
-        why = next(iter([*prepared[TRAIN].findings, *loaded.findings]), "")
-        raise UserError(f"no row can be trained on; the first finding: {why}", remedy="see `core-cli data show`")
-    keep_turns(run, choose_turns([row for rows in held.values() for row in rows], template, tokenizer, config))
-    # The training rows come last: where they are, everything is.
-    for name, part in reversed(prepared.items()):
-        rows = Dataset.from_dict(columns(part.examples))
-        write_whole(run.path / ENCODED / name, lambda stage, rows=rows: rows.save_to_disk(str(stage)))  # type: ignore[misc]
+    """The rows of a new run; report.json gets the account.
+
+    Raises `UserError` for what stops, when more would be dropped than was agreed to, and when no row is left.
+    """
+    require_datasets(config)
+
+    def watch(count: int) -> None:
+        run.write_state("starting", message=f"reading the data: {count} rows")
+
+    held_out = held_out_sets(config, template, tokenizer, scratch=run.path)
+    job = Job(config, template, prompts(held_out.values()))
+    entries = [checked(name, config, job, tokenizer, scratch=run.path, watch=watch) for name in config.dataset]
+    sets, notes = _sets(entries, held_out, config)
+    _write_report(run, config, entries, held_out, sets, notes)
+    require_no_stop(entry.report for entry in held_out.values())
+    require_consent([entry.report for entry in entries], config)
+    held = [row for name, one in sets.items() if name != TRAIN for row in _first_of(one, config)]
+    keep_turns(run, choose_turns(held if config.eval_generate else [], template, tokenizer, config))
+    write_whole(run.path / ENCODED, lambda stage: _keep(stage, sets))
     return kept_data(run)
+
+
+def _sets(
+    entries: Sequence[Entry], held_out: dict[str, Entry], config: TrainConfig
+) -> tuple[dict[str, _Set], list[Finding]]:
+    """The training set and the held-out sets, and what was drawn, repeated or left out for them."""
+    chosen, notes = _mixed(entries, config)
+    validation = numpy.zeros(0, dtype=numpy.int64)
+    if not held_out:
+        chosen, validation = _divided(entries, chosen, config)
+    sets = {TRAIN: _set(entries, chosen)}
+    if len(validation):
+        sets["validation"] = _set(entries, validation)
+    for name, entry in held_out.items():
+        sets[_free_name(Path(name).stem, sets)] = _set([entry], numpy.arange(len(entry.facts()["prompts"])))
+    return sets, notes
+
+
+def _set(entries: Sequence[Entry], conversations: Numbers) -> _Set:
+    return _Set(tuple(entries), conversations, _rows_of(entries, conversations))
+
+
+def _free_name(name: str, taken: dict[str, _Set]) -> str:
+    """`name`, or with a number behind it: two files may have one name."""
+    names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
+    return next(one for one in names if one not in taken)
+
+
+def _mixed(entries: Sequence[Entry], config: TrainConfig) -> tuple[Numbers, list[Finding]]:
+    """The conversations to train on, numbered through all datasets, and what was drawn, repeated or left out."""
+    lists: list[list[int]] = []
+    notes: list[Finding] = []
+    first = 0
+    for entry in entries:
+        count = len(entry.facts()["prompts"])
+        numbers = list(range(first, first + count))
+        if entry.source.num_samples is not None:
+            numbers, noted = sampled(numbers, entry.source.num_samples, entry.source.name)
+            notes += noted
+        lists.append(numbers)
+        first += count
+    if config.mix_strategy == "concat" or len(lists) == 1:
+        return numpy.array([number for numbers in lists for number in numbers], dtype=numpy.int64), notes
+    mixed, note = interleaved(lists, config.mix_strategy, config.interleave_probs)
+    return numpy.array(mixed, dtype=numpy.int64), [*notes, note]
+
+
+def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> tuple[Numbers, Numbers]:
+    """The chosen conversations in training and validation, by the split file or by what they ask."""
+    facts = [entry.facts() for entry in entries]
+    if config.split_file:
+        if len(entries) != 1:
+            raise UserError("split_file: its lines are those of one dataset, and there are several", remedy="val_size")
+        held = numpy.array(split_by_file(facts[0]["lines"].tolist(), Path(config.split_file)), dtype=bool)
+    elif config.val_size:
+        asked = numpy.concatenate([part["prompts"] for part in facts]).tolist()
+        held = numpy.array(split(asked, config.val_size, config.seed), dtype=bool)
+    else:
+        return chosen, chosen[:0]
+    return chosen[~held[chosen]], chosen[held[chosen]]
+
+
+def _rows_of(entries: Sequence[Entry], chosen: Numbers) -> Numbers:
+    """The encoded rows of the chosen conversations: each has one or several, next to each other."""
+    begins: list[Numbers] = []
+    rows = 0
+    for entry in entries:
+        numbers = _column(entry, "row")
+        begins.append(rows + numpy.searchsorted(numbers, numpy.arange(len(entry.facts()["prompts"]))))
+        rows += len(numbers)
+    begin = numpy.concatenate([*begins, [rows]])
+    counts = begin[chosen + 1] - begin[chosen]
+    within = numpy.arange(counts.sum()) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
+    return numpy.repeat(begin[chosen], counts) + within
+
+
+def _column(entry: Entry, name: str) -> Numbers:
+    assert entry.rows is not None
+    return Dataset.from_file(str(entry.rows)).data.column(name).to_numpy()
+
+
+def _keep(stage: Path, sets: dict[str, _Set]) -> None:
+    """The sets in a folder: their files as links where the disk allows, and the numbers of their rows."""
+    parts: dict[str, dict[str, Any]] = {}
+    names: dict[Path, str] = {}
+    for number, (name, one) in enumerate(sets.items()):
+        for file in one.files:
+            if file not in names:
+                names[file] = f"rows-{len(names)}.arrow"
+                _link(file, stage / names[file])
+        numpy.save(stage / f"set-{number}.npy", one.rows)
+        parts[name] = {"files": [names[file] for file in one.files], "rows": f"set-{number}.npy"}
+    (stage / _PARTS).write_text(json.dumps(parts, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _link(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)
 
 
 def has_kept_data(run: Run) -> bool:
     """Whether a run has got as far as to keep its rows."""
-    return (run.path / ENCODED / TRAIN).is_dir()
+    return (run.path / ENCODED / _PARTS).is_file()
 
 
 def kept_data(run: Run) -> TrainingData:
-    """The run's own encoded copy. Raises `UserError` when it has none."""
+    """The run's own encoded rows. Raises `UserError` when it has none."""
     folder = run.path / ENCODED
-    names = sorted(path.name for path in folder.glob("[!.]*")) if folder.is_dir() else []
-    if TRAIN not in names:
-        raise UserError("the run has no encoded copy of its data", file=run.path, remedy="start a new run")
-    parts = {name: load_from_disk(str(folder / name)).with_format("numpy") for name in names}
-    return TrainingData(parts.pop(TRAIN), parts, kept_turns(run))
+    try:
+        parts = json.loads((folder / _PARTS).read_text(encoding="utf-8"))
+        sets = {name: _mapped(folder, part) for name, part in parts.items()}
+        return TrainingData(sets.pop(TRAIN), sets, kept_turns(run))
+    except (OSError, ValueError, KeyError):
+        raise UserError("the run has no encoded rows of its own", file=run.path, remedy="start a new run") from None
+
+
+def _mapped(folder: Path, part: dict[str, Any]) -> Dataset:
+    whole = concatenate_datasets([Dataset.from_file(str(folder / name)) for name in part["files"]])
+    return whole.select_columns(_COLUMNS).select(numpy.load(folder / part["rows"])).with_format("numpy")
+
+
+def _first_of(one: _Set, config: TrainConfig) -> Iterator[Conversation]:
+    """The first conversations of a held-out set, read again: only their tokens are kept."""
+    first = 0
+    for entry in one.entries:
+        facts = entry.facts()
+        count = len(facts["lines"])
+        inside = one.conversations[(one.conversations >= first) & (one.conversations < first + count)]
+        wanted = set((inside[:SHOWN] - first).tolist())
+        kept = zip(facts["lines"].tolist(), facts["prompts"].tolist(), strict=True)
+        yield from _read_again(entry, config, wanted, kept)
+        first += count
+
+
+def _read_again(
+    entry: Entry, config: TrainConfig, wanted: set[int], kept: Iterator[tuple[int, int]]
+) -> Iterator[Conversation]:
+    """The conversations with the `wanted` numbers among those that were kept, told by their lines and prompts."""
+    number, expected = 0, next(kept, None)
+    for done in convert_rows(entry.source, [], config.profile, config.max_samples) if wanted else ():
+        conversation = done.conversation
+        if conversation is None or (conversation.line, said_hashes(conversation)[0]) != expected:
+            continue
+        if number in wanted:
+            wanted.discard(number)
+            yield conversation
+        if not wanted:
+            return
+        number, expected = number + 1, next(kept, None)
 
 
 def changed_since_start(run: Run, config: TrainConfig) -> list[str]:
@@ -102,7 +263,7 @@ def fingerprints(config: TrainConfig) -> dict[str, str]:
     for name in [*config.dataset, *config.eval_dataset]:
         try:
             source = find_source(name, config.dataset_dir)
-            for file in data_files(source.file) if source.file.is_dir() else [source.file]:
+            for file in files_of(source) if not source.hub else []:
                 with file.open("rb") as opened:
                     digests[str(file)] = hashlib.file_digest(opened, "sha256").hexdigest()
         except (UserError, OSError):
@@ -110,30 +271,44 @@ def fingerprints(config: TrainConfig) -> dict[str, str]:
     return digests
 
 
-def _write_report(run: Run, config: TrainConfig, loaded: Loaded, prepared: dict[str, Prepared]) -> None:
-    train_set = prepared[TRAIN]
-    rows = _account(loaded, train_set)
-    report: dict[str, Any] = {
-        "rows": rows,
-        "samples": len(train_set.examples),
-        "tokens": train_set.tokens,
-        "trained_tokens": train_set.trained,
-        "eval_samples": {name: len(part.examples) for name, part in prepared.items() if name != TRAIN},
+def _write_report(
+    run: Run,
+    config: TrainConfig,
+    entries: Sequence[Entry],
+    held_out: dict[str, Entry],
+    sets: dict[str, _Set],
+    notes: Sequence[Finding],
+) -> None:
+    """report.json: what `core-cli data check --json` prints of the training data, and what the run has of it."""
+    report = together([entry.report for entry in entries])
+    for note in notes:
+        report.add(note)
+    tokens, trained = _tokens(entries, sets[TRAIN].rows)
+    written = report.to_json() | {
+        "samples": len(sets[TRAIN].rows),
+        "tokens": tokens,
+        "trained_tokens": trained,
+        "eval_samples": {name: len(one.rows) for name, one in sets.items() if name != TRAIN},
         "sources": fingerprints(config),
-        "counts": dict(train_set.counts),
-        "findings": [asdict(finding) for finding in [*loaded.findings, *train_set.findings, *train_set.notes]],
+        "held_out": {name: entry.report.to_json() for name, entry in held_out.items()},
     }
-    write_atomic_json(run.path / "report.json", report)
-    counts = ", ".join(f"{count} {fate}" for fate, count in rows.items())
-    tokens = f"{train_set.tokens} tokens, {train_set.trained} of them trained"
-    print(f"rows: {counts}; {len(train_set.examples)} samples, {tokens}", flush=True)
+    write_atomic_json(run.path / "report.json", written)
+    rows = ", ".join(f"{count} {fate}" for fate, count in report.rows.items())
+    print(f"rows: {rows}; {len(sets[TRAIN].rows)} samples, {tokens} tokens, {trained} of them trained", flush=True)
 
 
-def _account(loaded: Loaded, prepared: Prepared) -> dict[str, int]:
-    """In = kept + repaired + dropped, those that were dropped while rendering and encoding included."""
-    rows = dict(loaded.rows)
-    repaired = {(finding.file, finding.line) for finding in loaded.findings if finding.action == "repaired"}
-    for finding in prepared.findings:
-        rows["repaired" if (finding.file, finding.line) in repaired else "kept"] -= 1
-        rows["dropped"] += 1
-    return rows
+def _tokens(entries: Sequence[Entry], rows: Numbers) -> tuple[int, int]:
+    """How many tokens the rows have, and how many of them carry loss."""
+    lengths = numpy.concatenate([_column(entry, "length") for entry in entries])
+    trained = numpy.concatenate([_trained(entry) for entry in entries])
+    return int(lengths[rows].sum()), int(trained[rows].sum())
+
+
+def _trained(entry: Entry) -> Numbers:
+    """How many tokens of each row carry loss."""
+    found = [numpy.zeros(0, dtype=numpy.int64)]
+    for chunk in Dataset.from_file(str(entry.rows)).data.column("kinds").chunks:
+        sums = numpy.concatenate([[0], numpy.cumsum(chunk.values.to_numpy() > 0)])
+        offsets = chunk.offsets.to_numpy()
+        found.append(sums[offsets[1:]] - sums[offsets[:-1]])
+    return numpy.concatenate(found)

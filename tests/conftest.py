@@ -23,6 +23,12 @@ from core.run import list_runs
 from core.template.sandbox import Template
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests check and encode does not go into the user's cache."""
+    os.environ["TUNEBOARD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     return load_tokenizer("starter")

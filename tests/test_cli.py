@@ -68,7 +68,7 @@ def test_a_malformed_row_is_named_with_its_line(runs: Path, tmp_path: Path, caps
     path.write_text('{"messages": [{"role": "user", "content": "a"}]}\n{"messages": [}\n', encoding="utf-8")
     assert main(["data", "show", str(path), "--row", "2"]) == 0
     assert "rows.jsonl:2:" in capsys.readouterr().out
-    assert main(["train", "--dataset", str(path)]) == 1
+    assert main(["train", "--dataset", str(path)]) == 2
     assert "no row can be trained on" in capsys.readouterr().err
 
 

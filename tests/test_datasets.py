@@ -14,12 +14,10 @@ from typing import Any
 import pytest
 
 from core.config import DataOptions
-from core.conversation import Conversation, Row
 from core.datasets import (
     Loaded,
     Source,
     UnusableError,
-    convert_row,
     find_source,
     interleaved,
     load_conversations,
@@ -30,7 +28,6 @@ from core.datasets import (
     split_by_file,
 )
 from core.errors import UserError
-from core.formats import detect
 
 ROOT = Path(__file__).parent.parent
 ROW = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
@@ -357,31 +354,24 @@ def test_num_samples_draws_or_repeats() -> None:
     assert len(sampled([1, 2, 3], 7, "x")[0]) == 7
 
 
-def conversations(count: int) -> list[Conversation]:
-    rows = [Row({"instruction": f"q{i}", "output": f"a{i}"}, "x", i + 1) for i in range(count)]
-    return [c for row in rows if (c := convert_row(row, detect(row.data))[1]) is not None]
-
-
-def test_a_split_depends_on_what_is_said_alone() -> None:
-    kept, held = split(conversations(400), 0.25)
-    assert 60 < len(held) < 140
-    assert len(kept) + len(held) == 400
-    more_kept, more_held = split(conversations(500), 0.25)
-    assert held == more_held[: len(held)]
-    assert kept == more_kept[: len(kept)]
-    assert split(conversations(400), 0.25, seed=1)[1] != held
+def test_a_split_depends_on_what_is_asked_alone() -> None:
+    asked = list(range(1000, 1400))
+    held = split(asked, 0.25)
+    assert 60 < sum(held) < 140
+    assert split([*asked, 7, 8, 9], 0.25)[:400] == held
+    assert split(asked[::-1], 0.25) == held[::-1]
+    assert split(asked, 0.25, seed=1) != held
+    assert len(set(split([5] * 50, 0.5))) == 1, "the same question is never on both sides"
 
 
 def test_a_split_file(tmp_path: Path) -> None:
     file = tmp_path / "split.json"
     file.write_text('{"validation": [2, 4]}')
-    kept, held = split_by_file(conversations(5), file)
-    assert [c.line for c in held] == [2, 4]
-    assert len(kept) == 3
+    assert split_by_file([1, 2, 3, 4, 5], file) == [False, True, False, True, False]
     for text, word in (('{"validation": [99]}', "line 99"), ("[]", "validation"), ("{", "split file")):
         file.write_text(text)
         with pytest.raises(UserError, match=word):
-            split_by_file(conversations(5), file)
+            split_by_file([1, 2, 3], file)
 
 
 def test_a_large_file_is_read_as_a_stream(tmp_path: Path) -> None:
@@ -393,10 +383,10 @@ def test_a_large_file_is_read_as_a_stream(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         # The kernel's own high-water mark of this program; ru_maxrss would begin with that of the parent process.
         code = (
-            "import re; from pathlib import Path; from core.datasets import Source; from core.report import check\n"
+            "import re; from pathlib import Path; from core.datasets import Source; from core.check import check\n"
             "def mark(): return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))\n"
             "before = mark()\n"
-            f"report = check(Source('a', Path({str(tmp_path / name)!r})))\n"
+            f"report = check(Source('a', Path({str(tmp_path / name)!r}))).report\n"
             "print(report.rows['kept'], mark() - before)"
         )
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout

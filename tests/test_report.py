@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.check import check
 from core.checked import check_dataset
 from core.cli import main
 from core.config import TrainConfig
@@ -17,7 +18,7 @@ from core.datasets import Source, convert_row
 from core.errors import UserError
 from core.formats import Layout, detect
 from core.formats.write import WRITERS, writer
-from core.report import check, exceeds, histogram, report_from_json, terminal
+from core.report import exceeds, histogram, report_from_json, terminal
 from core.rules.dataset import DatasetFacts
 
 GOOD = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
@@ -42,7 +43,7 @@ def mixed(tmp_path: Path) -> Path:
 
 
 def test_the_account_adds_up_and_files_hold_every_row(mixed: Path, tmp_path: Path) -> None:
-    report = check(Source("mixed", mixed), output=tmp_path / "out")
+    report = check(Source("mixed", mixed), output=tmp_path / "out").report
     assert report.rows == {"in": 4, "kept": 1, "repaired": 1, "dropped": 2}
     clean = [json.loads(line) for line in (tmp_path / "out" / "clean.jsonl").read_text().splitlines()]
     assert clean == [GOOD, GOOD]
@@ -56,7 +57,7 @@ def test_the_account_adds_up_and_files_hold_every_row(mixed: Path, tmp_path: Pat
 
 
 def test_the_json_for_programs(mixed: Path) -> None:
-    report = check(Source("mixed", mixed))
+    report = check(Source("mixed", mixed)).report
     value = json.loads(json.dumps(report.to_json()))
     assert value["rows"] == {"in": 4, "kept": 1, "repaired": 1, "dropped": 2}
     finding = next(item for item in value["findings"] if item["code"] == "RO209")
@@ -77,7 +78,7 @@ def test_the_json_for_programs(mixed: Path) -> None:
 
 def test_the_terminal_shows_three_examples_with_their_place(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", GOOD, *[DROPPED] * 5)
-    shown = terminal(check(Source("a", file)))
+    shown = terminal(check(Source("a", file)).report)
     assert "rows       6 in = 1 kept + 0 repaired + 5 dropped" in shown
     assert shown.count(f"{file}:") >= 3
     assert "RO211 dropped × 5" in shown
@@ -86,7 +87,7 @@ def test_the_terminal_shows_three_examples_with_their_place(tmp_path: Path) -> N
 
 
 def test_no_file_of_many_findings_fills_the_memory(tmp_path: Path) -> None:
-    report = check(Source("a", write(tmp_path / "a.jsonl", *[DROPPED] * 1500)))
+    report = check(Source("a", write(tmp_path / "a.jsonl", *[DROPPED] * 1500))).report
     assert report.counts["RO211", "dropped"] == 1500
     assert sum(finding.code == "RO211" for finding in report.findings) == 1000
 
@@ -97,13 +98,13 @@ def test_no_file_of_many_findings_fills_the_memory(tmp_path: Path) -> None:
      ("RO211", "RO211"), ("RO211>1", ""), ("E, D>5, R>0", "R>0")],
 )  # fmt: skip
 def test_limits(mixed: Path, limits: str, over: str) -> None:
-    assert exceeds(check(Source("mixed", mixed)), limits) == over
+    assert exceeds(check(Source("mixed", mixed)).report, limits) == over
 
 
 @pytest.mark.parametrize("limits", ["X", "D>x", "RO999"])
 def test_a_wrong_limit_is_an_error(mixed: Path, limits: str) -> None:
     with pytest.raises(UserError):
-        exceeds(check(Source("mixed", mixed)), limits)
+        exceeds(check(Source("mixed", mixed)).report, limits)
 
 
 def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -135,7 +136,7 @@ def test_with_a_model_lengths_are_measured(tmp_path: Path, capsys: pytest.Captur
     assert value["rows"] == {"in": 20, "kept": 19, "repaired": 0, "dropped": 1}
     tokens = value["stats"]["tokens"]
     assert tokens["over the window"] == 1
-    assert sum(count for _, count in tokens["lengths"]) == tokens["samples"] == 20
+    assert sum(count for _, count in tokens["lengths"]) == tokens["samples"] + 1 == 20
     assert 0 < tokens["trained tokens"] < tokens["tokens"]
     assert "LN803" in {item["code"] for item in value["counts"]}
 
@@ -172,7 +173,7 @@ def test_show_reads_as_check_does(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_the_cache_is_used_and_never_stale(tmp_path: Path, cache: Path) -> None:
     file = write(tmp_path / "a.jsonl", GOOD, DROPPED)
     first = check_dataset(str(file), TrainConfig())
-    (kept,) = cache.rglob("*.json")
+    (kept,) = cache.rglob("report.json")
     assert check_dataset(str(file), TrainConfig()) == first
     kept.write_text(kept.read_text().replace('"in": 2', '"in": 77'))
     assert check_dataset(str(file), TrainConfig()).rows["in"] == 77, "it was read from the cache"
@@ -185,9 +186,9 @@ def test_the_cache_is_used_and_never_stale(tmp_path: Path, cache: Path) -> None:
     assert file.stat().st_size == size
     assert check_dataset(str(file), TrainConfig()).rows["in"] == 2, "same size and time, other bytes"
     for options in ({"profile": "lenient"}, {"max_samples": 1}, {"max_length": 99}, {"roles": {"x": "user"}}):
-        before = len(list(cache.rglob("*.json")))
+        before = len(list(cache.rglob("report.json")))
         check_dataset(str(file), TrainConfig(**options))
-        assert len(list(cache.rglob("*.json"))) == before + 1, options
+        assert len(list(cache.rglob("report.json"))) == before + 1, options
     kept.write_text("{damaged")
     assert check_dataset(str(file), TrainConfig()).rows["in"] == 2
 
@@ -205,12 +206,15 @@ def test_with_a_template_the_cache_knows_it(tmp_path: Path, cache: Path) -> None
 
 
 def facts(*rows: Any, **options: Any) -> set[str]:
-    found = DatasetFacts(**options)
-    for row in rows:
-        found.add_id(row)
+    """The codes found in some rows, looked at in two parts that are merged."""
+    found, more = DatasetFacts(**options), DatasetFacts(**options)
+    for number, row in enumerate(rows):
+        part = found if number < len(rows) // 2 else more
+        part.add_id(row)
         conversation = convert_row(Row(row), detect(row))[1]
         assert conversation is not None
-        found.add(conversation)
+        part.add(conversation)
+    found.merge(more)
     return {finding.code for finding in found.findings("x")}
 
 
@@ -233,13 +237,16 @@ def test_rules_of_the_whole_dataset() -> None:
     assert facts(*many, pair("q", "<think>hm</think>a")) == {"RS607"}
 
 
-def test_overlap_with_the_held_out_set(tmp_path: Path) -> None:
+def test_what_is_also_held_out_is_not_trained_on(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", pair("Same  question", "a"), pair("other", "b"))
     held = write(tmp_path / "held.jsonl", pair("same question", "z"))
     report = check_dataset(str(train), TrainConfig(eval_dataset=[str(held)]))
-    assert [finding.message for finding in report.findings if finding.code == "DS903"] == [
-        "1 prompts are also in the held-out set"
-    ]
+    assert [(f.code, f.action, f.line) for f in report.findings if f.code == "DS903"] == [("DS903", "dropped", 1)]
+    assert report.rows == {"in": 2, "kept": 1, "repaired": 0, "dropped": 1}
+    lenient = check_dataset(str(train), TrainConfig(eval_dataset=[str(held)], profile="lenient"))
+    assert lenient.rows["kept"] == 2
+    held.write_text(json.dumps(pair("no such question", "z")))
+    assert check_dataset(str(train), TrainConfig(eval_dataset=[str(held)])).rows["kept"] == 2
 
 
 def test_histogram_marks_the_window() -> None:
@@ -336,7 +343,7 @@ def test_convert_writes_a_file_that_is_read_again(to: str, tmp_path: Path, capsy
     code, _, err = run(["data", "convert", source, "--to", to, "--output", str(out), "--max-samples", "20"], capsys)
     assert code == 0, err
     assert "20 rows: 20 written" in err
-    report = check(Source("out", out))
+    report = check(Source("out", out)).report
     assert report.rows["in"] == report.rows["kept"] + report.rows["repaired"] == 20, report.findings[:3]
 
 

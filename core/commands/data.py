@@ -15,6 +15,11 @@ from core.config import TrainConfig, config_from_arguments
 from core.errors import UserError, did_you_mean
 
 _READING = ("dataset_dir", "profile", "formatting", "columns", "tags", "roles", "max_samples")
+# What the samples of a conversation depend on.
+_RENDERING = (
+    *("model_name_or_path", "template", "tool_dialect", "inline_reasoning", "max_length", "train_on"),
+    *("overlong", "swallowed", "unstable_history"),
+)
 EXIT_OVER_LIMIT, EXIT_UNUSABLE = 1, 2
 
 
@@ -32,7 +37,7 @@ def _declares_check(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--secrets", action="store_true", help="count rows that hold keys, cards or mail addresses")
     command.add_argument("--no-cache", action="store_true", help="read the file even if nothing has changed")
-    train_options(command, "model_name_or_path", "template", "max_length", "train_on", "eval_dataset", *_READING)
+    train_options(command, *_RENDERING, "eval_dataset", "dataset_num_proc", *_READING)
 
 
 @command("data check", _declares_check)
@@ -156,7 +161,7 @@ def _declares_show(command: argparse.ArgumentParser) -> None:
     command.add_argument("dataset", metavar="DATASET", help="a name from dataset_info.json, or a file")
     command.add_argument("--row", type=int, default=1, metavar="N", help="which row, from 1 [1]")
     command.add_argument("--json", action="store_true", help="print everything as JSON")
-    train_options(command, "model_name_or_path", "template", "max_length", "train_on", *_READING[:-1])
+    train_options(command, *_RENDERING, *_READING[:-1])
 
 
 @command("data show", _declares_show)

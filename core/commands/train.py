@@ -7,15 +7,23 @@ import argparse
 from core.commands.command import command
 from core.commands.follow import declare_following, follow_to_the_end, resume
 from core.config import TrainConfig, add_arguments, config_from_arguments
-from core.errors import UserError
+from core.gate import look_first
 from core.paths import resolve_file
 from core.queue import enqueue
-from core.run import Run, require_run
+from core.run import Run, absolute, require_run
 
 
 def _declares_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="options as YAML; flags override it")
     command.add_argument("--resume", metavar="RUN", help="go on with a stopped or killed run, from its last checkpoint")
+    command.add_argument(
+        "--yes",
+        action="store_const",
+        const=1.0,
+        dest="max_dropped",
+        default=argparse.SUPPRESS,
+        help="train also when many rows would be dropped (max_dropped 1)",
+    )
     declare_following(command)
     add_arguments(command, TrainConfig)
 
@@ -31,16 +39,6 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         return resume(require_run(arguments.resume, getattr(arguments, "runs_dir", "")), arguments)
     path = resolve_file(arguments.config) if arguments.config else None
-    config = config_from_arguments(TrainConfig, arguments, path)
-    _check_inputs(config)
+    config = absolute(config_from_arguments(TrainConfig, arguments, path))
+    look_first(config)
     return follow_to_the_end(enqueue(config) if arguments.queue else Run.start(config), arguments)
-
-
-def _check_inputs(config: TrainConfig) -> None:
-    """What can be seen to be wrong before a worker starts."""
-    from core.datasets import find_source
-
-    if not config.dataset:
-        raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
-    for name in [*config.dataset, *config.eval_dataset]:
-        find_source(name, config.dataset_dir)

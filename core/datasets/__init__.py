@@ -17,7 +17,7 @@ from core.datasets.load import (
     mixed_formats,
     with_options,
 )
-from core.datasets.mix import fingerprint, interleaved, sampled, split, split_by_file
+from core.datasets.mix import interleaved, sampled, split, split_by_file
 from core.datasets.registry import REGISTRY, Source, find_source, registry
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "convert_rows",
     "converted",
     "find_source",
-    "fingerprint",
     "interleaved",
     "iterate_rows",
     "load_conversations",

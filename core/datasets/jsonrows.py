@@ -10,15 +10,19 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from core.conversation import Finding, Row
 from core.datasets.files import HEAD, LONGEST_LINE, UnusableError, inner_suffix, open_utf8, readable
+from core.errors import UserError
 from core.formats.text import parse_text, too_deep
 
 _LINE_SUFFIXES = (".jsonl", ".ndjson")
+# Lines are handed on in pieces of about this many bytes.
+PIECE = 1 << 20
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 _SPACE = " \t\r\n"
 # LMFlow's types that hold something to train a chat model on, and those that do not.
@@ -55,30 +59,69 @@ class Parser:
         self.constants += 1
 
 
+def json_mode(file: Path, notes: list[Finding], lenient: bool = False) -> str:
+    """How a JSON file holds its rows: `lines`, `array`, `wrapper` (LMFlow's) or `values` (objects that span lines)."""
+    with readable(file), open_utf8(file) as stream:
+        raw = stream.read(HEAD)
+    head = raw.decode("utf-8", "replace").lstrip(_SPACE)
+    if not head:
+        raise UnusableError("IO005", "the file is empty", file)
+    return _mode(file, head, Parser(lenient), notes)
+
+
 def json_rows(
-    file: Path, notes: list[Finding], lenient: bool = False, lmflow: list[str] | None = None
+    file: Path, notes: list[Finding], lenient: bool = False, lmflow: list[str] | None = None, mode: str = ""
 ) -> Iterator[Row]:
     """The rows of a JSON file. What concerns the file goes to `notes`, an LMFlow file's type to `lmflow`."""
-    with readable(file):
-        with open_utf8(file) as stream:
-            raw = stream.read(HEAD)
-        head = raw.decode("utf-8", "replace").lstrip(_SPACE)
-        if not head:
-            raise UnusableError("IO005", "the file is empty", file)
-        with open_utf8(file, notes) as stream:
-            mode = _mode(file, head, len(raw) < HEAD, Parser(lenient), notes)
-            if mode == "lines":
-                yield from _line_rows(file, stream, Parser(lenient))
-            elif mode == "array":
-                yield from _array(_Text(file, stream, Parser(lenient)), notes)
-            elif mode == "values":
-                yield from _values(_Text(file, stream, Parser(lenient)))
+    mode = mode or json_mode(file, notes, lenient)
+    if mode == "lines":
+        for piece in line_pieces(file, notes, lenient):
+            yield from (piece,) if isinstance(piece, Row) else rows_of_lines(file, *piece, lenient)
+        return
+    with readable(file), open_utf8(file, notes) as stream:
+        text = _Text(file, stream, Parser(lenient))
+        if mode == "array":
+            yield from _array(text, notes)
+        elif mode == "values":
+            yield from _values(text)
+        else:
+            yield from _wrapper(text, notes, [] if lmflow is None else lmflow)
+
+
+def line_pieces(file: Path, notes: list[Finding], lenient: bool = False) -> Iterator[tuple[int, bytes] | Row]:
+    """JSON Lines in pieces of whole lines, each with the number of its first line; a line too long to read is a row.
+
+    The lines that were read before a file turns out to be damaged come before the error.
+    """
+    with readable(file), open_utf8(file, notes) as stream:
+        number, size = 0, 0
+        lines: list[bytes] = []
+        failed: Exception | None = None
+        while True:
+            try:
+                raw = stream.readline(LONGEST_LINE + 1)
+                too_long = len(raw) > LONGEST_LINE and not raw.endswith(b"\n")
+                while too_long and (more := stream.readline(HEAD)) and not more.endswith(b"\n"):
+                    pass
+            except (OSError, EOFError, zlib.error, UserError) as error:
+                raw, too_long, failed = b"", False, error
+            if lines and (size >= PIECE or too_long or not raw):
+                yield number - len(lines) + 1, b"".join(lines)
+                lines, size = [], 0
+            if not raw:
+                break
+            number += 1
+            if too_long:
+                said = f"line is longer than {LONGEST_LINE >> 20} MB"
+                yield Row(None, str(file), number, said, unreadable_code="SH114", lenient=lenient)
             else:
-                yield from _wrapper(_Text(file, stream, Parser(lenient)), notes, [] if lmflow is None else lmflow)
+                lines.append(raw)
+                size += len(raw)
+        if failed is not None:
+            raise failed
 
 
-def _mode(file: Path, head: str, whole: bool, parser: Parser, notes: list[Finding]) -> str:
-    """`lines`, `array`, `wrapper` or `values` (objects that span lines), by the beginning of the file."""
+def _mode(file: Path, head: str, parser: Parser, notes: list[Finding]) -> str:
     by_suffix = inner_suffix(file) in _LINE_SUFFIXES
     line, _, rest = head.partition("\n")
     complete = _parses(parser, line)
@@ -130,16 +173,10 @@ def _skip(text: str, position: int, characters: str) -> int:
     return position
 
 
-def _line_rows(file: Path, stream: IO[bytes], parser: Parser) -> Iterator[Row]:
-    """The rows of JSON Lines: usually one a line."""
-    number = 0
-    while raw := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
-            while (more := stream.readline(HEAD)) and not more.endswith(b"\n"):
-                pass
-            yield _unreadable(file, number, "SH114", f"line is longer than {LONGEST_LINE >> 20} MB", parser)
-            continue
+def rows_of_lines(file: Path, first: int, data: bytes, lenient: bool = False) -> Iterator[Row]:
+    """The rows of whole lines, the first of which is line `first`: usually one a line."""
+    parser = Parser(lenient)
+    for number, raw in enumerate(_lines(data), start=first):
         try:
             line = raw.decode("utf-8").strip(_SPACE)
         except UnicodeDecodeError as error:
@@ -147,6 +184,12 @@ def _line_rows(file: Path, stream: IO[bytes], parser: Parser) -> Iterator[Row]:
             continue
         if line:
             yield from _rows_of_line(file, number, line, parser, cut=not raw.endswith(b"\n"))
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Lines that end with a line feed; a carriage return alone ends none."""
+    lines = data.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
 def _rows_of_line(file: Path, number: int, line: str, parser: Parser, *, cut: bool) -> Iterator[Row]:

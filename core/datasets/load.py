@@ -9,9 +9,9 @@ from pathlib import Path
 
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
-from core.datasets.files import UnusableError, data_files, kind_of
+from core.datasets.files import Kind, UnusableError, data_files, kind_of
 from core.datasets.hub import hub_rows
-from core.datasets.jsonrows import LMFLOW_LAYOUTS, json_rows
+from core.datasets.jsonrows import LMFLOW_LAYOUTS, json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
 from core.datasets.registry import Source, checked_roles, find_source
 from core.datasets.tables import chained, table_rows
@@ -211,18 +211,25 @@ def iterate_rows(
     if source.hub:
         yield from ((row, source.layout) for row in hub_rows(source, lenient))
         return
+    for file in files_of(source):
+        kind = kind_of(file, notes)
+        mode = json_mode(file, notes, lenient) if kind == "json" else ""
+        yield from file_rows(file, kind, mode, source.layout, notes, lenient)
+
+
+def files_of(source: Source) -> list[Path]:
+    """The files of a source that is a file or a folder."""
     folder = source.file / source.folder if source.file.is_dir() and source.folder else source.file
-    for file in data_files(folder) if folder.is_dir() else [folder]:
-        yield from _file_rows(file, source.layout, notes, lenient)
+    return data_files(folder) if folder.is_dir() else [folder]
 
 
-def _file_rows(
-    file: Path, layout: Layout | None, notes: list[Finding], lenient: bool
+def file_rows(
+    file: Path, kind: Kind, mode: str, layout: Layout | None, notes: list[Finding], lenient: bool
 ) -> Iterator[tuple[Row, Layout | None]]:
-    kind = kind_of(file, notes)
+    """The rows of one file of a known kind (and `mode`, where it is JSON), each with its layout."""
     if kind == "json":
         lmflow: list[str] = []
-        for row in json_rows(file, notes, lenient, lmflow):
+        for row in json_rows(file, notes, lenient, lmflow, mode):
             yield row, _lmflow_layout(row, layout, lmflow, notes)
         return
     rows = table_rows(file, kind, notes, lenient)

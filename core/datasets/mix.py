@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.conversation import Conversation, Finding
+from core.conversation import Finding
 from core.errors import UserError
 
 Item = TypeVar("Item")
@@ -56,43 +56,31 @@ def sampled(items: Sequence[Item], count: int, name: str, seed: int = SEED) -> t
     return [items[index] for index in chosen], [note]
 
 
-def split(
-    conversations: Sequence[Conversation], val_size: float, seed: int = SEED
-) -> tuple[list[Conversation], list[Conversation]]:
-    """Training and held-out conversations: about `val_size` of them are held out.
+def split(prompts: Sequence[int], val_size: float, seed: int = SEED) -> list[bool]:
+    """Which conversations are held out, about `val_size` of them; `prompts` are numbers for what each of them asks.
 
-    What is said decides, not the place in the file: a conversation stays on its side when others are added, and its
-    duplicates go with it.
+    What is asked decides, not the place in the file: a conversation stays on its side when others are added, and those
+    that ask the same are on the same side.
     """
-    held: list[Conversation] = []
-    kept: list[Conversation] = []
-    for conversation in conversations:
-        digest = hashlib.blake2b(f"{seed}".encode() + fingerprint(conversation), digest_size=8).digest()
-        (held if int.from_bytes(digest, "big") / 2**64 < val_size else kept).append(conversation)
-    return kept, held
+
+    def share(prompt: int) -> float:
+        digest = hashlib.blake2b(f"{seed}:{prompt}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") / 2**64
+
+    return [share(prompt) < val_size for prompt in prompts]
 
 
-def split_by_file(conversations: Sequence[Conversation], path: Path) -> tuple[list[Conversation], list[Conversation]]:
-    """Training and held-out conversations as a split file says: `{"validation": [line, …]}`, lines of the data file."""
+def split_by_file(lines: Sequence[int], path: Path) -> list[bool]:
+    """Which conversations are held out, by the lines that they come from: `{"validation": [line, …]}`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot be read as a split file: {error}", file=path) from None
-    lines = value.get("validation") if isinstance(value, dict) else None
-    if not isinstance(lines, list) or not all(isinstance(line, int) for line in lines):
+    chosen = value.get("validation") if isinstance(value, dict) else None
+    if not isinstance(chosen, list) or not all(isinstance(line, int) for line in chosen):
         raise UserError('needs "validation": a list of line numbers', file=path)
-    unknown = sorted(set(lines) - {conversation.line for conversation in conversations})
+    unknown = sorted(set(chosen) - set(lines))
     if unknown:
         raise UserError(f"line {unknown[0]} holds no usable conversation", file=path)
-    chosen = set(lines)
-    kept = [conversation for conversation in conversations if conversation.line not in chosen]
-    return kept, [conversation for conversation in conversations if conversation.line in chosen]
-
-
-def fingerprint(conversation: Conversation) -> bytes:
-    """Sixteen bytes that stand for what is said and called in a conversation, whatever its ids and its place."""
-    parts: list[str] = []
-    for message in conversation.messages:
-        parts += [message.role, " ".join(message.content.split()), message.reasoning]
-        parts += [f"{call.name}{json.dumps(call.arguments, sort_keys=True)}" for call in message.tool_calls]
-    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=16).digest()
+    held = set(chosen)
+    return [line in held for line in lines]

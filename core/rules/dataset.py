@@ -1,7 +1,7 @@
 """Rules about a dataset as a whole: duplicates, conflicts, overlap, one answer everywhere, too few rows, secrets.
 
-`DatasetFacts` takes conversations one at a time and keeps only small numbers for each, so that a file of any size can
-be looked at as a stream.
+`DatasetFacts` takes conversations one at a time and keeps thirty-two bytes for each, so that a file of any size can be
+looked at as a stream.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.conversation import Conversation, Finding, Message
 
 FEW, DOMINANT = 50, 0.3
+# Two hashes in one: any odd number that is far from small ones.
+_ODD = 0x9E3779B97F4A7C15
 # Fewer answers than this say nothing about one of them being everywhere.
 _ENOUGH_ANSWERS = 10
 _SECRETS = {
@@ -27,42 +30,50 @@ _SECRETS = {
 }
 
 
+def _numbers() -> array[int]:
+    return array("Q")
+
+
 @dataclass(slots=True)
 class DatasetFacts:
-    """What is known of the conversations so far. `held_out` are prompts of the held-out set; `secrets` scans text."""
+    """What is known of the conversations so far; `secrets` scans their text.
 
-    held_out: frozenset[int] = frozenset()
+    For each conversation in order, `prompts` and `answers` stand for what is asked and answered last, and `lines` is
+    where it came from; `ids` are those of the raw rows. The facts of two parts can be merged into those of both.
+    """
+
     secrets: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    _seen: set[int] = field(default_factory=set)
-    _answer_to: dict[int, int] = field(default_factory=dict)
-    _answers: Counter[int] = field(default_factory=Counter)
-    _ids: set[int] = field(default_factory=set)
+    prompts: array[int] = field(default_factory=_numbers)
+    answers: array[int] = field(default_factory=_numbers)
+    lines: array[int] = field(default_factory=_numbers)
+    ids: array[int] = field(default_factory=_numbers)
 
     def add_id(self, data: Any) -> None:
         """The id of a raw row, if it has one."""
         name = (data.get("id") or data.get("conversation_id")) if isinstance(data, dict) else None
-        if not isinstance(name, str | int):
-            return
-        number = _hash(str(name))
-        self.counts["doubled ids"] += number in self._ids
-        self._ids.add(number)
+        if isinstance(name, str | int):
+            self.ids.append(_hash(str(name)))
 
-    def add(self, conversation: Conversation) -> None:
-        """One conversation that is kept."""
+    def add(self, conversation: Conversation, said: tuple[int, int] | None = None) -> None:
+        """One conversation that is kept; `said` is its `said_hashes`, where they are known."""
         self._count(conversation)
-        prompt, answer = prompt_hash(conversation), _hash(_normal(conversation.messages[-1:]))
-        whole = prompt ^ (answer << 1)
-        self.counts["duplicates"] += whole in self._seen
-        if prompt in self._answer_to and self._answer_to[prompt] != answer:
-            self.counts["conflicts"] += 1
-        self.counts["held out"] += prompt in self.held_out
-        self._seen.add(whole)
-        self._answer_to.setdefault(prompt, answer)
-        self._answers[answer] += 1
+        prompt, answer = said or said_hashes(conversation)
+        self.prompts.append(prompt)
+        self.answers.append(answer)
+        self.lines.append(conversation.line)
         if self.secrets:
             text = "\n".join(message.content for message in conversation.messages)
             self.counts["secrets"] += any(_holds(name, pattern, text) for name, pattern in _SECRETS.items())
+
+    def merge(self, later: DatasetFacts) -> None:
+        """Add what is known of the conversations that follow."""
+        self.counts.update(later.counts)
+        for mine, more in zip(self._arrays(), later._arrays(), strict=True):
+            mine.extend(more)
+
+    def _arrays(self) -> tuple[array[int], ...]:
+        return self.prompts, self.answers, self.lines, self.ids
 
     def _count(self, conversation: Conversation) -> None:
         counts = self.counts
@@ -83,7 +94,7 @@ class DatasetFacts:
 
     def stats(self) -> dict[str, int]:
         """The figures, by name."""
-        return {key: self.counts[key] for key in _FIGURES}
+        return {**{key: self.counts[key] for key in _FIGURES}, "duplicates": self._repeated()["duplicates"]}
 
     def findings(self, file: str) -> Iterator[Finding]:
         """What is wrong with the dataset as a whole."""
@@ -92,21 +103,32 @@ class DatasetFacts:
         if not self.counts["conversations"]:
             yield Finding("DS905", "stopped", "no usable row", file)
 
+    def _repeated(self) -> dict[str, int]:
+        """How many ids, conversations and prompts (with another answer) were there before; the most frequent answer."""
+        import numpy
+
+        prompts, answers, ids = (numpy.asarray(a, dtype=numpy.uint64) for a in (self.prompts, self.answers, self.ids))
+        _, first, group = numpy.unique(prompts, return_index=True, return_inverse=True)
+        return {
+            "doubled ids": len(ids) - len(numpy.unique(ids)),
+            "duplicates": len(prompts) - len(numpy.unique(prompts * numpy.uint64(_ODD) + answers)),
+            "conflicts": int((answers != answers[first][group]).sum()) if len(prompts) else 0,
+            "most": int(numpy.unique(answers, return_counts=True)[1].max(initial=0)),
+        }
+
     def _texts(self) -> Iterator[tuple[str, str]]:
-        counts, total = self.counts, self.counts["conversations"]
+        counts, total = self.counts + Counter(self._repeated()), self.counts["conversations"]
         said = (
             ("SH112", counts["doubled ids"], "{} rows have an id that another row has too"),
             ("DS901", counts["duplicates"], "{} duplicate rows"),
             ("DS902", counts["conflicts"], "{} rows ask what another row asks and answer something else"),
-            ("DS903", counts["held out"], "{} prompts are also in the held-out set"),
             ("DS907", counts["secrets"], "{} rows look like they hold secrets or addresses"),
         )
         yield from ((code, text.format(count)) for code, count, text in said if count)
         if 0 < total < FEW:
             yield "DS905", f"only {total} usable rows"
-        most = max(self._answers.values(), default=0)
-        if total >= _ENOUGH_ANSWERS and most > DOMINANT * total:
-            yield "DS906", f"one answer is {100 * most / total:.0f} % of the data"
+        if total >= _ENOUGH_ANSWERS and counts["most"] > DOMINANT * total:
+            yield "DS906", f"one answer is {100 * counts['most'] / total:.0f} % of the data"
         yield from self._tool_texts()
 
     def _tool_texts(self) -> Iterator[tuple[str, str]]:
@@ -125,20 +147,22 @@ class DatasetFacts:
 
 _FIGURES = (
     *("conversations", "messages", "assistant turns", "calls", "parallel turns", "rows with tools"),
-    *("tool rows without a call", "answers with reasoning", "characters", "characters trained", "duplicates"),
+    *("tool rows without a call", "answers with reasoning", "characters", "characters trained"),
 )
 
 
-def prompt_hash(conversation: Conversation) -> int:
-    """A number for what is asked: everything before the last message, without case and spacing."""
-    return _hash(_normal(conversation.messages[:-1]))
+def said_hashes(conversation: Conversation) -> tuple[int, int]:
+    """Numbers for what is asked (all but the last message) and answered, whatever the case, the spacing and the ids.
+
+    Plain text is question and answer in one.
+    """
+    parts = [_normal(message) for message in conversation.messages]
+    return _hash("\x1e".join(parts if conversation.plain else parts[:-1])), _hash("".join(parts[-1:]))
 
 
-def _normal(messages: Iterable[Message]) -> str:
-    parts: list[str] = []
-    for message in messages:
-        parts += (message.role, " ".join(message.content.lower().split()))
-        parts += [call.name + json.dumps(call.arguments, sort_keys=True) for call in message.tool_calls]
+def _normal(message: Message) -> str:
+    parts = [message.role, " ".join(message.content.lower().split()), message.reasoning]
+    parts += [call.name + json.dumps(call.arguments, sort_keys=True) for call in message.tool_calls]
     return "\x1f".join(parts)
 
 

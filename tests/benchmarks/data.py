@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.check import check
 from core.checked import check_dataset
 from core.config import TrainConfig
 from core.datasets import Source, convert_row, find_source, iterate_rows, load_dataset
-from core.measure import Measure
+from core.examine import Job
 from core.model import load_template, load_tokenizer
-from core.report import check
 from core.template.spans import render
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,7 +58,7 @@ def encoding() -> dict[str, float]:
     alone, alone_cpu, _ = timed(lambda: tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True))
     reading, reading_cpu, _ = timed(lambda: check(source))
     rendering, rendering_cpu, _ = timed(lambda: [render(c, template) for c in loaded.conversations])
-    whole, whole_cpu, _ = timed(lambda: check(source, measure=Measure(template, tokenizer, TrainConfig())))
+    whole, whole_cpu, _ = timed(lambda: check(source, Job(template=template), tokenizer))
     return {
         "tokenizer alone, s": alone,
         "reading and checking, s": reading,
@@ -79,10 +79,10 @@ def streaming(megabytes: int) -> dict[str, float]:
         # The kernel's own high-water mark of this program; ru_maxrss would begin with that of the parent process.
         code = (
             "import re, time; from pathlib import Path\n"
-            "from core.datasets import Source; from core.report import check\n"
+            "from core.datasets import Source; from core.check import check\n"
             "def mark(): return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))\n"
             "base = mark(); start = time.process_time()\n"
-            f"report = check(Source('x', Path({str(path)!r})))\n"
+            f"report = check(Source('x', Path({str(path)!r}))).report\n"
             "print(time.process_time() - start, base, mark(), report.rows['in'])"
         )
         out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout

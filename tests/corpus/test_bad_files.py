@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.check import check
 from core.datasets import Source
-from core.report import check
 from tests.corpus.bad_files import BAD_FILES, EXPECTED_ANYWAY, Bad
 
 
@@ -20,7 +20,7 @@ def test_there_are_enough_and_names_differ() -> None:
 def test_bad_file(bad: Bad, tmp_path: Path) -> None:
     file = tmp_path / bad.name
     file.write_bytes(bad.data)
-    report = check(Source(file.stem, file))
+    report = check(Source(file.stem, file)).report
     rows = report.rows
     assert rows["in"] == rows["kept"] + rows["repaired"] + rows["dropped"]
     if bad.rows:

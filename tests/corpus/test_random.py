@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.check import check
 from core.conversation import Finding, Row
 from core.datasets import Source, UnusableError, convert_row
 from core.datasets.jsonrows import json_rows
 from core.errors import UserError
 from core.formats import detect
-from core.report import check
 from tests.test_datasets import KINDS
 
 KEYS = st.sampled_from(
@@ -97,7 +97,7 @@ def test_damaged_files_never_raise_and_counts_add_up(name: str, seed: int) -> No
         file = Path(folder) / name
         file.write_bytes(damaged(KINDS[name](), seed))
         try:
-            rows = check(Source("x", file)).rows
+            rows = check(Source("x", file)).report.rows
         except UserError:
             return
     assert rows["in"] == rows["kept"] + rows["repaired"] + rows["dropped"]

@@ -9,8 +9,9 @@ import gradio as gr
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.gate import look_first
 from core.queue import enqueue, look_after, stop
-from core.run import Run
+from core.run import Run, absolute
 from webui.board import LIGHT, QUIET, Board
 from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, signature, status_html
@@ -165,9 +166,11 @@ class TrainTab:
         return run
 
     def checked(self, values: Mapping[Any, Any]) -> TrainConfig:
-        """The config that the form asks for, checked. Raises `UserError`."""
+        """The config that the form asks for, checked, its data too. Raises `UserError`."""
         config = self.form.read(values)
         self.check(config)
+        config = absolute(config)
+        look_first(config)
         return config
 
     def check(self, config: TrainConfig) -> None:

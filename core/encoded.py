@@ -1,0 +1,77 @@
+"""Encoded rows on the disk: written as a stream, and mapped into memory when they are read, however many there are.
+
+A file of rows is an Arrow stream. A row is one sample; `row` is the number of its conversation among those of its
+dataset that are kept, so that conversations can be chosen, mixed and split afterwards without encoding them again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.encode import Example
+
+ROWS = "rows.arrow"
+
+
+def schema() -> Any:
+    """The columns: four lists of one length, that length, and the number of the conversation."""
+    import pyarrow as pa
+
+    lists = {"input_ids": pa.int32(), "labels": pa.int32(), "kinds": pa.int8(), "weights": pa.float32()}
+    return pa.schema({name: pa.list_(kind) for name, kind in lists.items()} | {"length": pa.int32(), "row": pa.int32()})
+
+
+def packed(conversations: Iterable[Sequence[Example]]) -> bytes:
+    """The examples of some conversations as bytes that `Writer` takes; `row` counts from 0 here."""
+    import pyarrow as pa
+
+    pairs = [(row, example) for row, examples in enumerate(conversations) for example in examples]
+    lengths = [len(example.input_ids) for _, example in pairs]
+    offsets = pa.array(itertools.accumulate(lengths, initial=0), pa.int32())
+
+    def lists(values: Iterable[Iterable[Any]], code: str, kind: Any) -> Any:
+        flat = array(code)
+        for value in values:
+            flat.extend(value)
+        return pa.ListArray.from_arrays(offsets, pa.Array.from_buffers(kind, len(flat), [None, pa.py_buffer(flat)]))
+
+    columns = [
+        lists((example.input_ids for _, example in pairs), "i", pa.int32()),
+        lists((example.labels for _, example in pairs), "i", pa.int32()),
+        lists((example.kinds for _, example in pairs), "b", pa.int8()),
+        lists((example.weights for _, example in pairs), "f", pa.float32()),
+        pa.array(lengths, pa.int32()),
+        pa.array([row for row, _ in pairs], pa.int32()),
+    ]
+    return pa.record_batch(columns, schema=schema()).serialize().to_pybytes()
+
+
+class Writer:
+    """Writes packed rows one after the other into a file; to be closed."""
+
+    def __init__(self, file: Path) -> None:
+        import pyarrow as pa
+
+        self._schema = schema()
+        self._stream = pa.OSFile(str(file), "wb")
+        self._writer = pa.ipc.new_stream(self._stream, self._schema)
+        self._conversations = 0
+
+    def add(self, data: bytes, conversations: int) -> None:
+        """The examples of so many conversations."""
+        import pyarrow as pa
+
+        batch = pa.ipc.read_record_batch(pa.py_buffer(data), self._schema)
+        numbers = pa.compute.add(batch.column("row"), pa.scalar(self._conversations, pa.int32()))
+        at = batch.schema.get_field_index("row")
+        self._writer.write_batch(batch.set_column(at, self._schema.field(at), numbers))
+        self._conversations += conversations
+
+    def close(self) -> None:
+        """The end of the file."""
+        self._writer.close()
+        self._stream.close()

@@ -1,0 +1,117 @@
+"""A piece of a dataset on its whole way: rows → conversations → samples → tokens, with the account of it all.
+
+The same function works in this process and in helpers; what it returns for the pieces of a dataset, merged in their
+order, is what it would return for the whole.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.config import TrainConfig
+from core.conversation import Action, Conversation, Finding, JsonObject
+from core.datasets import Converted, converted
+from core.datasets.pieces import Piece, rows_of
+from core.encode import Example, Made, make
+from core.encoded import packed
+from core.formats import ignored_columns
+from core.formats.write import openai_row
+from core.measure import Measure
+from core.report import Report
+from core.rules import strictly
+from core.rules.dataset import DatasetFacts, said_hashes
+from core.template.sandbox import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is done with every row, in a form that can be sent to another process.
+
+    With a `template` conversations are rendered and encoded. `held_out` are the prompts of the held-out set, `secrets`
+    scans texts, and `lines` asks for the rows that are kept and dropped, as JSON.
+    """
+
+    options: TrainConfig = field(default_factory=TrainConfig)
+    template: Template | None = None
+    held_out: frozenset[int] = frozenset()
+    secrets: bool = False
+    lines: bool = False
+
+
+@dataclass(slots=True)
+class Part:
+    """What became of a piece: its account, facts and figures, and its rows encoded or as lines.
+
+    `ignored` are the columns of each file that were not looked at.
+    """
+
+    report: Report
+    facts: DatasetFacts
+    measure: Measure = field(default_factory=Measure)
+    ignored: dict[str, set[str]] = field(default_factory=dict)
+    clean: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    encoded: bytes = b""
+
+
+def examine(piece: Piece, job: Job, tokenizer: Any = None) -> Part:
+    """What becomes of the rows of a piece."""
+    profile = job.options.profile
+    part = Part(Report("", "", profile), DatasetFacts(job.secrets))
+    rows = [converted(row, layout, profile) for row, layout in rows_of(piece, lenient=profile == "lenient")]
+    read = [done.conversation for done in rows if done.conversation is not None]
+    made = iter(make(read, job.template, tokenizer, job.options) if job.template is not None else [])
+    kept: list[list[Example]] = []
+    for done in rows:
+        one = next(made) if done.conversation is not None and job.template is not None else None
+        if _account(part, done, one, job) and one is not None:
+            kept.append([example for _, example in one.samples])
+    if job.template is not None:
+        part.encoded = packed(kept)
+    return part
+
+
+def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
+    """A row into the account. Returns whether it is kept."""
+    conversation = done.conversation
+    said = said_hashes(conversation) if conversation is not None else None
+    found = part.measure.add(conversation, made, job.options) if conversation and made else []
+    if conversation and said and said[0] in job.held_out:
+        found.append(_overlap(conversation, job.options.profile))
+    findings = done.row.findings + (strictly(found) if job.options.profile == "strict" else found)
+    actions = {finding.action for finding in findings}
+    fate = "dropped" if not conversation or actions & {"dropped", "stopped"} else done.fate
+    if fate == "kept" and "repaired" in actions:
+        fate = "repaired"
+    report = part.report
+    report.rows["in"] += 1
+    report.rows[fate] += 1
+    for finding in findings:
+        report.add(finding)
+    if done.layout is not None:
+        report.formats[done.layout.formatting] += 1
+        report.evidence = report.evidence or done.evidence
+        part.ignored.setdefault(done.row.file, set()).update(ignored_columns(done.row, done.layout))
+    part.facts.add_id(done.row.data)
+    if fate != "dropped" and conversation is not None:
+        part.facts.add(conversation, said)
+        if job.lines:
+            part.clean.append(json.dumps(openai_row(conversation), ensure_ascii=False) + "\n")
+        return True
+    if job.lines:
+        part.dropped.append(json.dumps(_lost(done, findings), default=str) + "\n")
+    return False
+
+
+def _overlap(conversation: Conversation, profile: str) -> Finding:
+    said = "its prompt is also in the held-out set"
+    action: Action = "kept" if profile == "lenient" else "dropped"
+    return Finding("DS903", action, said, conversation.file, conversation.line)
+
+
+def _lost(done: Converted, findings: list[Finding]) -> JsonObject:
+    codes = sorted({finding.code for finding in findings})
+    where = {"file": done.row.file, "line": done.row.line}
+    return {"codes": codes, **where, "findings": list(map(str, findings)), "row": done.row.data}

@@ -1,0 +1,92 @@
+"""May training begin? What stops is said before anything is started, and the loss of many rows needs somebody's word.
+
+Whoever starts a run looks here first, so that a wrong model, template or dataset is known before there is a run; the
+worker looks again, for the data may be large, or may have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.config import TrainConfig
+from core.conversation import Finding
+from core.datasets import find_source
+from core.datasets.load import files_of
+from core.errors import UserError
+from core.report import Report, by_code
+
+# Larger data is left to the worker, which shows its progress: whoever starts a run should not wait for minutes.
+SMALL_BYTES = 64 * 2**20
+
+
+class ConsentNeededError(UserError):
+    """Nothing is wrong with the data that remains, but much would be dropped; `share` of the rows."""
+
+    def __init__(self, message: str, share: float) -> None:
+        super().__init__(message, remedy="mend the data, or train on the rest of it with --yes (max_dropped: 1)")
+        self.share = share
+
+
+def look_first(config: TrainConfig) -> list[Report]:
+    """The reports of the config's datasets, as far as they are small. Raises `UserError`, or `ConsentNeededError`."""
+    from core.checked import checked, held_out_sets, prompts
+    from core.examine import Job
+    from core.model import load_template, load_tokenizer
+
+    require_datasets(config)
+    tokenizer = load_tokenizer(config.model_name_or_path)
+    template = load_template(config, tokenizer)
+    if not _is_small(config):
+        return []
+    held_out = held_out_sets(config, template, tokenizer)
+    job = Job(config, template, prompts(held_out.values()))
+    reports = [checked(name, config, job, tokenizer).report for name in config.dataset]
+    require_consent(reports, config)
+    require_no_stop(entry.report for entry in held_out.values())
+    return reports
+
+
+def require_datasets(config: TrainConfig) -> None:
+    """There are datasets, and each name leads somewhere. Raises `UserError`."""
+    if not config.dataset:
+        raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
+    for name in [*config.dataset, *config.eval_dataset]:
+        find_source(name, config.dataset_dir)
+
+
+def require_consent(reports: Iterable[Report], config: TrainConfig) -> None:
+    """Nothing stops, and no dataset loses more of its rows than was agreed to. Raises `ConsentNeededError`."""
+    reports = list(reports)
+    require_no_stop(reports)
+    for report in reports:
+        rows = report.rows
+        share = rows["dropped"] / rows["in"] if rows["in"] else 0.0
+        if share > config.max_dropped:
+            codes = [f"{code} × {count}" for code, action, count, _ in by_code(report) if action == "dropped"]
+            said = f"{rows['dropped']} of {rows['in']} rows ({100 * share:.0f} %) would be dropped: {', '.join(codes)}"
+            raise ConsentNeededError(f"{report.name}: {said}", share)
+
+
+def require_no_stop(reports: Iterable[Report]) -> None:
+    """No finding says that the dataset must not be used as it is. Raises `UserError`."""
+    for report in reports:
+        stops = [finding for finding in report.findings if finding.action == "stopped"]
+        if stops:
+            raise UserError(_why(report, stops), remedy="core-cli data check shows all findings")
+
+
+def _why(report: Report, stops: list[Finding]) -> str:
+    """The finding that says most: that no row is left is the consequence of others."""
+    others = [finding for finding in stops if finding.code != "DS905"]
+    if not others:
+        lost = next((finding for finding in report.findings if finding.action == "dropped"), stops[0])
+        return f"no row can be trained on; the first finding: {lost}"
+    count = sum(number for (code, action), number in report.counts.items() if action == "stopped" and code != "DS905")
+    return f"{others[0]} (and {count - 1} more that stop)" if count > 1 else str(others[0])
+
+
+def _is_small(config: TrainConfig) -> bool:
+    sources = [find_source(name, config.dataset_dir) for name in [*config.dataset, *config.eval_dataset]]
+    if any(source.hub for source in sources):
+        return False
+    return sum(file.stat().st_size for source in sources for file in files_of(source)) < SMALL_BYTES
