@@ -13,6 +13,7 @@ from typing import Any
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, RowRefusedError
 from core.errors import UserError
+from core.template.parallel import one_call_a_turn
 from core.template.sandbox import Template
 from core.template.spans import KINDS, Rendered, render, trained_turns
 from core.window import last_window, windows
@@ -186,8 +187,8 @@ def make(conversations: Sequence[Conversation], template: Template, tokenizer: A
     rendered = [
         _rendered(conversation, template, config, one) for conversation, one in zip(conversations, made, strict=True)
     ]
-    examples = iter(encode_all([sample for samples in rendered for sample in samples], tokenizer))
-    for conversation, samples, one in zip(conversations, rendered, made, strict=True):
+    examples = iter(encode_all([sample for _, samples in rendered for sample in samples], tokenizer))
+    for (conversation, samples), one in zip(rendered, made, strict=True):
         one.samples = [(sample, next(examples)) for sample in samples]
         if one.refusal is None:
             try:
@@ -197,16 +198,39 @@ def make(conversations: Sequence[Conversation], template: Template, tokenizer: A
     return made
 
 
-def _rendered(conversation: Conversation, template: Template, config: DataOptions, made: Made) -> list[Rendered]:
+def _rendered(
+    conversation: Conversation, template: Template, config: DataOptions, made: Made
+) -> tuple[Conversation, list[Rendered]]:
+    """The conversation and its samples; with one call a turn where the template takes no more."""
+    notes = []
     try:
         samples = render(conversation, template, config.train_on, config.unstable_history)
     except RowRefusedError as refused:
-        made.refusal = refused.finding
-        return []
+        split, samples = _split(conversation, template, config, refused.finding)
+        if split is None:
+            made.refusal = refused.finding
+            return conversation, []
+        most = max(len(message.tool_calls) for message in conversation.messages)
+        said = f"template allows one call per turn; up to {most} calls at once are written one after the other"
+        notes.append(replace(_note(conversation, "TC516", said), action="repaired"))
+        conversation = split
     if config.append_stop:
         samples = [with_stop(sample, template) for sample in samples]
-    made.notes = [note for sample in samples for note in sample.notes]
-    return samples
+    made.notes = [*notes, *(note for sample in samples for note in sample.notes)]
+    return conversation, samples
+
+
+def _split(
+    conversation: Conversation, template: Template, config: DataOptions, why: Finding
+) -> tuple[Conversation | None, list[Rendered]]:
+    """A refused conversation with one call a turn, and its samples; (None, []) where that does not help."""
+    split = one_call_a_turn(conversation) if why.code in ("TC516", "RO214") else None
+    if split is None or split == conversation:
+        return None, []
+    try:
+        return split, render(split, template, config.train_on, config.unstable_history)
+    except RowRefusedError:
+        return None, []
 
 
 def with_stop(sample: Rendered, template: Template) -> Rendered:

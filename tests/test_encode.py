@@ -8,11 +8,12 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from core.conversation import Conversation, Message
-from core.encode import IGNORED, encode, encode_all, tokenise, trained_text, with_stop
+from core.config import TrainConfig
+from core.conversation import Conversation, Message, ToolCall
+from core.encode import IGNORED, encode, encode_all, make, tokenise, trained_text, with_stop
 from core.template.choose import choose_template
 from core.template.spans import Rendered, render
-from tests.material import all_templates
+from tests.material import all_templates, tool
 
 CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "[INST]", "[/INST]"]
 TEXTS = [
@@ -206,3 +207,26 @@ def test_a_missing_stop_is_added_where_a_conversation_ends() -> None:
     assert with_stop(stopped, template) == stopped
     (stops_itself,) = render(talk, all_templates()["library:chatml"])
     assert with_stop(stops_itself, template) == stops_itself
+
+
+def test_calls_at_once_are_split_where_a_template_allows_one() -> None:
+    calls = tuple(ToolCall("get_weather", {"city": city}, f"id{city}") for city in ("Rome", "Oslo"))
+    results = [
+        Message("tool", f"{call.arguments['city']} is fine", tool_call_id=call.id, name=call.name) for call in calls
+    ]
+    talk = Conversation(
+        (Message("user", "q"), Message("assistant", "", tool_calls=calls), *results, Message("assistant", "a")),
+        (tool("get_weather"),),
+    )
+    tokenizer = tokenizer_of("byte_level", CHATML)
+    template = all_templates()["trl:llama3_1"]
+    (made,) = make([talk], template, tokenizer, TrainConfig())
+    assert made.refusal is None
+    assert [note.code for note in made.notes if note.action == "repaired"] == ["TC516"]
+    ((sample, _),) = made.samples
+    assert [span.message for span in sample.spans if span.kind == "tool_call"] == [1, 3]
+    assert sample.text.index("Rome is fine") < sample.text.index('"Oslo"}')
+    unanswered = Conversation((*talk.messages[:3],), talk.tools)
+    (made,) = make([unanswered], template, tokenizer, TrainConfig())
+    assert made.refusal is not None
+    assert made.refusal.action == "dropped"
