@@ -58,6 +58,8 @@ def test_render_command(conversation: str, capsys: pytest.CaptureFixture[str]) -
 def test_card_and_list_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["template", "list"]) == 0
     assert set(capsys.readouterr().out.split()) == {"auto", *library_names()}
+    assert main(["template", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0] == "auto"
     assert main(["template", "card", "chatml", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tools"] == "yes"
     assert main(["template", "card", "starter"]) == 0

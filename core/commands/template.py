@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from core.template.sandbox import Template
 
 
-@command("template list", lambda command: None)
+def _declares_list(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+@command("template list", _declares_list)
 def template_list(arguments: argparse.Namespace) -> int:
     """List the chat templates that ship with Tuneboard."""
     from core.template.choose import library_names
 
-    print("\n".join(["auto", *library_names()]))
+    names = ["auto", *library_names()]
+    print(json.dumps(names) if arguments.json else "\n".join(names))
     return 0
 
 
