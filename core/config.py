@@ -249,8 +249,13 @@ class TrainConfig(ModelOptions, DataOptions):
     )
     use_rslora: bool = knob(False, "Scale by alpha / √rank, for high ranks (rsLoRA).", "method")
     use_dora: bool = knob(False, "Train magnitude and direction apart (DoRA): slower, better at low ranks.", "method")
-    init_lora_weights: Literal["default", "gaussian", "olora", "orthogonal", "pissa", "pissa_niter_16"] = knob(
-        "default", "How an adapter begins, by peft's names; pissa needs more memory at the start.", "method"
+    init_lora_weights: Literal[
+        "default", "gaussian", "olora", "orthogonal", "pissa", "pissa_niter_4", "pissa_niter_16", "mica"
+    ] = knob(
+        "default",
+        "How an adapter begins, by peft's names; pissa and mica take apart every weight at the start, pissa_niter "
+        "does it roughly and fast.",
+        "method",
     )
     loraplus_lr_ratio: float | None = knob(
         None, "LoRA+: the B matrices learn this many times faster than the A matrices (16 is usual).", "method", gt=0
@@ -290,11 +295,23 @@ class TrainConfig(ModelOptions, DataOptions):
         "optimisation",
     )
     per_device_eval_batch_size: int = knob(8, "Examples in one forward pass of an evaluation.", "optimisation", ge=1)
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = knob(
-        "cosine", "How the learning rate falls.", "optimisation"
+    lr_scheduler_type: Literal[
+        "cosine",
+        "linear",
+        "constant",
+        "constant_with_warmup",
+        "cosine_with_restarts",
+        "cosine_with_min_lr",
+        "cosine_warmup_with_min_lr",
+        "warmup_stable_decay",
+        "polynomial",
+        "inverse_sqrt",
+    ] = knob("cosine", "How the learning rate falls, by transformers' names.", "optimisation")
+    lr_scheduler_kwargs: dict[str, Any] = knob(
+        {}, "What the schedule wants to know, as {min_lr_rate: 0.1} for cosine_with_min_lr.", "optimisation"
     )
     warmup_ratio: float = knob(0.04, "Part of the steps in which the learning rate rises.", "optimisation", ge=0, lt=1)
-    optim: str = knob("adamw_torch", "Optimiser, by transformers' name.", "optimisation")
+    optim: str = knob("adamw_torch_fused", "Optimiser, by transformers' name.", "optimisation")
     weight_decay: float = knob(0.0, "Weight decay.", "optimisation", ge=0, le=1)
     max_grad_norm: float = knob(1.0, "Gradients are clipped to this norm.", "optimisation", ge=0)
     gradient_checkpointing: bool = knob(

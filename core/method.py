@@ -1,44 +1,17 @@
-"""What of a model is trained: every weight, the last layers, or an adapter, by peft's methods and names.
-
-What cannot work is found before the model is loaded where it can be, all at once, each with its field and remedy.
-"""
+"""What of a model is trained: every weight, the last layers, or an adapter, by peft's methods and names."""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
-from core.model import load_weights, pick_device
-from core.template.spans import KINDS
-
-ADAPTER_ONLY = ("use_dora", "use_rslora", "loraplus_lr_ratio", "lora_modules_to_save", "adapter_name_or_path")
-
-
-def check_method(config: TrainConfig) -> None:
-    """Raise one `UserError` that lists every combination that cannot work."""
-    faults = []
-    if config.finetuning_type != "lora":
-        faults += [
-            f"{name} is for adapters: set finetuning_type lora" for name in ADAPTER_ONLY if getattr(config, name)
-        ]
-    faults += [
-        f'loss_weights: unknown kind "{kind}", {did_you_mean(kind, KINDS)}'
-        for kind in config.loss_weights
-        if kind not in KINDS
-    ]
-    faults += [f"loss_weights: {kind} must be ≥ 0" for kind, weight in config.loss_weights.items() if weight < 0]
-    if config.load_in_4bit or config.load_in_8bit:
-        faults += _quantisation_faults(config)
-    if config.attn_implementation.startswith("flash"):
-        faults += _flash_faults(config)
-    if faults:
-        raise UserError("; ".join(faults))
+from core.model import load_weights
 
 
 def load_trainable(config: TrainConfig) -> tuple[Any, LoraConfig | None]:
@@ -72,21 +45,11 @@ def prefer_flash_attention(model: Any) -> None:
 
 def adapter_config(config: TrainConfig, model: nn.Module) -> LoraConfig:
     """The config as peft's. Raises `UserError` when a module is not there, or a rank is above its size."""
+    faults = adapter_faults(config, model)
+    if faults:
+        raise UserError("; ".join(faults))
     wanted = config.lora_target_modules
     everything = wanted == ["all-linear"]
-    head = model.get_output_embeddings()  # type: ignore[operator]
-    sizes = {
-        name: module for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head
-    }
-    leaves = {name.rpartition(".")[2] for name in sizes}
-    unknown = [] if everything else [name for name in wanted if name not in leaves and name not in sizes]
-    if unknown:
-        raise UserError(f'lora_target_modules: no linear layer "{unknown[0]}"', remedy=did_you_mean(unknown[0], leaves))
-    chosen = {n: m for n, m in sizes.items() if everything or n.rpartition(".")[2] in wanted or n in wanted}
-    for name, module in chosen.items():
-        size = min(module.in_features, module.out_features)
-        if config.lora_r > size:
-            raise UserError(f"lora_r {config.lora_r} is above the size of {name} ({size})", remedy=f"at most {size}")
     return LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
@@ -100,6 +63,27 @@ def adapter_config(config: TrainConfig, model: nn.Module) -> LoraConfig:
     )
 
 
+def adapter_faults(config: TrainConfig, model: nn.Module) -> list[str]:
+    """What of the adapter does not fit the model, which may be one without weights."""
+    wanted = config.lora_target_modules
+    head = model.get_output_embeddings()  # type: ignore[operator]
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D) and m is not head}
+    leaves = {name.rpartition(".")[2] for name in layers}
+    if wanted == ["all-linear"]:
+        chosen = list(layers)
+        faults = [] if chosen else ["lora_target_modules: the model has no linear layers, name its modules"]
+    else:
+        chosen = [name for name in layers if name.rpartition(".")[2] in wanted or name in wanted]
+        unknown = [name for name in wanted if name not in leaves and name not in layers]
+        faults = [f'lora_target_modules: no linear layer "{n}" — {did_you_mean(n, leaves)}' for n in unknown]
+    smallest = min(chosen, key=lambda name: min(layers[name].weight.shape), default="")
+    if smallest and config.lora_r > (size := min(layers[smallest].weight.shape)):
+        faults.append(f"lora_r {config.lora_r} is above the size of {smallest} ({size}): at most {size}")
+    parts = {name.rpartition(".")[2] for name, _ in model.named_modules() if name}
+    absent = [name for name in config.lora_modules_to_save if name.rpartition(".")[2] not in parts]
+    return faults + [f'lora_modules_to_save: no module "{name}" — {did_you_mean(name, parts)}' for name in absent]
+
+
 def trainable_parameters(model: nn.Module) -> int:
     """How many numbers are trained. Raises `UserError` when there are none."""
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -110,11 +94,17 @@ def trainable_parameters(model: nn.Module) -> int:
     return count
 
 
+def freeze_faults(model: Any, layers: int) -> list[str]:
+    """Whether the model has so many layers; it may be one without weights."""
+    there = len(model.get_decoder().layers)
+    return [f"freeze_trainable_layers {layers}: the model has {there} layers, at most that"] if layers > there else []
+
+
 def freeze(model: Any, layers: int) -> None:
-    """Only the last layers, and the norm behind them, are trained."""
+    """Only the last layers, and the norm behind them, are trained. Raises `UserError` when there are not so many."""
+    if faults := freeze_faults(model, layers):
+        raise UserError("; ".join(faults))
     decoder = model.get_decoder()
-    if layers > len(decoder.layers):
-        raise UserError(f"freeze_trainable_layers {layers}: the model has {len(decoder.layers)} layers")
     model.requires_grad_(False)
     for part in [*decoder.layers[-layers:], decoder.norm]:
         part.requires_grad_(True)
@@ -128,34 +118,6 @@ def _with_adapter(model: Any, name: str, *, trainable: bool) -> Any:
         raise UserError(
             f'adapter "{name}" does not fit this model: {reason}', remedy="it must be of the same base"
         ) from None
-
-
-def _quantisation_faults(config: TrainConfig) -> list[str]:
-    field = "load_in_4bit" if config.load_in_4bit else "load_in_8bit"
-    faults = []
-    if config.load_in_4bit and config.load_in_8bit:
-        faults.append("load_in_4bit and load_in_8bit exclude each other")
-    if pick_device(config.device) != "cuda":
-        faults.append(f"{field} needs a GPU: leave it off here")
-    if importlib.util.find_spec("bitsandbytes") is None:
-        faults.append(f"{field} needs bitsandbytes: pip install bitsandbytes")
-    if config.finetuning_type != "lora":
-        faults.append(f"{field}: weights in few bits cannot be trained, set finetuning_type lora")
-    return faults
-
-
-def _flash_faults(config: TrainConfig) -> list[str]:
-    package = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}[
-        config.attn_implementation
-    ]
-    faults = []
-    if pick_device(config.device) != "cuda":
-        faults.append(f"attn_implementation {config.attn_implementation} needs a GPU: use auto here")
-    if importlib.util.find_spec(package) is None:
-        faults.append(f"attn_implementation {config.attn_implementation} needs the package {package}, or use auto")
-    if config.dtype == "float32":
-        faults.append("attn_implementation: flash attention computes in 16 bits only, set dtype bfloat16")
-    return faults
 
 
 def _quantisation(config: TrainConfig) -> Any:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trl import SFTConfig
+import torch
+from transformers import get_scheduler
+from transformers.training_args import OptimizerNames
+from trl import SFTConfig, SFTTrainer
 
 from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
@@ -79,3 +82,29 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool, packs: 
 def _steps(wanted: float) -> float:
     """Below 1 a part of the run, else a whole number."""
     return wanted if wanted < 1 else int(wanted)
+
+
+def optimiser_faults(config: TrainConfig) -> list[str]:
+    """What is wrong with the optimiser, its schedule and `extra`: both are tried out, without a model."""
+    names = [str(name.value) for name in OptimizerNames]
+    if config.optim not in names:
+        return [f'optim: there is no "{config.optim}" — {did_you_mean(config.optim, names)}', *_schedule_faults(config)]
+    try:
+        SFTTrainer.get_optimizer_cls_and_kwargs(sft_config(config, Path(), has_eval=False, packs=False))
+    except UserError as error:
+        return [str(error), *_schedule_faults(config)]
+    except ImportError as error:
+        return [f"optim {config.optim}: {str(error).splitlines()[0]}", *_schedule_faults(config)]
+    except ValueError:
+        # Some are made from the model's modules; they are asked again when it is there.
+        return _schedule_faults(config)
+    return _schedule_faults(config)
+
+
+def _schedule_faults(config: TrainConfig) -> list[str]:
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    try:
+        get_scheduler(config.lr_scheduler_type, optimiser, 1, 10, config.lr_scheduler_kwargs)
+    except (TypeError, ValueError, KeyError) as error:
+        return [f"lr_scheduler_kwargs do not fit {config.lr_scheduler_type}: {error}"]
+    return []

@@ -28,12 +28,13 @@ from transformers.utils import logging as transformers_logging
 
 from core.best import best_faults
 from core.checkpoint import checkpoints, newest_whole, step_of, write_whole
+from core.checks import check_training
 from core.config import TrainConfig
 from core.cost import Costs
 from core.disk import write_atomic
 from core.environment import record_start
 from core.errors import UserError
-from core.method import check_method, load_trainable, trainable_parameters
+from core.method import load_trainable, trainable_parameters
 from core.model import LoadedModel, load_template, load_tokenizer, pick_device, stop_ids
 from core.pack import BY_ROW
 from core.probes import packing_fault
@@ -60,7 +61,7 @@ def train_run(run: Run, *, resume: bool = False) -> str:
     config = run.config
     pulse = Pulse(run.path, config.stall_timeout_s)
     resume = resume and has_kept_data(run)
-    check_method(config)
+    check_training(config)
     _starting(run, pulse, "reading the data")
     tokenizer = load_tokenizer(config.model_name_or_path)
     template = _template(run, config, tokenizer, resume=resume)

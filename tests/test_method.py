@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from core.batch import Collator
+from core.checks import check_training, skeleton
 from core.config import TrainConfig
 from core.errors import UserError
-from core.method import adapter_config, check_method, load_trainable
+from core.method import adapter_config, load_trainable
 from core.model import load_for_chat, load_weights
 from core.run import Run
 from core.train import train_run
@@ -33,6 +35,8 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
         {"use_dora": True},
         {"init_lora_weights": "pissa"},
         {"init_lora_weights": "olora"},
+        {"init_lora_weights": "orthogonal"},
+        {"init_lora_weights": "mica"},
         {"loraplus_lr_ratio": 16},
         {"lora_target_modules": ["q_proj", "v_proj"]},
         {"finetuning_type": "freeze", "freeze_trainable_layers": 1},
@@ -92,11 +96,39 @@ def test_an_adapter_can_be_trained_on_and_others_merged_first(runs: Path) -> Non
         ({"load_in_4bit": True, "finetuning_type": "full"}, "load_in_4bit needs a GPU.*cannot be trained"),
         ({"load_in_4bit": True, "load_in_8bit": True}, "exclude each other"),
         ({"attn_implementation": "flash_attention_2", "dtype": "float32"}, "needs a GPU.*flash_attn.*16 bits only"),
+        ({"loss_weights": {"text": 0, "reasoning": 0, "tool_call": 0, "stop": 0}}, "every kind weighs 0"),
+        ({"optim": "adamw_tourch"}, 'optim: there is no "adamw_tourch" — did you mean "adamw_torch"'),
+        ({"optim": "paged_adamw_8bit"}, "optim paged_adamw_8bit: .*bitsandbytes"),
+        ({"lr_scheduler_kwargs": {"min_lr": 1}}, "lr_scheduler_kwargs do not fit cosine: .*min_lr"),
+        ({"lr_scheduler_type": "cosine_with_min_lr"}, "lr_scheduler_kwargs do not fit cosine_with_min_lr"),
+        ({"max_length": 1_000_000}, "max_length 1000000 is above the model's context of"),
+        ({"adapter_name_or_path": ["nowhere"]}, 'there is no adapter at "nowhere"'),
+        ({"lora_target_modules": []}, "nothing would be trained: set all-linear"),
+        ({"lora_modules_to_save": ["embed_token"]}, 'no module "embed_token" — did you mean "embed_tokens"'),
+        (
+            {"lora_r": 1024, "max_length": 1_000_000, "optim": "adamv", "extra": {"x": 1}},
+            "adamv.*context of.*lora_r 1024 is above the size of .*at most",
+        ),
+        ({"finetuning_type": "freeze", "freeze_trainable_layers": 99}, "the model has . layers, at most that"),
     ],
 )
 def test_what_cannot_work_is_refused_all_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        check_method(TrainConfig(**options))
+        check_training(TrainConfig(**options))
+
+
+def test_an_adapter_of_another_base_is_refused_and_one_that_moved_is_not(tmp_path: Path) -> None:
+    LoraConfig(base_model_name_or_path="models/other", task_type="CAUSAL_LM").save_pretrained(tmp_path / "other")
+    LoraConfig(base_model_name_or_path="/old/starter", task_type="CAUSAL_LM").save_pretrained(tmp_path / "moved")
+    with pytest.raises(UserError, match='other" sits on models/other: set model_name_or_path to it'):
+        check_training(TrainConfig(adapter_name_or_path=[str(tmp_path / "other")]))
+    check_training(TrainConfig(adapter_name_or_path=[str(tmp_path / "moved")]))
+
+
+def test_nothing_of_the_weights_is_read_for_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = skeleton("starter")
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+    check_training(TrainConfig())
 
 
 def test_ranks_and_modules_are_checked_against_the_model() -> None:

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.checks import check_training
 from core.config import TrainConfig
 from core.estimate.count import Counted, count
 from core.estimate.lengths import Lengths, measure_lengths
 from core.estimate.machine import Rates, available_bytes, measure_rates, program_bytes
-from core.method import check_method
 from core.model import load_template, load_tokenizer, pick_device
 
 # The rows of the batch for which a model is counted; what goes with the rows follows for other batches.
@@ -64,7 +64,7 @@ class Estimator:
 
     def __init__(self, config: TrainConfig) -> None:
         """Raises `UserError` for what would also stop the training."""
-        check_method(config)
+        check_training(config)
         tokenizer = load_tokenizer(config.model_name_or_path)
         self.device = pick_device(config.device)
         self.lengths = measure_lengths(config, load_template(config, tokenizer), tokenizer)
