@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from core.errors import UserError, did_you_mean
+from core.presets import preset_changes
 
 Group = Literal["model", "data", "method", "optimisation", "run", "generation", "evaluation"]
 # What an evaluation logs, without its prefix: losses (less is better), accuracies, and what the model wrote.
@@ -173,6 +174,12 @@ class DataOptions(Config):
 class TrainConfig(ModelOptions, DataOptions):
     """Options of `core-cli train` and of the board's Train tab."""
 
+    preset: Literal["balanced", "quick_check", "low_memory", "best_quality", "tool_calling"] = knob(
+        "balanced",
+        "A named set of differences from the defaults, below whatever else is given; core-cli presets lists them.",
+        "model",
+        main=True,
+    )
     model_name_or_path: str = knob(
         "starter",
         "A model: a Hub name, a folder, or `starter`, the tiny one that is embedded.",
@@ -349,6 +356,11 @@ class TrainConfig(ModelOptions, DataOptions):
     )
     extra: dict[str, Any] = knob({}, "Any other SFTConfig option by its own name.", "run")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_preset(cls, values: Any) -> Any:
+        return {**preset_changes(values.get("preset")), **values} if isinstance(values, dict) else values
+
     def peak_learning_rate(self) -> float:
         """The learning rate, or the default of the method (QLoRA paper, §B.2, for adapters)."""
         return self.learning_rate or (2e-4 if self.finetuning_type == "lora" else 2e-5)
@@ -391,11 +403,12 @@ def parse_config(cls: type[ConfigT], values: Mapping[str, Any], *, file: str | P
 
 
 def load_config(cls: type[ConfigT], path: Path | None, overrides: Mapping[str, Any]) -> ConfigT:
-    """A config from a YAML file (or none) with `overrides` on top. Raises `UserError`."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        values = read_yaml(path)
-    return parse_config(cls, {**values, **overrides}, file=path)
+    """A config from a YAML file (or none) with `overrides` on top. Raises `UserError`.
+
+    A preset in the file is below what the file says; one among the overrides is above it.
+    """
+    values = read_yaml(path) if path is not None else {}
+    return parse_config(cls, {**values, **preset_changes(overrides.get("preset")), **overrides}, file=path)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -24,6 +24,7 @@ from core.config import (
 )
 from core.errors import UserError, did_you_mean
 from core.paths import data_dir
+from core.presets import PRESETS
 
 CONFIGS = [TrainConfig, EvalConfig, ChatConfig]
 
@@ -117,3 +118,24 @@ def test_did_you_mean() -> None:
     assert did_you_mean("tols", ["tools", "chat"]) == 'did you mean "tools"?'
     assert did_you_mean("zzz", ["tools", "chat"]) == "there is: chat, tools"
     assert did_you_mean("zzz", []) == "there is none"
+
+
+def test_every_preset_can_be_chosen_and_is_below_what_is_said(tmp_path: Path) -> None:
+    assert set(PRESETS) == set(get_args(TrainConfig.model_fields["preset"].annotation))
+    for name, preset in PRESETS.items():
+        config = parse_config(TrainConfig, {"preset": name})
+        assert {field: getattr(config, field) for field in preset.changes} == preset.changes
+        assert preset.help
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(dump_yaml(config), encoding="utf-8")
+        assert load_config(TrainConfig, path, {}) == config
+    assert TrainConfig(preset="balanced") == TrainConfig()
+    assert TrainConfig(preset="best_quality", lora_r=8).lora_r == 8
+    path.write_text("preset: best_quality\nlora_r: 8\n", encoding="utf-8")
+    assert load_config(TrainConfig, path, {}).lora_alpha == 128
+    assert load_config(TrainConfig, path, {}).lora_r == 8
+    assert load_config(TrainConfig, path, {"preset": "best_quality"}).lora_r == 64
+    assert load_config(TrainConfig, path, {"preset": "best_quality", "lora_r": 4}).lora_r == 4
+    for wrong in ("magic", ["best_quality"]):
+        with pytest.raises(UserError, match="preset: should be"):
+            parse_config(TrainConfig, {"preset": wrong})

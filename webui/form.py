@@ -14,8 +14,9 @@ import gradio as gr
 import yaml
 from pydantic.fields import FieldInfo
 
-from core.config import Config, ConfigT, Group, default_of, extra, parse_config, value_type
+from core.config import Config, ConfigT, Group, TrainConfig, default_of, extra, parse_config, value_type
 from core.errors import UserError
+from core.presets import PRESETS
 from webui.board import choices
 from webui.texts import Texts
 
@@ -157,11 +158,15 @@ def _mapping(name: str, text: Any) -> Any:
 
 
 def command_line(config: Config, program: str, skip: Sequence[str] = ()) -> str:
-    """The command that does the same, with only the options that are not at their default, one a line."""
+    """The command that does the same, with only the options that are not at their default, one a line.
+
+    The default of a training's option is what its preset says.
+    """
     lines = [program]
+    preset = PRESETS[config.preset].changes if isinstance(config, TrainConfig) else {}
     for name, info in type(config).model_fields.items():
         value = getattr(config, name)
-        if name in skip or value == default_of(info):
+        if name in skip or value == preset.get(name, default_of(info)):
             continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):

@@ -49,6 +49,14 @@ def test_every_field_has_a_component_with_label_and_help(name: str, language: st
     assert to_config(TrainConfig, name, part.value) == default_of(info) or name == "runs_dir"
 
 
+def test_the_command_line_goes_by_the_preset() -> None:
+    """What a preset sets is not repeated, and what was set back to the default is said."""
+    config = TrainConfig(preset="best_quality", lora_r=16)
+    assert command_line(config, "core-cli train").split() == (
+        ["core-cli", "train", "\\", "--preset", "best_quality", "\\", "--lora-r", "16"]
+    )
+
+
 def test_the_command_line_names_only_what_is_not_default() -> None:
     config = TrainConfig(dataset=["a", "b c"], lora_r=8, gradient_checkpointing=True, extra={"neftune_noise_alpha": 5})
     line = command_line(config, "core-cli train")

@@ -10,6 +10,7 @@ import gradio as gr
 from core.config import TrainConfig
 from core.errors import UserError
 from core.gate import look_first
+from core.presets import PRESETS
 from core.queue import enqueue, look_after, stop
 from core.run import Run, absolute
 from webui.board import LIGHT, QUIET, Board
@@ -17,6 +18,8 @@ from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, signature, status_html
 from webui.markup import escape, note, title
 
+# What any preset changes: the fields that choosing one fills in.
+PRESET_FIELDS = sorted({field for preset in PRESETS.values() for field in preset.changes})
 ON_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('.tb-copy')) navigator.clipboard.writeText(element.querySelector('pre').innerText);
@@ -103,6 +106,10 @@ class TrainTab:
         self.to_chat.click(board.to_chat, run, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
         taken = [board.tabs, *parts]
         board.data_choice.change(self.take, {board.data_choice, *parts}, taken, concurrency_limit=LIGHT, **QUIET)
+        filled = [form.components[name] for name in PRESET_FIELDS]
+        form.components["preset"].input(
+            self.filled, form.components["preset"], filled, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET
+        )
         folder = form.components["dataset_dir"]
         for name in ("dataset", "eval_dataset"):
             box = form.components[name]
@@ -205,6 +212,11 @@ class TrainTab:
     def offered(self, folder: str) -> Any:
         """The datasets that there are now."""
         return gr.update(choices=self.board.datasets(folder))
+
+    def filled(self, preset: str) -> dict[Any, Any]:
+        """The form with what the preset says of the options that presets change."""
+        config = TrainConfig.model_validate({"preset": preset})
+        return self.form.updates({name: getattr(config, name) for name in PRESET_FIELDS})
 
     def names(self) -> Any:
         """The runs that there are now."""
