@@ -7,6 +7,9 @@ import time
 import pytest
 
 from core.errors import UserError
+from core.template.choose import text_template
+from core.template.limits import MOST_SECONDS
+from core.template.probe import card
 from core.template.sandbox import Template, TemplateRefusedError
 
 NS = "{% set ns = namespace(s='aaaaaaaaaaaaaaaa', l=[1], d={}, n=7) %}{% for i in range(60) %}"
@@ -84,3 +87,11 @@ def test_a_limit_does_not_outlive_its_render() -> None:
 
 def test_the_date_is_always_the_same() -> None:
     assert Template("{{ strftime_now('%d %b %Y') }}").render([]) == "01 Jan 2026"
+
+
+@pytest.mark.parametrize("name", ["loops", "times"])
+def test_a_hostile_template_has_no_card_and_is_tried_once(name: str) -> None:
+    begun = time.thread_time()
+    with pytest.raises(UserError, match="not a usable chat template"):
+        card(text_template(HOSTILE[name], "hostile"))
+    assert time.thread_time() - begun < 2 * MOST_SECONDS

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from webui.models import Models
 
 # The tabs, in order: each is a module in webui/tabs with a `build(board)`.
-TABS = ("data", "train", "chat", "runs")
+TABS = ("data", "template", "train", "chat", "runs")
 # Uploads that nothing took: looked for each hour, removed when they are an hour old.
 LEFT_OVERS = (3600, 3600)
 ICON = (
@@ -178,7 +178,13 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
 
     with gr.Blocks(title="Tuneboard", analytics_enabled=False, fill_width=True, delete_cache=LEFT_OVERS) as page:
         gr.HTML(_header(t))
-        titles = {"data": t("Data"), "train": t("Train"), "chat": t("Chat"), "runs": t("Runs")}
+        titles = {
+            "data": t("Data"),
+            "template": t("Template"),
+            "train": t("Train"),
+            "chat": t("Chat"),
+            "runs": t("Runs"),
+        }
         picker: dict[str, Any] = {"allow_custom_value": True, "render": False}
         # Before the tabs: within them, what is no tab shifts their labels.
         timer, data_choice = gr.Timer(TICK_S), gr.State(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from webui.markup import escape
 Point = tuple[float, float]
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 620, 250, 44, 26, 10, 10
 MOST_POINTS = 500
-COLOURS = 6
+COLOURS = 8
+HELD_OUT = re.compile(r"eval_(?:.+_)?(loss(?:_.+)?)")
 # Not a figure of the training itself: the axis, the clock, and what Trainer says once at the end.
 NOT_PLOTTED = ("step", "epoch", "total_flos", "num_tokens", "train_loss")
 CLOCKS = ("_runtime", "_per_second", "elapsed_s")
@@ -58,18 +60,33 @@ def chart(lines: Sequence[Line], title: str = "") -> str:
         return round(x, 1), round(y, 1)
 
     body = _grid(at, (x_low, x_high), (y_low, y_high))
-    body += "".join(_polyline([at(p) for p in line.points], number) for number, line in enumerate(lines))
+    looks = looks_of([line.name for line in lines])
+    body += "".join(_polyline([at(p) for p in line.points], look) for line, look in zip(lines, looks, strict=True))
     body += _hover(lines, at)
     legend = "".join(
-        f'<span class="tb-key"><i class="tb-c{number % COLOURS}"></i>{escape(line.name)} '
+        f'<span class="tb-key"><svg class="tb-swatch" viewBox="0 0 24 8" aria-hidden="true">'
+        f'<line class="{look}" x1="1" x2="23" y1="4" y2="4"/></svg>{escape(line.name)} '
         f"<b>{_short(line.points[-1][1])}</b></span>"
-        for number, line in enumerate(lines)
+        for line, look in zip(lines, looks, strict=True)
     )
     head = f"<b>{escape(title)}</b>" if title else ""
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{body}</svg>'
     return (
         f'<div class="tb-chart"><div class="tb-counts">{head}<span class="tb-legend">{legend}</span></div>{svg}</div>'
     )
+
+
+def looks_of(names: Sequence[str]) -> list[str]:
+    """A class for each line, no two alike: what is measured gives the colour, and on held-out data it is dashed."""
+    measured = [found.group(1) if (found := HELD_OUT.fullmatch(name)) else name for name in names]
+    order = list(dict.fromkeys(measured))
+    looks: list[str] = []
+    for name, what in zip(names, measured, strict=True):
+        dash = int(name != what) + order.index(what) // COLOURS
+        while (look := f"tb-c{order.index(what) % COLOURS} tb-dash-{dash}") in looks:
+            dash += 1
+        looks.append(look)
+    return looks
 
 
 def _plotted(key: str) -> bool:
@@ -114,12 +131,11 @@ def _grid(at: Any, x_range: Point, y_range: Point) -> str:
     return "".join(out)
 
 
-def _polyline(points: list[Point], number: int) -> str:
-    colour = f"tb-c{number % COLOURS}"
+def _polyline(points: list[Point], look: str) -> str:
     path = " ".join(f"{x},{y}" for x, y in points)
     marks = points if len(points) <= 40 else points[-1:]
-    dots = "".join(f'<circle class="{colour}" cx="{x}" cy="{y}" r="2.5"/>' for x, y in marks)
-    return f'<polyline class="{colour}" points="{path}"/>{dots}'
+    dots = "".join(f'<circle class="{look}" cx="{x}" cy="{y}" r="2.5"/>' for x, y in marks)
+    return f'<polyline class="{look}" points="{path}"/>{dots}'
 
 
 def _hover(lines: Sequence[Line], at: Any) -> str:

@@ -54,13 +54,14 @@ class Roots:
         """The same for every file that a config names. Raises `UserError`, also for a dataset that there is not."""
         self.check_data(config, (*config.dataset, *config.eval_dataset))
         self.check_template(config)
-        for option, names in (
-            ("model_name_or_path", [config.model_name_or_path]),
-            ("adapter_name_or_path", config.adapter_name_or_path),
-        ):
-            for name in names:
-                if _is_path(name):
-                    self.check(option, name)
+        self.check_model(config.model_name_or_path)
+        for name in config.adapter_name_or_path:
+            self.check_model(name, "adapter_name_or_path")
+
+    def check_model(self, name: str, option: str = "model_name_or_path") -> None:
+        """The same for a model or an adapter, where its name is a path."""
+        if name.startswith(("/", ".", "~")) or Path(name).expanduser().exists():
+            self.check(option, name)
 
     def check_data(self, config: DataOptions, names: Sequence[str]) -> list[Source]:
         """The same for datasets, registered or not, and for the files in their folders; gives the sources."""
@@ -84,8 +85,3 @@ class Roots:
         for file in data_files(source.file) if source.file.is_dir() else ():
             self.check("dataset", file)
         return source
-
-
-def _is_path(name: str) -> bool:
-    """Whether transformers would take a name for a folder rather than for one of the Hub."""
-    return name.startswith(("/", ".", "~")) or Path(name).expanduser().exists()

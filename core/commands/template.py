@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.commands.command import command, print_findings
-from core.conversation import Conversation, JsonObject, Row, RowRefusedError
+from core.conversation import RowRefusedError
 from core.errors import UserError
 from core.paths import resolve_file
 
@@ -75,10 +75,12 @@ def _declares_render(command: argparse.ArgumentParser) -> None:
 @command("template render", _declares_render)
 def template_render(arguments: argparse.Namespace) -> int:
     """Render a conversation: the samples, with what is trained in ⟦ ⟧."""
+    from core.formats import read_conversation
     from core.template.spans import render
 
     template = _template(arguments)
-    row, conversation = _conversation(resolve_file(arguments.conversation))
+    path = resolve_file(arguments.conversation)
+    row, conversation = read_conversation(_text(path), str(path))
     try:
         samples = render(conversation, template, arguments.train_on, arguments.unstable_history)
     except RowRefusedError as refused:
@@ -116,35 +118,15 @@ def template_read(arguments: argparse.Namespace) -> int:
 
 def _template(arguments: argparse.Namespace) -> Template:
     """A library name or a file stands alone; anything else is a model, whose tokenizer brings the template."""
-    from core.template.choose import bare_template, choose_template, library_names
+    from core.template.choose import bare_template, choose_template, library_names, token_pairs
 
     name: str = arguments.template
-    pairs = [pair.partition("=") for pair in arguments.special_tokens]
-    wrong = next((name for name, equals, _ in pairs if not equals), None)
-    if wrong is not None:
-        raise UserError(f'--special-tokens: "{wrong}" is not NAME=TEXT', remedy="for instance bos_token=<s>")
     path = resolve_file(name)
     if name in library_names() or path.is_file():
-        found = bare_template(name if name in library_names() else str(path), {key: text for key, _, text in pairs})
-        return found
+        return bare_template(name if name in library_names() else str(path), token_pairs(arguments.special_tokens))
     from core.model import load_tokenizer
 
     return choose_template("auto", load_tokenizer(name))
-
-
-def _conversation(path: Path) -> tuple[Row, Conversation]:
-    """One OpenAI-shaped conversation, as it stands in the file."""
-    from core.formats import Layout, read_row
-
-    try:
-        data: JsonObject = json.loads(_text(path))
-    except json.JSONDecodeError as error:
-        raise UserError(f"not valid JSON: {error.msg}", file=path, line=error.lineno) from None
-    row = Row(data, str(path))
-    try:
-        return row, read_row(row, Layout("openai"))
-    except RowRefusedError as refused:
-        raise UserError(str(refused.finding)) from None
 
 
 def _text(path: Path) -> str:

@@ -8,7 +8,17 @@ LLaMA-Factory's dataset_info.json, so that files written for it work unchanged.
 
 from core.formats import chat, plain, vendors
 from core.formats.detect import Recognition, detect, nearest, recognise
-from core.formats.layout import COLUMNS, FORMATS, RESERVED, Layout, Reader, ignored_columns, read_row, reader
+from core.formats.layout import (
+    COLUMNS,
+    FORMATS,
+    RESERVED,
+    Layout,
+    Reader,
+    ignored_columns,
+    read_conversation,
+    read_row,
+    reader,
+)
 from core.formats.roles import ROLE_ALIASES
 from core.formats.text import parse_object_text, text_of
 from core.formats.tools import read_tools
@@ -27,6 +37,7 @@ __all__ = [
     "nearest",
     "parse_object_text",
     "plain",
+    "read_conversation",
     "read_row",
     "read_tools",
     "reader",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from core.conversation import Conversation, Role, Row
+from core.conversation import Conversation, Role, Row, RowRefusedError
 from core.errors import UserError, did_you_mean
 from core.formats.text import type_name
 
@@ -68,6 +69,21 @@ def read_row(row: Row, layout: Layout) -> Conversation:
     if reserved:
         raise row.stop("SH113", reserved[0], f'column "{reserved[0]}" is reserved; rename it')
     return reader(layout.formatting)(row, layout)
+
+
+def read_conversation(text: str, file: str) -> tuple[Row, Conversation]:
+    """One conversation in OpenAI's shape, `{"messages": […], "tools": […]}`, as it stands. Raises `UserError`."""
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"not valid JSON: {error.msg}", file=file, line=error.lineno) from None
+    except (ValueError, RecursionError):
+        raise UserError("not valid JSON: nested too deeply, or a number that is too long", file=file) from None
+    row = Row(data, file)
+    try:
+        return row, read_row(row, Layout("openai"))
+    except RowRefusedError as refused:
+        raise UserError(str(refused.finding)) from None
 
 
 def ignored_columns(row: Row, layout: Layout) -> list[str]:

@@ -58,9 +58,23 @@ def choose_template(name: str, tokenizer: Any) -> Template:
 def bare_template(name: str, special_tokens: Mapping[str, str] | None = None) -> Template:
     """A template from the library or a file, without a tokenizer: what looks like a control token is taken for one."""
     label, source = _by_name(name)
+    return text_template(source, label, special_tokens)
+
+
+def text_template(source: str, label: str, special_tokens: Mapping[str, str] | None = None) -> Template:
+    """The same for a template that somebody wrote, by its source; `label` is its name in messages."""
     special = BARE_TOKENS | dict(special_tokens or {})
     control = _tokens_of(source, special) | set(special.values())
     return made_template(source, label, special, control | _closing(Template(source, special), control))
+
+
+def token_pairs(words: Iterable[str]) -> dict[str, str]:
+    """`bos_token=<s>` and the like as a map. Raises `UserError`."""
+    pairs = [word.partition("=") for word in words]
+    wrong = next((name for name, equals, _ in pairs if not equals), None)
+    if wrong is not None:
+        raise UserError(f'special tokens: "{wrong}" is not NAME=TEXT', remedy="for instance bos_token=<s>")
+    return {name: text for name, _, text in pairs}
 
 
 def _tokens_of(source: str, special_tokens: Mapping[str, str]) -> frozenset[str]:

@@ -89,7 +89,7 @@ def card(template: Template) -> TemplateCard:
     arguments = fate((TOOL, VALUE), question, call, given=tools)
     if arguments != "yes":
         arguments = fate((TOOL, VALUE), question, call, result, answer, given=tools)
-    sample = _example(template)
+    sample = example(template)
     return TemplateCard(
         name=template.name,
         system=fate(_SYSTEM, Message("system", _SYSTEM), question, answer),
@@ -172,7 +172,7 @@ def _generation_prompt(template: Template, style: Style) -> str:
     return asked[len(before) :] if asked.startswith(before) else asked.partition(QUESTION)[2]
 
 
-def _example(template: Template) -> Rendered:
+def example(template: Template) -> Rendered:
     """The richest small conversation that the template takes."""
     system = Message("system", "You help.")
     question, answer = Message("user", "What is the weather in Rome?"), Message("assistant", "It is sunny.")

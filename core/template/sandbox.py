@@ -34,6 +34,10 @@ class TemplateRefusedError(Exception):
     """The template raised on these messages; the text is its own reason."""
 
 
+class TemplateLimitError(TemplateRefusedError):
+    """The template took too long or made too much."""
+
+
 @dataclass(frozen=True)
 class Template:
     """A chat template and what surrounds it.
@@ -107,7 +111,8 @@ def render_pieces(
         return env.bounded(template.root_render_func(template.new_context(given)))
     except REFUSALS as error:
         reason = "it calls itself without end" if isinstance(error, RecursionError) else error
-        raise TemplateRefusedError(f"{of.name} refuses this conversation: {reason}") from None
+        kind = TemplateLimitError if isinstance(error, LimitError) else TemplateRefusedError
+        raise kind(f"{of.name} refuses this conversation: {reason}") from None
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,8 @@ from itertools import product
 from typing import Any
 
 from core.conversation import JsonObject, Message, ToolCall, template_messages
-from core.template.sandbox import Template, TemplateRefusedError
+from core.errors import UserError
+from core.template.sandbox import Template, TemplateLimitError, TemplateRefusedError
 
 QUESTION, ANSWER, AGAIN = "sentinelquestion", "sentinelanswer", "sentinelagain"
 TOOL, KEY, VALUE, RESULT = "sentinel_tool", "sentinel_key", "sentinelvalue", "sentinelresult"
@@ -89,9 +90,14 @@ def try_render(
     *,
     ask: bool = False,
 ) -> str | None:
-    """The text, or None when the template refuses."""
+    """The text, or None when the template refuses.
+
+    Raises `UserError` when so little makes it exceed the limits: each of the many trials would take as long.
+    """
     try:
         return template.render(written_in(style, messages), tools, add_generation_prompt=ask)
+    except TemplateLimitError as error:
+        raise UserError(f"not a usable chat template: {error}") from None
     except TemplateRefusedError:
         return None
 
