@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import nodes
 from jinja2.runtime import Undefined
@@ -204,7 +204,7 @@ def _is(node: nodes.Test, scope: Scope) -> Look | None:
     inner = _look(node.node, scope)
     if inner is None or node.name not in _TESTS or node.args:
         return None
-    do = scope.env.tests[node.name]
+    do = cast(Callable[[Any], bool], scope.env.tests[node.name])
     return lambda place, names: do(inner(place, names))
 
 
