@@ -66,7 +66,7 @@ class Writer:
         import pyarrow as pa
 
         batch = pa.ipc.read_record_batch(pa.py_buffer(data), self._schema)
-        numbers = pa.compute.add(batch.column("row"), pa.scalar(self._conversations, pa.int32()))
+        numbers = pa.array(batch.column("row").to_numpy() + self._conversations, pa.int32())
         at = batch.schema.get_field_index("row")
         self._writer.write_batch(batch.set_column(at, self._schema.field(at), numbers))
         self._conversations += conversations

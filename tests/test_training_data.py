@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,16 @@ def test_large_data_is_encoded_by_helpers_just_the_same(
     assert reports[0] == reports[1]
     assert rows[0] == rows[1]
     assert rows[0][1] == list(range(1, 301))
+
+
+def test_a_fresh_process_checks_and_encodes(tmp_path: Path) -> None:
+    """What tests import before must not be what makes it work."""
+    words = ["data", "check", pairs(tmp_path / "a.jsonl", 60), "--model-name-or-path", "starter", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "core.cli", *words], capture_output=True, text=True, cwd=Path(__file__).parent.parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stats"]["tokens"]["samples"] == 60
 
 
 def test_the_gate(tmp_path: Path, runs: Path) -> None:

@@ -1,43 +1,59 @@
 """Speed and size of the data layer, as ratios that mean the same on any machine.
 
-    python -m tests.benchmarks.data [--mb 32]
+    python -m tests.benchmarks.data [encoding | large | peer] [--mb 8] [--peer-python /path/to/bin/python]
 
-CPU seconds are of the whole process, all threads; a busy neighbour changes them less than it changes the clock.
+`encoding` compares reading, checking, rendering and encoding with the tokenizer alone on the same texts; `large` checks
+a file as a stream and shows its first page (--mb 1000 is the file of a gigabyte); `peer` prepares the same file with
+LLaMA-Factory, by the Python that has it (or $TUNEBOARD_PEER_PYTHON), and is skipped where there is none.
+
+CPU seconds are of the process and its helpers, all threads; a busy neighbour changes them less than it changes the
+clock.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.check import check
-from core.checked import check_dataset
 from core.config import TrainConfig
-from core.datasets import Source, convert_row, find_source, iterate_rows, load_dataset
+from core.conversation import Conversation
+from core.datasets import Source, find_source, iterate_rows, load_dataset
 from core.examine import Job
 from core.model import load_template, load_tokenizer
-from core.template.spans import render
+from core.template.sandbox import Template
+from core.template.spans import Rendered, render
 
 ROOT = Path(__file__).parent.parent.parent
+SAMPLES = ("tools", "tools_openai", "chat")
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process and of those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     """Clock seconds, CPU seconds and the result."""
-    clock, cpu = time.perf_counter(), time.process_time()
+    clock, cpu = time.perf_counter(), cpu_s()
     result = work()
-    return time.perf_counter() - clock, time.process_time() - cpu, result
+    return time.perf_counter() - clock, cpu_s() - cpu, result
 
 
-def write_rows(path: Path, megabytes: int) -> int:
-    """The shipped tool conversations again and again, each with a number of its own; returns the bytes."""
-    rows = [row.data for name in ("tools", "tools_openai", "chat") for row, _ in iterate_rows(find_source(name))]
+def write_rows(path: Path, megabytes: float, names: tuple[str, ...] = SAMPLES) -> int:
+    """The shipped conversations again and again, each with a number of its own; returns the bytes."""
+    rows = [row.data for name in names for row, _ in iterate_rows(find_source(name))]
     written = number = 0
     with path.open("w", encoding="utf-8") as file:
         while written < megabytes * 1_000_000:
@@ -47,83 +63,153 @@ def write_rows(path: Path, megabytes: int) -> int:
     return path.stat().st_size
 
 
-def encoding() -> dict[str, float]:
-    """Reading, checking, rendering and encoding against the tokenizer alone on the same texts."""
+def write_talks(path: Path, megabytes: float) -> int:
+    """Long chats without tools: the words of the shipped ones, in turns of the length that people's chats have."""
+    texts = [
+        message.content
+        for name in SAMPLES
+        for conversation in load_dataset(find_source(name)).conversations
+        for message in conversation.messages
+        if message.role in ("user", "assistant") and message.content
+    ]
+    written = number = 0
+    with path.open("w", encoding="utf-8") as file:
+        while written < megabytes * 1_000_000:
+            turns = []
+            for turn in range(6):
+                begin = (number * 6 + turn) * 7 % (len(texts) - 12)
+                content = f"{number} " + " ".join(texts[begin : begin + (2, 12)[turn % 2]])
+                turns.append({"role": ("user", "assistant")[turn % 2], "content": content})
+            written += file.write(json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
+            number += 1
+    return path.stat().st_size
+
+
+def encoding(megabytes: float) -> Iterator[tuple[str, float]]:
+    """Reading, checking, rendering and encoding against the tokenizer alone on the same texts, both on every core."""
     tokenizer = load_tokenizer("starter")
     template = load_template(TrainConfig(), tokenizer)
-    source = find_source("tools")
-    loaded = load_dataset(source)
-    texts = [sample.text for conversation in loaded.conversations for sample in render(conversation, template)]
-    tokenizer(texts[:50], return_offsets_mapping=True)
-    alone, alone_cpu, _ = timed(lambda: tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True))
-    reading, reading_cpu, _ = timed(lambda: check(source))
-    rendering, rendering_cpu, _ = timed(lambda: [render(c, template) for c in loaded.conversations])
-    whole, whole_cpu, _ = timed(lambda: check(source, Job(template=template), tokenizer))
-    return {
-        "tokenizer alone, s": alone,
-        "reading and checking, s": reading,
-        "rendering alone, s": rendering,
-        "everything, s": whole,
-        "speed of everything against the tokenizer alone": alone / whole,
-        "the same in CPU seconds": alone_cpu / whole_cpu,
-        "reading and checking against the tokenizer alone, CPU": alone_cpu / reading_cpu,
-        "rendering against the tokenizer alone, CPU": alone_cpu / rendering_cpu,
-    }
+    for label, write in (("tool conversations", write_rows), ("long chats", write_talks)):
+        with tempfile.TemporaryDirectory() as folder:
+            path, rows = Path(folder) / "rows.jsonl", Path(folder) / "rows.arrow"
+            yield f"{label}: MB", write(path, megabytes) / 1e6
+            source = Source("x", path)
+            conversations = load_dataset(source).conversations
+            yield f"{label}: conversations", len(conversations)
+            _, drawn_cpu, samples = timed(partial(render_all, conversations, template))
+            texts = [sample.text for sample in samples]
+            alone, alone_cpu, _ = timed(partial(tokenizer, texts, add_special_tokens=False))
+            _, read_cpu, _ = timed(partial(check, source))
+            whole, whole_cpu, done = timed(partial(check, source, Job(TrainConfig(), template), tokenizer, rows=rows))
+            assert done.report.rows["in"] == len(conversations)
+            yield f"{label}: the tokenizer alone, CPU s", alone_cpu
+            yield f"{label}: everything, CPU s", whole_cpu
+            yield f"{label}: everything against the tokenizer alone, CPU", alone_cpu / whole_cpu
+            yield f"{label}: the same, by the clock", alone / whole
+            yield f"{label}: reading and checking against it, CPU", alone_cpu / read_cpu
+            yield f"{label}: rendering against it, CPU", alone_cpu / drawn_cpu
 
 
-def streaming(megabytes: int) -> dict[str, float]:
-    """A large file: throughput, peak memory of a process of its own, the first page, and the cache."""
+def render_all(conversations: Sequence[Conversation], template: Template) -> list[Rendered]:
+    """The samples of conversations."""
+    return [sample for conversation in conversations for sample in render(conversation, template)]
+
+
+def large(megabytes: float) -> Iterator[tuple[str, float]]:
+    """A large file: its first page, throughput, peak memory of a process of its own, and the cache."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.jsonl"
         size = write_rows(path, megabytes) / 1e6
-        # The kernel's own high-water mark of this program; ru_maxrss would begin with that of the parent process.
-        code = (
-            "import re, time; from pathlib import Path\n"
-            "from core.datasets import Source; from core.check import check\n"
-            "def mark(): return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))\n"
-            "base = mark(); start = time.process_time()\n"
-            f"report = check(Source('x', Path({str(path)!r}))).report\n"
-            "print(time.process_time() - start, base, mark(), report.rows['in'])"
-        )
-        out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
-        cpu, base, peak, rows = map(float, out.split())
-        page, _, _ = timed(lambda: first_page(path))
-        config = TrainConfig(max_samples=2000)
-        first, _, _ = timed(lambda: check_dataset(str(path), config, use_cache=True))
-        second, _, _ = timed(lambda: check_dataset(str(path), config, use_cache=True))
-    return {
-        "file, MB": size,
-        "rows": rows,
-        "read and checked, MB per CPU second": size / cpu,
-        "memory before, MB": base / 1000,
-        "memory at its peak, MB": peak / 1000,
-        "memory per row beyond that, bytes": 1000 * (peak - base) / rows,
-        "first page of 20 rows, s": page,
-        "first check of 2000 rows, s": first,
-        "second check, from the cache, s": second,
-    }
+        yield "file, MB", size
+        show = [sys.executable, "-m", "core.cli", "data", "show", str(path)]
+        page, page_cpu, _ = timed(lambda: subprocess.run(show, check=True, stdout=subprocess.DEVNULL, cwd=ROOT))
+        yield "core-cli data show, first row, s", page
+        yield "of that CPU s", page_cpu
+        first, first_cpu, _ = timed(lambda: first_page(path))
+        yield "first page of 20 rows, s", first
+        yield "of that CPU s ", first_cpu
+        for label, model in (("check", False), ("check and encode", True)):
+            for turn in ("first", "second"):
+                for name, value in measured_check(path, model, Path(folder) / "cache", size).items():
+                    yield f"{label}, {turn} time: {name}", value
+
+
+def measured_check(path: Path, model: bool, cache: Path, size: float) -> dict[str, float]:
+    """A check in a process of its own: seconds, and the high-water marks of its memory and of its helpers'."""
+    # The kernel's own mark of this program; ru_maxrss would begin with that of the parent process.
+    code = (
+        "import re, resource, time; from pathlib import Path\n"
+        "from core.checked import check_dataset; from core.config import TrainConfig\n"
+        "start = time.perf_counter()\n"
+        f"report = check_dataset({str(path)!r}, TrainConfig(), with_model={model})\n"
+        "clock = time.perf_counter() - start\n"
+        "used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
+        "mine = int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))\n"
+        "print(clock, sum(u.ru_utime + u.ru_stime for u in used), mine, used[1].ru_maxrss, report.rows['in'])"
+    )
+    environment = {**os.environ, "TUNEBOARD_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+    out = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT, env=environment
+    ).stdout
+    clock, cpu, mine, helper, rows = map(float, out.split())
+    peaks = {"its memory at its peak, MB": mine / 1000, "a helper's memory at its peak, MB": helper / 1000}
+    return {"s": clock, "CPU s": cpu, "MB per CPU second": size / cpu, "rows": rows, **peaks}
 
 
 def first_page(path: Path) -> int:
     """Twenty rows, as the board shows them first."""
-    shown = 0
-    for row, layout in iterate_rows(Source("x", path)):
-        convert_row(row, layout)
-        shown += 1
-        if shown == 20:
-            break
-    return shown
+    from core.preview import first_rows
+
+    return len(first_rows(str(path), TrainConfig()))
+
+
+def peer(megabytes: float, python: str) -> Iterator[tuple[str, float]]:
+    """The same file of tool conversations prepared by us and by LLaMA-Factory, from the file to rows of tokens."""
+    if not python or not Path(python).is_file():
+        print("skipped: LLaMA-Factory is not installed (--peer-python, or $TUNEBOARD_PEER_PYTHON)")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        yield "file, MB", write_rows(path, megabytes, ("tools",)) / 1e6
+        out = subprocess.run(
+            [python, str(Path(__file__).parent / "peer_data.py"), str(path), str(ROOT / "data" / "starter")],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+        )
+        if out.returncode:
+            print(f"skipped: the peer failed: {out.stderr.strip().splitlines()[-1:]}")
+            return
+        theirs = json.loads(out.stdout.strip().splitlines()[-1])
+        tokenizer = load_tokenizer("starter")
+        job = Job(TrainConfig(dataset_num_proc=theirs["processes"]), load_template(TrainConfig(), tokenizer))
+        rows = Path(folder) / "rows.arrow"
+        clock, cpu, done = timed(lambda: check(Source("x", path), job, tokenizer, rows=rows))
+        count = done.report.rows["in"]
+        yield "rows", count
+        yield "ours, rows per s", count / clock
+        yield "LLaMA-Factory, rows per s", theirs["rows"] / theirs["s"]
+        yield "ours against LLaMA-Factory, by the clock", (count / clock) / (theirs["rows"] / theirs["s"])
+        yield "ours against LLaMA-Factory, CPU", (count / cpu) / (theirs["rows"] / theirs["cpu"])
 
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mb", type=int, default=32, help="size of the large file [32]")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", nargs="?", choices=["encoding", "large", "peer"], help="one of them; nothing: all")
+    parser.add_argument("--mb", type=float, default=8, help="size of the file [8]")
+    parser.add_argument("--peer-python", default=os.environ.get("TUNEBOARD_PEER_PYTHON", ""))
     arguments = parser.parse_args()
-    for name, figures in (("encoding", encoding()), ("streaming", streaming(arguments.mb))):
-        print(f"── {name} ──")
-        for key, value in figures.items():
-            print(f"{key:<56}{value:>12.3f}")
+    modes: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
+        "encoding": lambda: encoding(arguments.mb),
+        "large": lambda: large(arguments.mb),
+        "peer": lambda: peer(arguments.mb, arguments.peer_python),
+    }
+    for name, figures in modes.items():
+        if arguments.mode in (None, name):
+            print(f"── {name} ──")
+            for key, value in figures():
+                print(f"{key:<72}{value:>12.3f}", flush=True)
 
 
 if __name__ == "__main__":
