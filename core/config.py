@@ -188,8 +188,13 @@ class TrainConfig(ModelOptions, DataOptions):
         label="Model",
     )
     eval_dataset: list[str] = knob([], "Held-out datasets, evaluated while training.", "data")
-    val_size: float = knob(
-        0.0, "Part of the training rows to hold out when there is no eval_dataset (0.05 = 5 %).", "data", ge=0, lt=1
+    val_size: float | None = knob(
+        None,
+        "Part of the training rows to hold out when there is no eval_dataset (0.1 = 10 %); empty: 5 %, about 200 "
+        "conversations at most; 0: none.",
+        "data",
+        ge=0,
+        lt=1,
     )
     eval_generate: int = knob(
         16,
@@ -252,7 +257,9 @@ class TrainConfig(ModelOptions, DataOptions):
     lora_alpha: int = knob(32, "LoRA scaling: updates are multiplied by alpha / rank.", "method", ge=1)
     lora_dropout: float = knob(0.0, "Dropout inside the adapter.", "method", ge=0, lt=1)
     lora_target_modules: list[str] = knob(
-        ["all-linear"], "Layers that get an adapter: module names, or all-linear.", "method"
+        ["all-linear"],
+        "Layers that get an adapter: module names, or all-linear (arXiv 2305.14314: all of them are needed).",
+        "method",
     )
     use_rslora: bool = knob(False, "Scale by alpha / √rank, for high ranks (rsLoRA).", "method")
     use_dora: bool = knob(False, "Train magnitude and direction apart (DoRA): slower, better at low ranks.", "method")
@@ -277,7 +284,12 @@ class TrainConfig(ModelOptions, DataOptions):
     load_in_4bit: bool = knob(False, "QLoRA: hold the model in 4 bits; needs a GPU and bitsandbytes.", "method")
     load_in_8bit: bool = knob(False, "Hold the model in 8 bits; needs a GPU and bitsandbytes.", "method")
     learning_rate: float | None = knob(
-        None, "Peak learning rate; empty: 2e-4 for LoRA, 2e-5 for full.", "optimisation", main=True, gt=0, le=1
+        None,
+        "Peak learning rate; empty: 2e-4 for LoRA (arXiv 2305.14314), 2e-5 for freeze and full (Stanford Alpaca).",
+        "optimisation",
+        main=True,
+        gt=0,
+        le=1,
     )
     num_train_epochs: float = knob(
         3.0, "Passes over the data.", "optimisation", main=True, gt=0, le=10_000, label="Epochs"
@@ -288,7 +300,8 @@ class TrainConfig(ModelOptions, DataOptions):
     )
     gradient_accumulation_steps: int = knob(
         2,
-        "Forward passes per optimiser step: the effective batch is this times the batch size.",
+        "Forward passes per optimiser step: the effective batch is this times the batch size, 16 by default (arXiv "
+        "2305.14314).",
         "optimisation",
         main=True,
         ge=1,
@@ -360,6 +373,10 @@ class TrainConfig(ModelOptions, DataOptions):
     @classmethod
     def _begin_with_preset(cls, values: Any) -> Any:
         return {**preset_changes(values.get("preset")), **values} if isinstance(values, dict) else values
+
+    def held_out_part(self, conversations: int) -> float:
+        """The part of so many conversations that is held out."""
+        return self.val_size if self.val_size is not None else min(0.05, 200 / max(1, conversations))
 
     def peak_learning_rate(self) -> float:
         """The learning rate, or the default of the method (QLoRA paper, §B.2, for adapters)."""

@@ -148,9 +148,12 @@ def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> 
         if len(entries) != 1:
             raise UserError("split_file: its lines are those of one dataset, and there are several", remedy="val_size")
         held = numpy.array(split_by_file(facts[0]["lines"].tolist(), Path(config.split_file)), dtype=bool)
-    elif config.val_size:
+    elif share := config.held_out_part(len(chosen)):
         asked = numpy.concatenate([part["prompts"] for part in facts]).tolist()
-        held = numpy.array(split(asked, config.val_size, config.seed), dtype=bool)
+        held = numpy.array(split(asked, share, config.seed), dtype=bool)
+        if config.val_size is None and held[chosen].all():
+            # Nobody asked for this: of a row or two, none is held out rather than all.
+            return chosen, chosen[:0]
     else:
         return chosen, chosen[:0]
     return chosen[~held[chosen]], chosen[held[chosen]]

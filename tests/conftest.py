@@ -62,6 +62,7 @@ def small(**options: Any) -> TrainConfig:
             "learning_rate": 1e-3,
             "lora_r": 4,
             "dtype": "float32",
+            "val_size": 0,
             **options,
         }
     )

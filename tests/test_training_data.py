@@ -40,6 +40,8 @@ def pairs(path: Path, count: int, *, bad: int = 0, first: int = 0) -> str:
 
 
 def made(config: TrainConfig, template: Template, tokenizer: Any) -> tuple[Run, TrainingData]:
+    if config.val_size is None:
+        config = config.model_copy(update={"val_size": 0})
     run = Run.create(config)
     return run, training_data(run, config, template, tokenizer)
 
@@ -122,6 +124,22 @@ def test_a_split_by_what_is_asked_and_by_file(runs: Path, tmp_path: Path, templa
     held = texts(data.held_out["validation"], tokenizer)
     assert [text.partition("<")[0] for text in held] == ["it is 2", "it is 199"]
     assert len(data.train) == 198
+
+
+def test_five_in_a_hundred_are_held_out_unless_said_otherwise(
+    runs: Path, tmp_path: Path, template: Template, tokenizer: Any
+) -> None:
+    """And about two hundred at most; of a single row, none."""
+    assert [TrainConfig().held_out_part(count) for count in (1, 1000, 4000, 20_000)] == [0.05, 0.05, 0.05, 0.01]
+    assert TrainConfig(val_size=0.5).held_out_part(20_000) == 0.5
+    config = TrainConfig(dataset=[pairs(tmp_path / "a.jsonl", 400)])
+    data = training_data(Run.create(config), config, template, tokenizer)
+    assert 8 < len(data.held_out["validation"]) < 36
+    assert len(data.train) + len(data.held_out["validation"]) == 400
+    single = config.model_copy(update={"dataset": [pairs(tmp_path / "b.jsonl", 1)]})
+    for seed in range(40):
+        one = single.model_copy(update={"seed": seed})
+        assert len(training_data(Run.create(one), one, template, tokenizer).train) == 1
 
 
 def test_mixing_and_sampling_choose_whole_conversations(
