@@ -89,29 +89,26 @@ def estimator() -> Estimator:
     return Estimator(TrainConfig(dataset=["tools"], max_samples=40))
 
 
-@pytest.mark.parametrize(
-    ("room", "changed"),
-    [
-        (1.01, set()),
-        (0.8, {"per_device_train_batch_size", "gradient_accumulation_steps"}),
-        (0.62, {"per_device_train_batch_size", "gradient_accumulation_steps"}),
-        (0.1, None),
-    ],
-)
+HALF = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 4}
+ONE = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 16}
+
+
+@pytest.mark.parametrize("changes", [{}, HALF, ONE, ONE | {"gradient_checkpointing": True}])
 def test_the_least_change_that_fits(
-    estimator: Estimator, monkeypatch: pytest.MonkeyPatch, room: float, changed: set[str] | None
+    estimator: Estimator, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    """Nothing, then smaller batches with as many rows a step, then what costs time or words; or nothing helps."""
+    """Where there is room for just that much: nothing, then smaller batches with as many rows a step, then slower."""
     config = TrainConfig(dataset=["tools"], max_samples=40)
-    needed = estimator.estimate(config)
-    monkeypatch.setattr("core.estimate.need.available_bytes", lambda device: int(needed.memory * room))
-    changes = estimator.fitting(config)
-    assert (changes if changes is None else set(changes)) == changed
-    if changes:
-        smaller = config.model_copy(update=changes)
-        assert estimator.estimate(smaller).fits
-        assert smaller.per_device_train_batch_size * smaller.gradient_accumulation_steps == 16
-    assert estimator.estimate(config).fits == (room > 1)
+    room = estimator.estimate(config.model_copy(update=changes)).memory
+    monkeypatch.setattr("core.estimate.need.available_bytes", lambda device: room)
+    found = estimator.fitting(config)
+    assert found is not None
+    smaller = config.model_copy(update=found)
+    assert estimator.estimate(smaller).fits
+    assert set(found) <= set(changes)
+    assert smaller.per_device_train_batch_size * smaller.gradient_accumulation_steps == 16
+    monkeypatch.setattr("core.estimate.need.available_bytes", lambda device: 2**20)
+    assert estimator.fitting(config) is None
 
 
 def test_the_command_says_it_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
