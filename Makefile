@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help quickstart webui test lint format types check bench screenshots starter samples clean
+.PHONY: help quickstart webui test lint format types check ray bench screenshots starter samples clean
 
 help:
 	@echo "make quickstart   set up, teach the starter model to call tools, show the result (minutes, no GPU)"
 	@echo "make webui        serve the board, and print the address to open (it holds a token)"
 	@echo "make test         set up and run the tests"
 	@echo "make check        lint, types and tests: what CI runs"
+	@echo "make ray          install Ray and test on a real local cluster of two workers"
 	@echo "make bench        the quickstart's training against TRL's defaults, side by side"
 	@echo "make screenshots  remake the README screenshots, of the last quickstart run"
 	@echo "make samples      remake the sample data       make starter   retrain the starter model"
@@ -38,6 +39,11 @@ webui: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# A worker of a real local Ray cluster is killed, and the run goes on.
+ray: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
+	$(BIN)/python -m pytest -m ray tests/test_cluster.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -34,7 +34,15 @@ class Collator:
         self.packs = packs
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
-        """Make the batch."""
+        """Make the batch; without rows one of padding with nothing to learn, for a process that has to keep step."""
+        if not rows:
+            nothing = {
+                "input_ids": [self.pad_token_id] * 2,
+                "labels": [IGNORED] * 2,
+                "kinds": [0] * 2,
+                "weights": [0] * 2,
+            }
+            return self([nothing]) | {"tokens": 0}
         lengths = [len(row["input_ids"]) for row in rows]
         width = 0 if self.packs else max(lengths)
         if self.packs:

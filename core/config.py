@@ -349,6 +349,34 @@ class TrainConfig(ModelOptions, DataOptions):
     seed: int = knob(42, "Seed of everything random.", "optimisation", ge=0)
     run_name: str = knob("", "A label for the run; empty: made from model and data.", "run", main=True)
     runs_dir: str = knob("", "Folder of the runs; empty: $TUNEBOARD_RUNS or ./runs.", "run")
+    num_processes: int | None = knob(
+        None,
+        "Processes that train together, each on a part of every batch; empty: one for each visible GPU. The effective "
+        "batch is the batch size times the accumulation steps times this.",
+        "run",
+        ge=1,
+    )
+    distributed: str = knob(
+        "auto",
+        "How several processes hold a model: auto and ddp each the whole, fsdp2, zero2 and zero3 a part of it (GPUs "
+        "only); or an accelerate config file of your own.",
+        "run",
+    )
+    launcher: Literal["local", "ray"] = knob(
+        "local",
+        "Where processes run: on this machine, or on a Ray cluster ($RAY_ADDRESS; without it, one of this machine).",
+        "run",
+    )
+    num_workers: int = knob(2, "With launcher ray: workers that train together.", "run", ge=1)
+    resources_per_worker: dict[str, float] = knob(
+        {}, "With launcher ray: what each worker is given beside 1 CPU and, where there are any, 1 GPU.", "run"
+    )
+    max_failures: int = knob(
+        3,
+        "With launcher ray: start the workers again from the newest whole checkpoint this many times when one dies.",
+        "run",
+        ge=0,
+    )
     logging_steps: int = knob(1, "Write metrics every this many steps.", "run", ge=1)
     save_steps: float | None = knob(
         None,
@@ -377,6 +405,10 @@ class TrainConfig(ModelOptions, DataOptions):
     def held_out_part(self, conversations: int) -> float:
         """The part of so many conversations that is held out."""
         return self.val_size if self.val_size is not None else min(0.05, 200 / max(1, conversations))
+
+    def ddp_timeout(self) -> float:
+        """Seconds that a collective operation may take; SFTConfig's option of that name, through `extra`."""
+        return float(self.extra.get("ddp_timeout", 1800))
 
     def peak_learning_rate(self) -> float:
         """The learning rate, or the default of the method (QLoRA paper, §B.2, for adapters)."""

@@ -60,8 +60,11 @@ def git_commit(folder: Path) -> str:
         return ""
 
 
-def record_start(run: Path, device: str, resumed_from: str) -> list[str]:
-    """Add this process to a run's starts. Returns what differs from the start before, to be said."""
+def record_start(run: Path, device: str, resumed_from: str, together: dict[str, Any] | None = None) -> list[str]:
+    """Add this start to those of a run. Returns what differs from the start before, to be said.
+
+    `together` says how many processes train, and how.
+    """
     starts = read_json(run / STARTS)
     before = starts if isinstance(starts, list) else []
     now: dict[str, Any] = {
@@ -69,6 +72,7 @@ def record_start(run: Path, device: str, resumed_from: str) -> list[str]:
         "resumed_from": resumed_from,
         **light_facts(),
         **device_facts(device),
+        **(together or {}),
     }
     write_atomic_json(run / STARTS, [*before, now])
     return _changes(before[-1], now) if before else []

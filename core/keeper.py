@@ -24,7 +24,7 @@ from core.pulse import silence
 from core.queue import leave, start_next
 from core.run import EXIT_STOPPED, Run, State
 
-TRAINER = ("-m", "core.train")
+TRAINER = ("-m", "core.lead")
 LOOK_S = 1.0
 
 

@@ -14,9 +14,9 @@ from core.errors import UserError, did_you_mean
 from core.model import load_weights
 
 
-def load_trainable(config: TrainConfig) -> tuple[Any, LoraConfig | None]:
+def load_trainable(config: TrainConfig, *, place: bool = True) -> tuple[Any, LoraConfig | None]:
     """The model in training mode, and the adapter that is to be put on it (None: it carries what is trained)."""
-    model = load_weights(config.model_name_or_path, config, quantisation=_quantisation(config))
+    model = load_weights(config.model_name_or_path, config, quantisation=_quantisation(config), place=place)
     if config.attn_implementation == "auto":
         prefer_flash_attention(model)
     model.train()

@@ -59,11 +59,14 @@ def load_template(config: ModelOptions, tokenizer: Any) -> Template:
     return rewritten(chosen, config.tool_dialect, config.inline_reasoning)
 
 
-def load_weights(name: str, config: ModelOptions, quantisation: Any = None) -> Any:
+def load_weights(name: str, config: ModelOptions, quantisation: Any = None, *, place: bool = True) -> Any:
     """The model on its device, in evaluation mode. Raises `UserError` when it cannot be loaded.
 
-    `quantisation` is a transformers quantisation config; such a model is placed while it is loaded.
+    `quantisation` is a transformers quantisation config; such a model is placed while it is loaded. Without `place` the
+    model stays where transformers puts it: whoever shards it moves it.
     """
+    import torch
+
     device = pick_device(config.device)
     with _IMPORTING:
         from transformers import AutoModelForCausalLM
@@ -73,11 +76,15 @@ def load_weights(name: str, config: ModelOptions, quantisation: Any = None) -> A
             dtype=pick_dtype(config.dtype, device),
             use_safetensors=True,
             attn_implementation=None if config.attn_implementation == "auto" else config.attn_implementation,
-            **({"quantization_config": quantisation, "device_map": {"": device}} if quantisation else {}),
+            **(
+                {"quantization_config": quantisation, "device_map": {"": torch.cuda.current_device()}}
+                if quantisation
+                else {}
+            ),
         )
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f'cannot load the model "{name}": {_first_line(error)}', remedy=_remedy()) from None
-    return (model if quantisation else model.to(device)).eval()
+    return (model.to(device) if place and not quantisation else model).eval()
 
 
 def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:

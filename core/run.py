@@ -401,6 +401,7 @@ def absolute(config: TrainConfig) -> TrainConfig:
         "template": full(config.template),
         "dataset": [full(name) for name in config.dataset],
         "eval_dataset": [full(name) for name in config.eval_dataset],
+        "distributed": full(config.distributed) if Path(config.distributed).suffix else config.distributed,
         "dataset_dir": full(config.dataset_dir) if config.dataset_dir else "",
         "runs_dir": full(config.runs_dir) if config.runs_dir else "",
         "split_file": full(config.split_file) if config.split_file else "",

@@ -28,7 +28,7 @@ OURS = {
 }
 
 
-def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool, packs: bool) -> SFTConfig:
+def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTConfig:
     """Our options as TRL's. `extra` reaches every other SFTConfig option; unknown names are a `UserError`."""
     unknown = [name for name in config.extra if name not in SFTConfig.__dataclass_fields__]
     if unknown:
@@ -43,7 +43,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool, packs: 
         "output_dir": str(output_dir),
         "learning_rate": config.peak_learning_rate(),
         "warmup_steps": config.warmup_ratio,
-        "train_sampling_strategy": "random" if packs else "group_by_length",
+        "train_sampling_strategy": "group_by_length",
         "eval_strategy": "steps" if has_eval else "no",
         "eval_steps": _steps(config.eval_steps or NEVER),
         "save_strategy": "steps",
@@ -90,7 +90,7 @@ def optimiser_faults(config: TrainConfig) -> list[str]:
     if config.optim not in names:
         return [f'optim: there is no "{config.optim}" — {did_you_mean(config.optim, names)}', *_schedule_faults(config)]
     try:
-        SFTTrainer.get_optimizer_cls_and_kwargs(sft_config(config, Path(), has_eval=False, packs=False))
+        SFTTrainer.get_optimizer_cls_and_kwargs(sft_config(config, Path(), has_eval=False))
     except UserError as error:
         return [str(error), *_schedule_faults(config)]
     except ImportError as error:

@@ -1,7 +1,7 @@
-"""From a config to a tuned model: the worker of a run, `python -m core.train RUN LOCK_FD [--resume]`.
+"""From a config to a tuned model: what one process of a run does, alone or as one of several (core.lead).
 
-`Run.launch` starts it. It loads what the config names, lets the trainer (core.trainer) train, and passes the word to
-and from the run directory.
+It loads what the config names, lets the trainer (core.trainer) train, and passes the word to and from the run
+directory; of several processes only the first one speaks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.utils import logging as transformers_logging
 
 from core.best import best_faults
-from core.checkpoint import checkpoints, newest_whole, step_of, write_whole
+from core.checkpoint import checkpoints, newest_whole, step_of
 from core.checks import check_training
 from core.config import TrainConfig
 from core.cost import Costs
@@ -36,85 +36,100 @@ from core.environment import record_start
 from core.errors import UserError
 from core.method import load_trainable, trainable_parameters
 from core.model import LoadedModel, load_template, load_tokenizer, pick_device, stop_ids
-from core.pack import BY_ROW
-from core.probes import packing_fault
+from core.outcome import FINISHED, RANKS, STOPPED, Outcome, conclude, write_outcome
+from core.pack import BY_ROW, attend_by_row
+from core.probes import below_adapter, packing_fault
 from core.pulse import Pulse
 from core.queue import start_next
-from core.run import EXIT_STOPPED, Run
+from core.ranks import ALONE, Rank, end_with_parent, join
+from core.run import Run
 from core.samples import write_samples
 from core.schedule import EpochEnds
 from core.sft import sft_config
+from core.sharding import Sharding, read_sharding
 from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.trainer import Trainer
-from core.training_data import changed_since_start, has_kept_data, kept_data, training_data
+from core.training_data import TrainingData, changed_since_start, has_kept_data, kept_data, training_data
+from core.unheard import heard, unheard
 
 # Room that a run leaves on the disk for its log and metrics; less than this counts as full.
 SPARE_BYTES = 16 * 2**20
 
 
-def train_run(run: Run, *, resume: bool = False) -> str:
+def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
     """Train in this process. Returns the final state, `finished` or `stopped`. Raises `UserError`.
 
     A resumed run goes on with what it kept: its rows, its template and its newest whole checkpoint, as far as it got.
     """
     config = run.config
-    pulse = Pulse(run.path, config.stall_timeout_s)
-    resume = resume and has_kept_data(run)
+    resume = rank.from_first(resume and has_kept_data(run))
+    run, pulse = heard(run, config.stall_timeout_s) if rank.first else unheard(run)
+    sharding = read_sharding(config)
     check_training(config)
     _starting(run, pulse, "reading the data")
-    tokenizer = load_tokenizer(config.model_name_or_path)
-    template = _template(run, config, tokenizer, resume=resume)
-    data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
-    for file in changed_since_start(run, config) if resume else []:
-        print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
-    faults = best_faults(config, data.held_out_kinds(), sum(bool(turn.reference.tool_calls) for turn in data.turns))
-    if faults:
-        raise UserError("; ".join(faults))
+    tokenizer, template, data = _prepared(run, config, rank, resume=resume)
     _starting(run, pulse, "loading the model")
-    model, adapter = load_trainable(config)
-    tokenizer.chat_template = template.source
-    model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
-    checkpoint = checkpoint_to_resume(run.path) if resume else None
-    _begin_at(run, config, checkpoint)
-    reporter = Reporter(run, pulse)
+    # The options come first: with ZeRO-3 a model is spread while it is loaded, as they say.
+    options = sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out))
+    model, adapter = load_trainable(config, place=not sharding.spreads_weights)
+    _keep_template(model, tokenizer, template)
+    checkpoint = rank.from_first(checkpoint_to_resume(run.path) if resume and rank.first else None)
+    if rank.first:
+        _begin_at(run, config, checkpoint, rank.facts() | {"distributed": sharding.name})
+    reporter = Reporter(run, pulse, rank)
 
     def writes(tuned: Any, step: int) -> dict[str, float]:
         pulse.beat("letting the model write")
         loaded = LoadedModel(tuned, tokenizer, template, stop_ids(template, tokenizer))
         return write_samples(loaded, data.turns, config, run, step) if data.turns else {}
 
-    packs = packs_rows(config, model)
     trainer = Trainer(
         model=model,
-        args=sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out), packs=packs),
+        args=options,
         train_dataset=data.train,
         eval_dataset=data.held_out if len(data.held_out) > 1 else next(iter(data.held_out.values()), None),
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=[EpochEnds(config, has_eval=bool(data.held_out)), Costs(run), reporter],
+        callbacks=[EpochEnds(config, has_eval=bool(data.held_out)), reporter, *([Costs(run)] if rank.first else [])],
         config=config,
-        packs=packs,
+        rank=rank,
+        packs=packs_rows(config, model, rank, sharding),
         writes=writes,
     )
     trainable_parameters(trainer.model)
-    _check_room(run.path, trainer.model, config.save_total_limit)
+    if rank.first:
+        _check_room(run.path, trainer.model, config.save_total_limit)
     with _disk_told(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if reporter.stopped:
             return "stopped"
         run.write_state("running", trainer.state.global_step, trainer.state.max_steps, _ending(trainer))
-        write_whole(run.model_dir, lambda stage: _save(trainer, stage))
+        trainer.save_whole(run.model_dir)
     return "finished"
 
 
-def _save(trainer: Trainer, stage: Path) -> None:
-    """The result, and beside an adapter too on which tokens its writing ends."""
-    trainer.save_model(str(stage))
-    trainer.model.generation_config.save_pretrained(str(stage))
+def _prepared(run: Run, config: TrainConfig, rank: Rank, *, resume: bool) -> tuple[Any, Template, TrainingData]:
+    """Tokenizer, template and rows. The first process puts them into the run's folder, where all find them."""
+    tokenizer = load_tokenizer(config.model_name_or_path)
+    if rank.first:
+        _prepare(run, config, tokenizer, resume=resume)
+    rank.wait_for_all()
+    return tokenizer, _template(run, config, tokenizer, kept=True), kept_data(run)
 
 
-def packs_rows(config: TrainConfig, model: Any) -> bool:
+def _prepare(run: Run, config: TrainConfig, tokenizer: Any, *, resume: bool) -> None:
+    """Read and encode the rows of a new run; of a resumed one, say what has changed since."""
+    for file in changed_since_start(run, config) if resume else []:
+        print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
+    template = _template(run, config, tokenizer, kept=resume)
+    data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
+    calls = sum(bool(turn.reference.tool_calls) for turn in data.turns)
+    if faults := best_faults(config, data.held_out_kinds(), calls):
+        raise UserError("; ".join(faults))
+
+
+def packs_rows(config: TrainConfig, model: Any, rank: Rank, sharding: Sharding) -> bool:
     """Whether the rows of a batch are packed, and if so the model made ready for it. Raises `UserError`.
 
     By row, attention takes a kernel a row: on a CPU that is quicker than padding, for a GPU nobody has measured it.
@@ -122,7 +137,12 @@ def packs_rows(config: TrainConfig, model: Any) -> bool:
     by_row = model.config._attn_implementation in BY_ROW
     if config.packing == "off" or (config.packing == "auto" and by_row and model.device.type != "cpu"):
         return False
-    fault = packing_fault(model)
+    if sharding.zero_stage == 3:
+        fault = "ZeRO-3 leaves no process a model to try it with"
+    else:
+        fault = rank.from_first(packing_fault(model) if rank.first else "")
+        if not fault and not rank.first:
+            attend_by_row(below_adapter(model))
     if fault and config.packing == "on":
         raise UserError(f"packing on: not with this model, {fault}", remedy="use packing auto or off")
     if fault:
@@ -145,10 +165,10 @@ def _ending(trainer: Trainer) -> str:
 
 
 class Reporter(TrainerCallback):
-    """Writes metrics and state into the run directory, and obeys requests to stop."""
+    """Writes metrics and state into the run directory, and obeys requests to stop, all processes at the same step."""
 
-    def __init__(self, run: Run, pulse: Pulse) -> None:
-        self.run, self.pulse = run, pulse
+    def __init__(self, run: Run, pulse: Pulse, rank: Rank) -> None:
+        self.run, self.pulse, self.rank = run, pulse, rank
         # A resumed run counts its time on.
         self.started = time.monotonic() - max((row.get("elapsed_s", 0.0) for row in run.metrics()), default=0.0)
         self.stopped = False
@@ -182,7 +202,7 @@ class Reporter(TrainerCallback):
         """Say how far it is; stop and save if asked to."""
         self.pulse.beat("training")
         self.run.write_state("running", state.global_step, state.max_steps)
-        if self.run.stop_requested() and state.global_step < state.max_steps:
+        if self.rank.anywhere(self.run.stop_requested()) and state.global_step < state.max_steps:
             self.stopped = True
             control.should_training_stop = control.should_save = True
 
@@ -218,11 +238,21 @@ def checkpoint_to_resume(run: Path) -> Path | None:
     return found
 
 
-def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None) -> None:
-    """Forget what was logged after the checkpoint, and write down what this start runs on."""
+def _keep_template(model: Any, tokenizer: Any, template: Template) -> None:
+    """The result is saved with the template that it was trained with, and stops where its turns stop."""
+    tokenizer.chat_template = template.source
+    model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
+
+
+def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None, together: dict[str, Any]) -> None:
+    """Forget what was logged after the checkpoint, and write down what this start runs on, and with whom."""
     run.rewind(step_of(checkpoint) if checkpoint else 0)
-    for change in record_start(run.path, pick_device(config.device), checkpoint.name if checkpoint else ""):
+    device = pick_device(config.device)
+    for change in record_start(run.path, device, checkpoint.name if checkpoint else "", together):
         print(f"not as at the last start: {change}", flush=True)
+    if together["processes"] > 1:
+        rows = config.per_device_train_batch_size * config.gradient_accumulation_steps * together["processes"]
+        print(f"{together['processes']} processes, {rows} rows a step", flush=True)
 
 
 def _starting(run: Run, pulse: Pulse, doing: str) -> None:
@@ -230,13 +260,13 @@ def _starting(run: Run, pulse: Pulse, doing: str) -> None:
     run.write_state("starting", message=doing)
 
 
-def _template(run: Run, config: TrainConfig, tokenizer: Any, *, resume: bool) -> Template:
+def _template(run: Run, config: TrainConfig, tokenizer: Any, *, kept: bool) -> Template:
     """The chat template, kept with a new run; a resumed one goes on with what it kept, whatever the model has now."""
-    kept = run.path / "template.jinja"
-    if resume and kept.is_file():
-        return choose_template(str(kept), tokenizer)
+    place = run.path / "template.jinja"
+    if kept and place.is_file():
+        return choose_template(str(place), tokenizer)
     template = load_template(config, tokenizer)
-    write_atomic(kept, template.source)
+    write_atomic(place, template.source)
     return template
 
 
@@ -279,47 +309,60 @@ def _check_room(folder: Path, model: Any, limit: int) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The worker's entry: its exit code is 0 finished, 75 stopped and resumable, 1 or 2 failed."""
-    parser = argparse.ArgumentParser(prog="python -m core.train", description="The worker of a run.")
+    """The entry of a process: its exit code is 0 finished, 75 stopped and resumable, 1 or 2 failed."""
+    parser = argparse.ArgumentParser(prog="python -m core.train", description="One process of a run.")
     parser.add_argument("run", type=Path)
     parser.add_argument("lock", type=int, help="file descriptor that holds the run's lock")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--meet", type=Path, help="file over which several processes find each other")
     arguments = parser.parse_args(argv)
     os.set_inheritable(arguments.lock, False)
     keeper = os.getppid()
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     transformers_logging.set_verbosity_warning()
-    run = Run(arguments.run)
+    run, together = Run(arguments.run), arguments.meet is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: run.request_stop())
+    if together:
+        end_with_parent()
     try:
-        state = train_run(run, resume=arguments.resume)
-        now = run.state()
-        run.write_state("stopped" if state == "stopped" else "finished", now.step, now.max_steps, now.message)
-    except UserError as error:
-        return _failed(run, error)
-    except torch.OutOfMemoryError as error:
-        return _failed(run, _out_of_memory(run.config, error))
+        rank = join(arguments.meet, run.config.ddp_timeout()) if together else ALONE
+        outcome = attempt(run, resume=arguments.resume, rank=rank)
+        _last_word(run, outcome, together=together)
     except BaseException as error:
         traceback.print_exc()
-        run.write_state("failed", run.state().step, run.state().max_steps, f"{type(error).__name__}: {error}")
+        _last_word(run, Outcome("failed", f"{type(error).__name__}: {error}", 1), together=together)
         raise
     finally:
         # Python's own tear-down takes a second with torch loaded; nobody need wait for it.
         os.close(arguments.lock)
-        if os.getppid() != keeper:
+        if not together and os.getppid() != keeper:
             # Without a keeper nobody else would start the run that waits.
             start_next(run.path.parent)
-    return EXIT_STOPPED if state == "stopped" else 0
+    return outcome.exit_code
 
 
-def _failed(run: Run, error: UserError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+def attempt(run: Run, *, resume: bool, rank: Rank) -> Outcome:
+    """Train; how it ended, when it ended in a way that a person is to read."""
+    try:
+        return STOPPED if train_run(run, resume=resume, rank=rank) == "stopped" else FINISHED
+    except UserError as error:
+        failed = error
+    except torch.OutOfMemoryError as error:
+        failed = _out_of_memory(run.config, error)
+    print(f"error: {failed}", file=sys.stderr)
+    return Outcome("failed", str(failed), failed.exit_code, explained=True)
+
+
+def _last_word(run: Run, outcome: Outcome, *, together: bool) -> None:
+    """To the run when alone, else to the head of the processes."""
     # Where the folder itself is what failed, the log and the keeper are left to say so.
     with suppress(OSError):
-        run.write_state("failed", run.state().step, run.state().max_steps, str(error))
-    return error.exit_code
+        if together:
+            write_outcome(run.path / RANKS, int(os.environ["RANK"]), outcome)
+        else:
+            conclude(run, outcome)
 
 
 def _out_of_memory(config: TrainConfig, error: Exception) -> UserError:

@@ -12,22 +12,32 @@ from typing import Any
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
+from torch.distributed.tensor import DTensor
+from torch.utils.data import DataLoader
 from trl import SFTTrainer
 
 from core.batch import Batch, Collator, Sums
 from core.best import Best, best_so_far
-from core.checkpoint import STAGE, fault_of, keep_newest, move_whole, seal
+from core.checkpoint import STAGE, fault_of, keep_newest, move_whole, seal, write_whole
 from core.config import TrainConfig
 from core.errors import UserError
 from core.loss import compute_losses_in
+from core.order import Order
 from core.probes import below_adapter, head_is_plain, padding_is_inert
+from core.ranks import Rank
 
 
 class Trainer(SFTTrainer):
     """SFTTrainer with weights and kinds per token, and logits computed only where there is a label."""
 
     def __init__(
-        self, *, config: TrainConfig, packs: bool, writes: Callable[[Any, int], dict[str, float]], **arguments: Any
+        self,
+        *,
+        config: TrainConfig,
+        rank: Rank,
+        packs: bool,
+        writes: Callable[[Any, int], dict[str, float]],
+        **arguments: Any,
     ) -> None:
         """`packs` tells whether rows are packed; the model is made ready for it.
 
@@ -35,13 +45,26 @@ class Trainer(SFTTrainer):
         """
         self.optimizer: torch.optim.Optimizer | None
         super().__init__(**arguments)
-        self.config, self.writes = config, writes
+        self.config, self.rank, self.packs, self.writes = config, rank, packs, writes
         self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights, packs=packs)
         self._sums = {mode: Sums(self.args.device) for mode in ("train", "eval")}
         self._all_held_out = Sums(self.args.device)
         self._tokens = 0
-        self._needs_mask = not packs and not padding_is_inert(self.model)
-        compute_losses_in(below_adapter(self.model), head_is_plain=head_is_plain(self.model))
+        self._needs_mask, plain = self._probed()
+        compute_losses_in(below_adapter(self.model), head_is_plain=plain)
+
+    def _probed(self) -> tuple[bool, bool]:
+        """Whether padding needs a mask, and whether the head is plain: tried by the first process, for all.
+
+        Where no process holds all weights, the head is called by the model alone, which gathers them.
+        """
+        spread = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        if self.is_deepspeed_enabled and self.accelerator.state.deepspeed_plugin.zero_stage == 3:
+            return not self.packs, False
+        tried = (True, False)
+        if self.rank.first:
+            tried = (not self.packs and not padding_is_inert(self.model), not spread and head_is_plain(self.model))
+        return self.rank.from_first(tried)
 
     def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
         """One forward and backward pass; a loss that is no number ends the run at once, before anything is saved."""
@@ -68,7 +91,8 @@ class Trainer(SFTTrainer):
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         """Save, seal, move into place, and delete the oldest. Weights that are no numbers are not saved."""
-        if not all(torch.isfinite(p).all() for p in self.model.parameters() if p.requires_grad):
+        sound = all(torch.isfinite(_held_here(p)).all() for p in self.model.parameters() if p.requires_grad)
+        if self.rank.anywhere(not sound):
             raise UserError(
                 f"weights are not finite after step {self.state.global_step}",
                 remedy="lower the learning rate; the last finite checkpoint is kept",
@@ -77,12 +101,71 @@ class Trainer(SFTTrainer):
         place = self._checkpoint(self.state.global_step)
         self._count_tokens()
         stage = Path(self._get_output_dir(trial)) / place.name
-        shutil.rmtree(stage.parent, ignore_errors=True)
+        if self.rank.first:
+            shutil.rmtree(stage.parent, ignore_errors=True)
+        self.rank.wait_for_all()
         super()._save_checkpoint(model, trial)
-        seal(stage)
-        move_whole(stage, place)
-        best = self.best()
-        keep_newest(place.parent, self.config.save_total_limit, best.step if best else None)
+        self.rank.wait_for_all()
+        if self.rank.first:
+            seal(stage)
+            move_whole(stage, place)
+            best = self.best()
+            keep_newest(place.parent, self.config.save_total_limit, best.step if best else None)
+        self.rank.wait_for_all()
+
+    def save_whole(self, place: Path) -> None:
+        """The result as a folder that is whole or absent. All processes take part; the first one writes."""
+        if self.is_fsdp_enabled:
+            self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        if self.rank.first:
+            write_whole(place, self._save_result)
+        else:
+            self.save_model(str(place))
+        self.rank.wait_for_all()
+
+    def _save_result(self, stage: Path) -> None:
+        """The model, and beside an adapter too on which tokens its writing ends."""
+        self.save_model(str(stage))
+        self.model.generation_config.save_pretrained(str(stage))
+
+    def get_train_dataloader(self) -> DataLoader:
+        """This process's batches of the training rows."""
+        strategy = str(self.args.train_sampling_strategy)
+        return self._loader(
+            self.train_dataset,
+            self.args.train_batch_size,
+            accumulation=self.args.gradient_accumulation_steps,
+            seed=self.args.data_seed if self.args.data_seed is not None else self.args.seed,
+            shuffled=strategy != "sequential",
+            grouped=strategy == "group_by_length" and not self.packs,
+            drop_last=self.args.dataloader_drop_last,
+        )
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
+        """This process's batches of held-out rows, each row in one process only."""
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        return self._loader(
+            self.eval_dataset[rows] if isinstance(rows, str) else rows, self.args.eval_batch_size, shuffled=False
+        )
+
+    def _loader(self, rows: Any, batch_size: int, **how: Any) -> DataLoader:
+        order = Order(
+            rows["length"][:],
+            batch_size=batch_size,
+            process=self.rank.number,
+            processes=self.rank.count,
+            **how,
+        )
+        workers = self.args.dataloader_num_workers
+        return DataLoader(
+            rows,
+            batch_sampler=order,
+            collate_fn=self.data_collator,
+            num_workers=workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            persistent_workers=workers > 0 and self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor if workers else None,
+        )
 
     def best(self) -> Best | None:
         """The best evaluation so far, those before a resume included."""
@@ -107,9 +190,7 @@ class Trainer(SFTTrainer):
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
         """The loss's denominator: the sum of the weights of all labels of the accumulated batch."""
         total = torch.stack([batch["weights"].sum() for batch in batch_samples]).sum().to(device)
-        if self.args.average_tokens_across_devices and self.accelerator.num_processes > 1:
-            return self.accelerator.gather(total).sum()
-        return total
+        return self.accelerator.reduce(total) if self.rank.count > 1 else total
 
     def compute_loss(
         self,
@@ -128,9 +209,8 @@ class Trainer(SFTTrainer):
         self._tokens += inputs["tokens"] if self.model.training else 0
         denominator = inputs["weights"].sum() if num_items_in_batch is None else num_items_in_batch
         loss = found.total / denominator.clamp(min=1e-8)
-        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-            loss = loss * self.accelerator.num_processes
-        return loss
+        # The gradients of all processes are averaged; their sum over the common denominator is what is meant.
+        return loss if num_items_in_batch is None else loss * self.rank.count
 
     def _evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """The held-out sets apart and together, and how well the model writes; a new best is saved, too few end it."""
@@ -174,3 +254,10 @@ class Trainer(SFTTrainer):
         self._tokens = 0
         self.state.num_input_tokens_seen += int(self.accelerator.reduce(new))
         return self.state.num_input_tokens_seen
+
+
+def _held_here(parameter: torch.nn.Parameter) -> torch.Tensor:
+    """The part of a parameter that this process holds: FSDP2 and ZeRO-3 leave it only a part."""
+    if isinstance(parameter, DTensor):
+        return parameter.to_local()
+    return parameter.ds_tensor if hasattr(parameter, "ds_tensor") else parameter

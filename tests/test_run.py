@@ -33,8 +33,9 @@ def wait_until(run: Run, step: int, seconds: float = 240) -> None:
 
 def worker_of(run: Run) -> int:
     """The pid of the process that trains a run."""
-    found = subprocess.run(["pgrep", "-f", f"core.train {run.path.resolve()}"], capture_output=True, text=True)
-    return int(found.stdout.split()[0])
+    trainer = run.process("trainer")
+    assert trainer is not None
+    return trainer.pid
 
 
 def test_a_run_from_start_to_finish(runs: Path) -> None:

@@ -13,7 +13,21 @@ import pytest
 import core
 
 ROOT = Path(__file__).parent.parent
-LIGHT = ["config", "conversation", "errors", "formats", "rules", "run", "queue", "keeper", "paths", "cli", "commands"]
+LIGHT = [
+    "config",
+    "conversation",
+    "errors",
+    "formats",
+    "rules",
+    "run",
+    "queue",
+    "keeper",
+    "launch",
+    "outcome",
+    "paths",
+    "cli",
+    "commands",
+]
 LIGHT += ["template.trace", "template.spans", "template.reader", "template.choose"]
 
 

@@ -135,8 +135,8 @@ def test_losses_per_kind_are_logged_and_held_out_rows_are_evaluated(runs: Path) 
 def test_a_loss_that_is_no_number_ends_the_run(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One weight overflows, as after a step that was too long; whether a rate does that depends on the machine."""
 
-    def overflowed(config: TrainConfig) -> Any:
-        model, adapter = load_trainable(config)
+    def overflowed(config: TrainConfig, *, place: bool) -> Any:
+        model, adapter = load_trainable(config, place=place)
         model.get_decoder().layers[0].mlp.up_proj.weight.data[0] = float("inf")
         return model, adapter
 
@@ -147,9 +147,9 @@ def test_a_loss_that_is_no_number_ends_the_run(runs: Path, monkeypatch: pytest.M
 
 def test_unknown_extra_option_names_the_nearest() -> None:
     with pytest.raises(UserError, match="neftune_noise_alpha"):
-        sft_config(small(extra={"neftune_noise_alph": 5}), Path("x"), has_eval=False, packs=False)
+        sft_config(small(extra={"neftune_noise_alph": 5}), Path("x"), has_eval=False)
     with pytest.raises(UserError, match="set by Tuneboard"):
-        sft_config(small(extra={"learning_rate": 5}), Path("x"), has_eval=False, packs=False)
+        sft_config(small(extra={"learning_rate": 5}), Path("x"), has_eval=False)
 
 
 def test_collator_gives_labels_their_places() -> None:

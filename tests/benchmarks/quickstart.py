@@ -54,7 +54,7 @@ def train_trl(config: TrainConfig) -> float:
     template = load_template(config, tokenizer)
     rows = load_conversations(config).conversations
     texts = [template.render(template_messages(row.messages), row.tools) for row in rows]
-    ours = sft_config(config, Path(config.runs_dir), has_eval=False, packs=False)
+    ours = sft_config(config, Path(config.runs_dir), has_eval=False)
     same = (
         "per_device_train_batch_size",
         "gradient_accumulation_steps",

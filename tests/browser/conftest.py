@@ -200,5 +200,7 @@ def _end_workers(runs_dir: Path) -> None:
             words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
         except OSError:
             continue
-        if "core.train" in words and any(re.match(re.escape(str(runs_dir.resolve())), word) for word in words):
+        if {"core.keeper", "core.lead", "core.train"} & set(words) and any(
+            re.match(re.escape(str(runs_dir.resolve())), word) for word in words
+        ):
             os.kill(int(entry.name), signal.SIGKILL)

@@ -1,0 +1,192 @@
+"""The trainer of a run, which its keeper starts: one process that trains, or the head of several.
+
+`python -m core.lead RUN LOCK_FD [--resume]` trains by itself (core.train), or starts one process for each GPU
+(torch.distributed, joined by core.ranks), gives every one the run's lock, waits for them and says how the run ended. It
+is no elastic agent: those answer SIGTERM by ending the processes, we save first; and when one is killed itself its
+processes go on, ours end with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config import TrainConfig
+from core.errors import UserError
+from core.outcome import RANKS, Outcome, conclude, decisive, read_outcome
+from core.run import EXIT_STOPPED, Run
+from core.sharding import Sharding, read_sharding, sharding_environment, sharding_faults
+
+# How long the others may take to say why they failed when one has failed, before they are killed.
+GRACE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many processes train, on how many visible GPUs, how the model is laid over them, and on Ray or not."""
+
+    count: int
+    gpus: int
+    sharding: Sharding
+    ray: bool = False
+
+    @property
+    def together(self) -> bool:
+        """Whether there is a group of processes at all, be it of one."""
+        return self.ray or self.count > 1 or self.sharding.kind != "ddp"
+
+
+def plan(config: TrainConfig) -> Plan:
+    """`num_processes` processes, else one for each visible GPU. Raises `UserError` for all that cannot work."""
+    sharding = read_sharding(config)
+    if config.launcher == "ray":
+        faults = _ray_faults(config)
+        planned = Plan(config.num_workers, 0, sharding, ray=True)
+    else:
+        gpus = visible_gpus() if config.device in ("auto", "cuda") else 0
+        planned = Plan(config.num_processes or sharding.num_processes or max(gpus, 1), gpus, sharding)
+        faults = sharding_faults(config, sharding, gpus)
+        if gpus and planned.count > gpus:
+            faults.append(f"num_processes {planned.count}: only {gpus} GPUs are visible")
+        if planned.count > 1 and config.device == "mps":
+            faults.append(f"num_processes {planned.count}: device mps is one GPU")
+    if faults:
+        raise UserError("; ".join(faults))
+    return planned
+
+
+def _ray_faults(config: TrainConfig) -> list[str]:
+    """What can be known without the cluster."""
+    faults = []
+    if importlib.util.find_spec("ray") is None:
+        faults.append("launcher ray needs Ray: pip install 'tuneboard[ray]'")
+    if config.num_processes:
+        faults.append("num_processes is for launcher local: set num_workers")
+    return faults
+
+
+def environment(planned: Plan) -> dict[str, str]:
+    """The variables in which the planned processes are to start."""
+    if planned.together:
+        return sharding_environment(planned.sharding, planned.count)
+    # One process is to use one GPU; the trainer would split its batches over all that it sees.
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    return {"CUDA_VISIBLE_DEVICES": first} if planned.gpus > 1 else {}
+
+
+def visible_gpus() -> int:
+    """How many GPUs torch would see; torch is not loaded to find out that there is no driver."""
+    if not any(Path(driver).exists() for driver in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def run_together(command: list[str], run: Run, lock: int, count: int) -> Outcome:
+    """Start `command` in `count` processes of this machine; returns how the run ended, once all of them have.
+
+    Each is told its place by the environment, as torchrun does. The first writes into log.txt as a lone worker would,
+    the others into log.1.txt and so on.
+    """
+    words = run.path / RANKS
+    shutil.rmtree(words, ignore_errors=True)
+    words.mkdir()
+    children = [_start(command, run, lock, number, count) for number in range(count)]
+    codes = _wait(children)
+    return decisive([read_outcome(words, number, code, count) for number, code in enumerate(codes)])
+
+
+def _start(command: list[str], run: Run, lock: int, number: int, count: int) -> subprocess.Popen[bytes]:
+    place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    defaults = {
+        "OMP_NUM_THREADS": str(threads),
+        **dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), _loopback()),
+    }
+    env = {**defaults, **os.environ, **{name: str(value) for name, value in place.items()}}
+    with (run.path / (f"log.{number}.txt" if number else "log.txt")).open("ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), env=env)
+
+
+def _wait(children: list[subprocess.Popen[bytes]]) -> list[int | None]:
+    """The exit statuses; None for a process that had to be killed.
+
+    When one fails the others soon fail too, or hang where they wait for it.
+    """
+    deadline = float("inf")
+    hanging: list[subprocess.Popen[bytes]] = []
+    while any(child.poll() is None for child in children):
+        if deadline == float("inf") and any(_failed(child.poll()) for child in children):
+            deadline = time.monotonic() + GRACE_S
+        if time.monotonic() > deadline and not hanging:
+            hanging = [child for child in children if child.poll() is None]
+            for child in hanging:
+                child.kill()
+        time.sleep(0.1)
+    return [None if child in hanging else child.returncode for child in children]
+
+
+def _failed(returned: int | None) -> bool:
+    return returned not in (None, 0, EXIT_STOPPED)
+
+
+def _loopback() -> str:
+    """The name of the interface that leads nowhere else: all processes are on this machine."""
+    return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The trainer of a run: exit code 0 finished, 75 stopped and resumable, 1 or 2 failed."""
+    parser = argparse.ArgumentParser(prog="python -m core.lead", description="The trainer of a run.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("lock", type=int, help="file descriptor that holds the run's lock")
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args(argv)
+    run = Run(arguments.run)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: run.request_stop())
+    try:
+        planned = plan(run.config)
+        if not planned.together:
+            os.environ |= environment(planned)
+        else:
+            outcome = _lead(run, arguments.lock, planned, resume=arguments.resume)
+            conclude(run, outcome)
+            return outcome.exit_code
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        conclude(run, Outcome("failed", str(error), error.exit_code))
+        return error.exit_code
+    except BaseException as error:
+        conclude(run, Outcome("failed", f"{type(error).__name__}: {error}", 1))
+        raise
+    from core.train import main as train_alone
+
+    return train_alone([str(run.path), str(arguments.lock), *(["--resume"] if arguments.resume else [])])
+
+
+def _lead(run: Run, lock: int, planned: Plan, *, resume: bool) -> Outcome:
+    """Be the head of the processes that train."""
+    if run.config.launcher == "ray":
+        from core.cluster import run_on_cluster
+
+        return run_on_cluster(run, resume=resume)
+    os.environ |= environment(planned)
+    with tempfile.TemporaryDirectory(prefix="tuneboard-") as meeting:
+        command = [sys.executable, "-m", "core.train", str(run.path), str(lock), *(["--resume"] if resume else [])]
+        return run_together([*command, "--meet", str(Path(meeting) / "store")], run, lock, planned.count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
