@@ -65,7 +65,7 @@ def build(board: Board) -> None:
     """Put the tab here."""
     tab = TemplateTab(board)
     tab.put_choice()
-    with gr.Row(equal_height=False):
+    with gr.Row(equal_height=False, elem_classes="tb-two"):
         with gr.Column(scale=5, min_width=320, elem_classes="tb-card"):
             gr.HTML(title(board.t("What it can express")))
             tab.card = gr.HTML(elem_id="template-card")
