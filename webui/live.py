@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.commands.estimate import mebibytes
 from core.queue import waiting
 from core.run import Run
 from webui.board import Board
@@ -16,7 +17,17 @@ from webui.markup import bar, dot, empty, escape, note, table, tiles
 from webui.texts import Texts
 
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
-WATCHED = ("state.json", "metrics.jsonl", "log.txt", "report.json", "stop", "waiting.json", "evals")
+WATCHED = (
+    "state.json",
+    "metrics.jsonl",
+    "log.txt",
+    "report.json",
+    "stop",
+    "waiting.json",
+    "samples.jsonl",
+    "cost.json",
+    "evals",
+)
 
 TONES = {"stalled": "warn", "stopped": "warn", "failed": "bad", "killed": "bad"}
 
@@ -49,9 +60,18 @@ def status_html(run: Run | None, board: Board) -> str:
     return (
         f'<div class="tb-run" data-state="{state.state}"><div class="tb-run-head">'
         f'<span class="tb-run-name">{escape(run.name)}</span>{dot(state, word)}</div>'
-        f'{bar(state)}<div class="tb-dim tb-figures">{figures}</div>'
+        f'{bar(state)}<div class="tb-dim tb-figures">{figures}{_cost(run, t)}</div>'
         f"{note(state.message, TONES.get(state.state, 'plain'))}</div>"
     )
+
+
+def _cost(run: Run, t: Texts) -> str:
+    """What the run really takes, once it is measured."""
+    cost = run.cost()
+    if not cost:
+        return ""
+    said = t("measured: {size} at most, {step} s a step", size=mebibytes(cost["memory"]), step=f"{cost['step_s']:.2g}")
+    return f" · {escape(said)}"
 
 
 def loss_html(run: Run | None, t: Texts) -> str:

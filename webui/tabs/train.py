@@ -17,6 +17,8 @@ from webui.board import LIGHT, QUIET, Board
 from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, signature, status_html
 from webui.markup import escape, note, title
+from webui.needs import Needs
+from webui.written import written_html
 
 # What any preset changes: the fields that choosing one fills in.
 PRESET_FIELDS = sorted({field for preset in PRESETS.values() for field in preset.changes})
@@ -47,6 +49,7 @@ class TrainTab:
         self.form = Form(TrainConfig, board.t, fixed={"runs_dir": board.runs_dir, "extra": {}})
         # The last run that this page started, and what it showed last.
         self.mine, self.seen = gr.State(""), gr.State("")
+        self.needs = Needs(self.form, board.t, self.check)
 
     def put_form(self) -> None:
         """The options: the main ones in sight, the others folded by group."""
@@ -60,6 +63,7 @@ class TrainTab:
         t = self.t
         self.start = gr.Button(t("Start training"), variant="primary", elem_id="train-start")
         self.queue = gr.Button(t("Put it in the queue"), elem_id="train-queue")
+        self.needs.put()
         self.problem = gr.HTML(elem_id="train-problem")
         self.board.train_run.render()
         self.status = gr.HTML(elem_id="train-status")
@@ -69,6 +73,8 @@ class TrainTab:
         self.loss = gr.HTML(elem_id="train-loss")
         with gr.Accordion(t("More curves"), open=False):
             self.other = gr.HTML(elem_id="train-other")
+        with gr.Accordion(t("What it writes"), open=False):
+            self.written = gr.HTML(elem_id="train-written")
         with gr.Accordion(t("What became of the rows"), open=False):
             self.report = gr.HTML(elem_id="train-report")
         with gr.Accordion(t("Log"), open=False):
@@ -83,6 +89,7 @@ class TrainTab:
             self.status,
             self.loss,
             self.other,
+            self.written,
             self.report,
             self.log,
             self.start,
@@ -106,6 +113,7 @@ class TrainTab:
         self.to_chat.click(board.to_chat, run, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
         taken = [board.tabs, *parts]
         board.data_choice.change(self.take, {board.data_choice, *parts}, taken, concurrency_limit=LIGHT, **QUIET)
+        self.needs.listen()
         filled = [form.components[name] for name in PRESET_FIELDS]
         form.components["preset"].input(
             self.filled, form.components["preset"], filled, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET
@@ -134,6 +142,7 @@ class TrainTab:
             status_html(run, self.board),
             loss_html(run, t),
             other_html(run, t),
+            written_html(run, t),
             report_html(run, t),
             run.log_tail() if run else "",
             gr.update(interactive=not alive, value=t("Training …") if alive else t("Start training")),
@@ -154,7 +163,7 @@ class TrainTab:
         try:
             run = make(values)
         except UserError as error:
-            return gr.skip(), values[self.mine], note(str(error), "bad"), *([gr.skip()] * 9)
+            return gr.skip(), values[self.mine], note(str(error), "bad"), *([gr.skip()] * 10)
         chosen = gr.update(choices=self.board.names(), value=run.path.name)
         return chosen, run.path.name, "", *self.shown(run)
 
