@@ -18,6 +18,7 @@ from core.method import adapter_config, load_trainable
 from core.model import load_for_chat, load_weights
 from core.run import Run
 from core.train import train_run
+from core.trainer import Trainer
 from tests.conftest import small
 
 FEW = {"max_samples": 4, "max_steps": 2}
@@ -50,15 +51,13 @@ def test_what_was_trained_is_what_is_loaded(
 ) -> None:
     """The logits of the model as it left training equal those of the model that chat loads."""
     left: list[torch.Tensor] = []
-    real = train_run.__globals__["write_whole"]
+    real = Trainer.save_whole
 
-    def caught(place: Path, write: Any) -> None:
-        if place.name == "model":
-            model = write.__closure__[0].cell_contents.model.eval()
-            left.append(logits(model))
-        real(place, write)
+    def caught(trainer: Trainer, place: Path) -> None:
+        left.append(logits(trainer.model.eval()))
+        real(trainer, place)
 
-    monkeypatch.setitem(train_run.__globals__, "write_whole", caught)
+    monkeypatch.setattr(Trainer, "save_whole", caught)
     run = Run.create(small(**FEW, **options))
     assert train_run(run) == "finished"
     loaded = load_for_chat(run, TrainConfig(dtype="float32"))
