@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, runs: Path) -> None:
     monkeypatch.setattr("core.run.KEEPER", ("-m", "tests.faults.keeper"))
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], what: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited for: {what}"
@@ -322,7 +322,7 @@ def test_a_trainer_that_has_lost_its_keeper_starts_the_next(runs: Path, monkeypa
     run = Run.create(small(run_name="quick a"))
     (second,) = queued("quick b")
     parents = iter([1001, 1])
-    monkeypatch.setattr("core.train.train_run", lambda run, resume: "finished")
+    monkeypatch.setattr("core.train.train_run", lambda run, resume, rank: "finished")
     monkeypatch.setattr("core.train.os.getppid", lambda: next(parents))
     monkeypatch.setattr("core.train.signal.signal", lambda *_: None)
     monkeypatch.setattr("core.train.faulthandler.register", lambda *_, **__: None)
