@@ -32,9 +32,18 @@ class _GivenUpError(Exception):
 
 @dataclass
 class Job:
-    """The checks of one page: a new one, or a page that is left, ends the one before."""
+    """The checks of one page: another one, or a page that is left, ends the one before.
+
+    `asked` is what is being checked, or shown: the many controls of a page often ask for the same at once.
+    """
 
     number: int = 0
+    asked: str = ""
+
+    def is_new(self, name: str, config: TrainConfig) -> bool:
+        """Whether this is not what was asked for last; it is from now on."""
+        before, self.asked = self.asked, f"{name}\0{config.model_dump_json()}"
+        return self.asked != before
 
     def run(self, name: str, config: TrainConfig, output: Path | None = None) -> Iterator[int | Report]:
         """Yields the number of rows so far, and at last the report. Raises `UserError`; ends early when given up."""

@@ -86,7 +86,8 @@ class MappingForm:
             with gr.Row():
                 for word, label in labels.items():
                     settings = {"label": label, "allow_custom_value": True, "min_width": 150, **options}
-                    into[word] = gr.Dropdown([], value=None, elem_id=f"{prefix}-{word}", **settings)
+                    none = [] if options.get("multiselect") else None
+                    into[word] = gr.Dropdown([], value=none, elem_id=f"{prefix}-{word}", **settings)
 
     @property
     def parts(self) -> list[Any]:

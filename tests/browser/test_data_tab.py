@@ -60,7 +60,7 @@ def tab(work: Path, board: Any) -> DataTab:
 
 def values_of(tab: Any, name: str = "rows.jsonl", row: int = 1, report: Report | None = None) -> dict[Any, Any]:
     values = {part: part.value for part in [*tab.form.components.values(), *tab.mapping.parts]}
-    return values | {tab.dataset: name, tab.number: row, tab.report: report, tab.job: Job()}
+    return values | {tab.dataset: name, tab.number: row, tab.report: report, tab.job: Job(), tab.making: Job()}
 
 
 def report_of(tab: Any, name: str = "rows.jsonl") -> Report:
@@ -180,6 +180,20 @@ def test_a_check_tells_how_far_it_is_and_ends_when_another_begins(monkeypatch: p
     job.number += 1
     assert list(first) == []
     assert ended.wait(60)
+
+
+def test_the_same_is_not_checked_twice(tab: Any) -> None:
+    values = values_of(tab)
+    begun = tab.account(values)
+    told = [next(begun)]
+    assert list(tab.account(values)) == [(gr.skip(),) * 9]
+    assert [*told, *begun][-1][0].rows["in"] == 4
+    assert list(tab.account(values)) == [(gr.skip(),) * 9]
+    values[tab.form.components["max_length"]] = 64
+    assert list(tab.account(values))[-1][0].stats["tokens"]["window"] == 64
+    # What failed may be asked for again.
+    assert "no such file" in list(tab.account(values | {tab.dataset: "none.jsonl"}))[-1][2]
+    assert "no such file" in list(tab.account(values | {tab.dataset: "none.jsonl"}))[-1][2]
 
 
 def test_the_files_of_a_report(tab: Any) -> None:

@@ -75,7 +75,9 @@ class DataTab:
         self.board, self.t = board, board.t
         self.form = Form(TrainConfig, board.t, prefix="data-field")
         self.mapping = MappingForm(board.t)
-        self.report, self.job, self.window = gr.State(None), gr.State(Job()), gr.State(0)
+        self.report, self.window = gr.State(None), gr.State(0)
+        # Making the files of a report does not end its check.
+        self.job, self.making = gr.State(Job()), gr.State(Job())
 
     def put_choice(self) -> None:
         """Which dataset, and what it is."""
@@ -165,7 +167,7 @@ class DataTab:
         # A new check ends the one before it, so none has to wait.
         gr.on(changes, self.account, {*asked, self.job}, told, trigger_mode="multiple", **settings)
         self.check.click(self.account_of_all, {*asked, self.job}, told, trigger_mode="once", **settings)
-        self.make.click(self.exports, {*asked, self.job}, self.files, trigger_mode="once", **settings)
+        self.make.click(self.exports, {*asked, self.making}, self.files, trigger_mode="once", **settings)
 
     def read(self, values: Mapping[Any, Any]) -> tuple[str, TrainConfig]:
         """The dataset and the options that were chosen. Raises `UserError`."""
@@ -200,6 +202,9 @@ class DataTab:
         try:
             name, config = self.read(values)
             source = self.board.roots.check_data(config, [name])[0]
+            if not values[self.job].is_new(name, config) and not of_all:
+                yield (gr.skip(),) * 9
+                return
             size = size_of(source.file)
             if not of_all and (source.hub or size > AT_ONCE_BYTES):
                 said = t("This dataset is large or on the Hub ({n} MiB here): its report needs a click.", n=size // MIB)
@@ -214,6 +219,7 @@ class DataTab:
                     )
                     yield gr.skip(), gr.skip(), wait, *([gr.skip()] * 6)
         except UserError as error:
+            values[self.job].asked = ""
             said = note(str(error), "bad")
             yield None, "", said, said, "", 0, hidden, hidden, ""
 
@@ -269,7 +275,7 @@ class DataTab:
         try:
             name, config = self.read(values)
             folder = export_folder(name, config)
-            for told in values[self.job].run(name, config, folder):
+            for told in values[self.making].run(name, config, folder):
                 if isinstance(told, Report):
                     yield links(folder)
                 else:
