@@ -86,7 +86,7 @@ class MappingForm:
             with gr.Row():
                 for word, label in labels.items():
                     settings = {"label": label, "allow_custom_value": True, "min_width": 150, **options}
-                    none = [] if options.get("multiselect") else None
+                    none: list[str] | None = [] if options.get("multiselect") else None
                     into[word] = gr.Dropdown([], value=none, elem_id=f"{prefix}-{word}", **settings)
 
     @property
