@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +14,7 @@ from core.errors import UserError
 from core.template.parallel import one_call_a_turn
 from core.template.sandbox import Template
 from core.template.spans import KINDS, Rendered, render, trained_turns
+from core.tokens import borders_of, encodings_of, pieces_of, tokenise
 from core.window import last_window, windows
 
 IGNORED = -100
@@ -74,35 +73,16 @@ def _first_token(text: str, starts: Sequence[int], at: int) -> int:
     return token
 
 
-def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Token ids, and the offset of each token's first character in `rendered.text`.
-
-    The pieces between `breaks` are tokenised apart, so that a control token written in content is plain text.
-    """
-    if not rendered.breaks:
-        return _tokens(rendered.text, tokenizer)
-    ids, starts = _tokens(rendered.text[: rendered.breaks[0]], tokenizer)
-    for begin, end in itertools.pairwise([*rendered.breaks, len(rendered.text)]):
-        if begin == end:
-            continue
-        # Behind a line break, so that a tokenizer that puts a space before a text puts it there; both are dropped.
-        piece_ids, piece_starts = _tokens("\n" + rendered.text[begin:end], tokenizer)
-        first = bisect_left(piece_starts, 1)
-        ids += piece_ids[first:]
-        starts += [begin + start - 1 for start in piece_starts[first:]]
-    return ids, starts
-
-
 def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
     """`encode` for many samples at once: the same examples, with the tokenizer on every core.
 
     Texts are cut at control tokens, where a tokenizer cuts them anyway, and a piece that recurs (a system prompt, the
     tools, the history that samples share) is tokenised once.
     """
-    borders = _borders(tokenizer)
-    cut = [[] if sample.breaks else _pieces(sample.text, borders) for sample in samples]
+    borders = borders_of(tokenizer)
+    cut = [[] if sample.breaks else pieces_of(sample.text, borders) for sample in samples]
     distinct = list(dict.fromkeys(piece for pieces in cut for piece in pieces))
-    encodings = _encodings(distinct, tokenizer) if distinct else []
+    encodings = encodings_of(distinct, tokenizer) if distinct else []
     known = {
         piece: (encoding.ids, [start for start, _ in encoding.offsets])
         for piece, encoding in zip(distinct, encodings, strict=True)
@@ -111,26 +91,6 @@ def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
         encode(sample, tokenizer) if sample.breaks else _labelled(sample, *_joined(pieces, known))
         for sample, pieces in zip(samples, cut, strict=True)
     ]
-
-
-def _borders(tokenizer: Any) -> re.Pattern[str] | None:
-    """Finds the control tokens at which a tokenizer cuts; a group marks those that leave what is before them alone."""
-    tokens = [
-        token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values() if not token.normalized
-    ]
-    if not tokens or any(token.single_word for token in tokens):
-        return None
-    longest_first = sorted(tokens, key=lambda token: len(token.content), reverse=True)
-    written = [re.escape(token.content) if token.lstrip else f"({re.escape(token.content)})" for token in longest_first]
-    return re.compile("|".join(written))
-
-
-def _pieces(text: str, borders: re.Pattern[str] | None) -> list[str]:
-    """The text, cut in front of control tokens."""
-    if borders is None:
-        return [text]
-    places = [found.start() for found in borders.finditer(text) if found.lastindex and found.start()]
-    return [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
 
 
 def _joined(pieces: Sequence[str], known: Mapping[str, tuple[list[int], list[int]]]) -> tuple[list[int], list[int]]:
@@ -144,19 +104,6 @@ def _joined(pieces: Sequence[str], known: Mapping[str, tuple[list[int], list[int
         starts += [position + start for start in piece_starts]
         position += len(piece)
     return ids, starts
-
-
-def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
-    (encoding,) = _encodings([text], tokenizer)
-    return encoding.ids, [start for start, _ in encoding.offsets]
-
-
-def _encodings(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:
-    """The encodings of texts; a tokenizer that last cut or padded is asked the slow way, which undoes that."""
-    backend = tokenizer.backend_tokenizer
-    if backend.truncation is None and backend.padding is None:
-        return backend.encode_batch(texts, add_special_tokens=False)
-    return tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).encodings
 
 
 def trained_text(example: Example, tokenizer: Any) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 from core.config import GenerationOptions
 from core.conversation import Conversation
-from core.encode import tokenise
 from core.errors import UserError
 from core.model import LoadedModel
 from core.template.spans import prompt
+from core.tokens import tokenise
 from core.window import exchanges, without_oldest
 
 

@@ -22,7 +22,6 @@ from accelerate.utils import gather_object
 from core.config import GenerationOptions, TrainConfig
 from core.conversation import Conversation, JsonObject, Message, RowRefusedError, ToolCall
 from core.disk import write_atomic
-from core.encode import tokenise
 from core.evaluate import Asked, Turn, call_metrics, write_turns
 from core.generate import context_tokens
 from core.model import LoadedModel
@@ -30,6 +29,7 @@ from core.run import Run
 from core.template.reader import describe
 from core.template.sandbox import Template
 from core.template.spans import prompt, trained_turns
+from core.tokens import tokenise
 
 HELD_TURNS = "held_turns.jsonl"
 # What is shown of a prompt: its end. The rest is in the data.

@@ -10,9 +10,10 @@ from transformers import PreTrainedTokenizerFast
 
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, ToolCall
-from core.encode import IGNORED, encode, encode_all, make, tokenise, trained_text, with_stop
+from core.encode import IGNORED, encode, encode_all, make, trained_text, with_stop
 from core.template.choose import choose_template
 from core.template.spans import Rendered, render
+from core.tokens import tokenise
 from tests.material import all_templates, tool
 
 CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "[INST]", "[/INST]"]
