@@ -20,11 +20,11 @@ SMALL_BYTES = 64 * 2**20
 
 
 class ConsentNeededError(UserError):
-    """Nothing is wrong with the data that remains, but much would be dropped; `share` of the rows."""
+    """Nothing is wrong with the data that remains, but much would be dropped; `share` of the rows, as `report` says."""
 
-    def __init__(self, message: str, share: float) -> None:
+    def __init__(self, message: str, share: float, report: Report) -> None:
         super().__init__(message, remedy="mend the data, or train on the rest of it with --yes (max_dropped: 1)")
-        self.share = share
+        self.share, self.report = share, report
 
 
 def look_first(config: TrainConfig) -> list[Report]:
@@ -64,7 +64,7 @@ def require_consent(reports: Iterable[Report], config: TrainConfig) -> None:
         if share > config.max_dropped:
             codes = [f"{code} × {count}" for code, action, count, _ in by_code(report) if action == "dropped"]
             said = f"{rows['dropped']} of {rows['in']} rows ({100 * share:.0f} %) would be dropped: {', '.join(codes)}"
-            raise ConsentNeededError(f"{report.name}: {said}", share)
+            raise ConsentNeededError(f"{report.name}: {said}", share, report)
 
 
 def require_no_stop(reports: Iterable[Report]) -> None:

@@ -9,6 +9,7 @@ from core.conversation import Finding
 from core.report import Report, by_code
 from core.rules import RULES, severity
 from webui.markup import amount, escape, note, number, tiles
+from webui.rulebook import meaning, remedy
 from webui.texts import Texts
 
 PAGE = 50
@@ -22,9 +23,6 @@ def fate_words(t: Texts) -> dict[str, str]:
 
 def summary_html(report: Report, t: Texts) -> str:
     """Rows in = kept + repaired + dropped, as figures and as a bar; then what is in them."""
-    rows, words = report.rows, fate_words(t)
-    parts = " + ".join(f'<b class="tb-{fate}">{number(rows[fate])}</b> {escape(words[fate])}' for fate in FATES)
-    sum_line = f'<div class="tb-sum"><b>{number(rows["in"])}</b> {escape(t("rows"))} = {parts}</div>'
     figures = report.stats.get("dataset", {})
     tokens = report.stats.get("tokens", {})
     shown = [
@@ -37,7 +35,15 @@ def summary_html(report: Report, t: Texts) -> str:
         (t("trained tokens"), tokens.get("trained tokens")),
     ]
     stop = note(t("Training would not start on this data: see what stops it below."), "bad") if report.stopped else ""
-    return f"{stop}{sum_line}{_fate_bar(report, t)}{tiles(shown)}"
+    return f"{stop}{sum_html(report, t)}{tiles(shown)}"
+
+
+def sum_html(report: Report, t: Texts) -> str:
+    """Rows in = kept + repaired + dropped, as figures and as a bar."""
+    rows, words = report.rows, fate_words(t)
+    parts = " + ".join(f'<b class="tb-{fate}">{number(rows[fate])}</b> {escape(words[fate])}' for fate in FATES)
+    line = f'<div class="tb-sum"><b>{number(rows["in"])}</b> {escape(t("rows"))} = {parts}</div>'
+    return f"{line}{_fate_bar(report, t)}"
 
 
 def _fate_bar(report: Report, t: Texts) -> str:
@@ -90,7 +96,7 @@ def _code_row(code: str, action: str, count: int, examples: Sequence[Finding], t
     example = f'<div class="tb-dim">{escape(head + examples[0].message)}</div>' if examples else ""
     return (
         f'<tr data-code="{escape(code)}"><td><button type="button" class="tb-link">{escape(code)}</button></td>'
-        f"<td>{badge(action, code, t)}</td><td>{escape(RULES[code].what)}{example}</td><td>{number(count)}</td></tr>"
+        f"<td>{badge(action, code, t)}</td><td>{escape(meaning(code, t))}{example}</td><td>{number(count)}</td></tr>"
     )
 
 
@@ -103,10 +109,10 @@ def badge(action: str, code: str, t: Texts) -> str:
 
 def code_html(report: Report, code: str, page: int, t: Texts) -> str:
     """The findings of one code, a page of them, each leading to its row."""
-    rule = RULES.get(code)
     found = [(place, finding) for place, finding in enumerate(report.findings) if finding.code == code]
-    if rule is None or not found:
+    if code not in RULES or not found:
         return codes_html(report, t)
+    cure = remedy(code, t)
     pages = -(-len(found) // PAGE)
     page = min(max(page, 0), pages - 1)
     shown = found[page * PAGE : (page + 1) * PAGE]
@@ -117,8 +123,8 @@ def code_html(report: Report, code: str, page: int, t: Texts) -> str:
     back = f'<button type="button" class="tb-button" data-code="">← {escape(t("All codes"))}</button>'
     head = (
         f'<div class="tb-code-head">{back}'
-        f"<h3>{escape(code)}</h3><p>{escape(rule.what)}"
-        f"{'<br>' + escape(t('What to do: {remedy}', remedy=rule.remedy)) if rule.remedy else ''}</p></div>"
+        f"<h3>{escape(code)}</h3><p>{escape(meaning(code, t))}"
+        f"{'<br>' + escape(t('What to do: {remedy}', remedy=cure)) if cure else ''}</p></div>"
     )
     heads = (t("Where"), t("What was done"), t("What is wrong"), "")
     titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in heads)

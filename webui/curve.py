@@ -14,6 +14,9 @@ Point = tuple[float, float]
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 620, 250, 44, 26, 10, 10
 MOST_POINTS = 500
 COLOURS = 8
+# A line of more points is drawn smoothed, with what was measured faintly behind it; it follows about a twentieth of it.
+MOST_AS_MEASURED = 40
+SMOOTHED_OVER = 20
 HELD_OUT = re.compile(r"eval_(?:.+_)?(loss(?:_.+)?)")
 # Not a figure of the training itself: the axis, the clock, and what Trainer says once at the end.
 NOT_PLOTTED = ("step", "epoch", "total_flos", "num_tokens", "train_loss")
@@ -61,13 +64,15 @@ def chart(lines: Sequence[Line], title: str = "") -> str:
 
     body = _grid(at, (x_low, x_high), (y_low, y_high))
     looks = looks_of([line.name for line in lines])
-    body += "".join(_polyline([at(p) for p in line.points], look) for line, look in zip(lines, looks, strict=True))
+    drawn = [smoothed(line.points) for line in lines]
+    body += "".join(_measured([at(p) for p in line.points], look) for line, look in zip(lines, looks, strict=True))
+    body += "".join(_polyline([at(p) for p in points], look) for points, look in zip(drawn, looks, strict=True))
     body += _hover(lines, at)
     legend = "".join(
         f'<span class="tb-key"><svg class="tb-swatch" viewBox="0 0 24 8" aria-hidden="true">'
         f'<line class="{look}" x1="1" x2="23" y1="4" y2="4"/></svg>{escape(line.name)} '
-        f"<b>{_short(line.points[-1][1])}</b></span>"
-        for line, look in zip(lines, looks, strict=True)
+        f"<b>{_short(points[-1][1])}</b></span>"
+        for line, points, look in zip(lines, drawn, looks, strict=True)
     )
     head = f"<b>{escape(title)}</b>" if title else ""
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{body}</svg>'
@@ -87,6 +92,26 @@ def looks_of(names: Sequence[str]) -> list[str]:
             dash += 1
         looks.append(look)
     return looks
+
+
+def smoothed(points: Sequence[Point]) -> Sequence[Point]:
+    """The exponential mean of a long line, without the pull of its first value; a short line as it is."""
+    if len(points) <= MOST_AS_MEASURED:
+        return points
+    kept = 1 - 2 / (len(points) / SMOOTHED_OVER + 1)
+    total = weight = 0.0
+    means = []
+    for x, y in points:
+        total, weight = kept * total + y, kept * weight + 1
+        means.append((x, total / weight))
+    return means
+
+
+def _measured(points: list[Point], look: str) -> str:
+    """What stands faintly behind a smoothed line."""
+    if len(points) <= MOST_AS_MEASURED:
+        return ""
+    return f'<path class="tb-measured {look}" d="M{" L".join(f"{x},{y}" for x, y in points)}"/>'
 
 
 def _plotted(key: str) -> bool:
@@ -133,7 +158,7 @@ def _grid(at: Any, x_range: Point, y_range: Point) -> str:
 
 def _polyline(points: list[Point], look: str) -> str:
     path = " ".join(f"{x},{y}" for x, y in points)
-    marks = points if len(points) <= 40 else points[-1:]
+    marks = points if len(points) <= MOST_AS_MEASURED else points[-1:]
     dots = "".join(f'<circle class="{look}" cx="{x}" cy="{y}" r="2.5"/>' for x, y in marks)
     return f'<polyline class="{look}" points="{path}"/>{dots}'
 

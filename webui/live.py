@@ -11,9 +11,11 @@ from typing import Any
 from core.commands.estimate import mebibytes
 from core.queue import waiting
 from core.run import Run
+from webui.account import badge
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
-from webui.markup import bar, dot, empty, escape, note, table, tiles
+from webui.markup import bar, dot, empty, escape, note, number, table, tiles
+from webui.rulebook import meaning
 from webui.texts import Texts
 
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
@@ -97,7 +99,21 @@ def report_html(run: Run | None, t: Texts) -> str:
     counts = [(words.get(key, key), value) for key, value in report.get("rows", {}).items()]
     counts += [(t("samples"), report.get("samples")), (t("tokens"), report.get("tokens"))]
     counts += [(t("trained tokens"), report.get("trained_tokens"))]
-    return tiles(counts) + findings_html(report.get("findings", []), t)
+    return tiles(counts) + _by_code(report, t)
+
+
+def _by_code(report: dict[str, Any], t: Texts) -> str:
+    """A line for each code and what was done, folded around the findings that the report kept of it."""
+    parts = []
+    for entry in report.get("counts", []):
+        code, action = str(entry.get("code", "")), str(entry.get("action", ""))
+        found = [f for f in report.get("findings", []) if (f.get("code"), f.get("action")) == (code, action)]
+        parts.append(
+            f'<details class="tb-fold"><summary>{badge(action, code, t)}'
+            f'<span class="tb-fold-what"><b>{escape(code)}</b> {escape(meaning(code, t))}</span>'
+            f"{number(entry.get('count'))}</summary>{findings_html(found, t)}</details>"
+        )
+    return f'<div class="tb-folds">{"".join(parts)}</div>' if parts else ""
 
 
 def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) -> str:

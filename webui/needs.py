@@ -25,9 +25,12 @@ class Needs:
     def __init__(self, form: Form[TrainConfig], t: Texts, check: Callable[[TrainConfig], None]) -> None:
         self.form, self.t, self.check = form, t, check
 
+    def put_ask(self) -> None:
+        """The button that asks."""
+        self.ask = gr.Button(self.t("What would it need?"), min_width=140, elem_id="train-estimate")
+
     def put(self) -> None:
-        """Put them here."""
-        self.ask = gr.Button(self.t("What would it need?"), elem_id="train-estimate")
+        """What is found, here."""
         self.shown = gr.HTML(elem_id="train-need")
         self.fit = gr.Button(self.t("Make it fit"), visible=False, elem_id="train-fit")
         self.changes = gr.State({})

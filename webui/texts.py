@@ -1,7 +1,8 @@
 """What the board says, in the language of the page.
 
 English is what stands in the code and in the config's help; `locales/<language>.yaml` overrides it: `ui` by the English
-text, `groups` and `fields` by their names. A page is built once per language, so every text is made in Python.
+text, `groups` and `fields` by their names. What the rules mean stands beside
+their table, in `core/rules/<language>.yaml`. A page is built once per language, so every text is made in Python.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
+from core import rules
 from core.config import bounds_of, extra
 
 LOCALES = Path(__file__).parent / "locales"
+RULE_BOOKS = Path(rules.__file__).parent
 # Between thousands.
 NARROW_SPACE = "\u202f"
 
@@ -46,6 +49,10 @@ class Texts:
         """The help of an option, with its bounds."""
         text = str(self._field(name).get("help") or of.description or "")
         return f"{text} {limits(of)}".strip()
+
+    def rule(self, code: str, part: str, english: str) -> str:
+        """A part of a rule: `what` it means or its `remedy`."""
+        return str(self.catalogue.get("rules", {}).get(code, {}).get(part) or english)
 
     def _field(self, name: str) -> Mapping[str, str]:
         found: Mapping[str, str] = self.catalogue.get("fields", {}).get(name, {})
@@ -81,7 +88,10 @@ def load_texts(language: str) -> Texts:
     """The texts of a language that `languages()` names."""
     if language == "en":
         return Texts()
-    return Texts(language, yaml.safe_load((LOCALES / f"{language}.yaml").read_text(encoding="utf-8")))
+    book = RULE_BOOKS / f"{language}.yaml"
+    meanings = yaml.safe_load(book.read_text(encoding="utf-8")) if book.is_file() else {}
+    catalogue = yaml.safe_load((LOCALES / f"{language}.yaml").read_text(encoding="utf-8"))
+    return Texts(language, catalogue | {"rules": meanings})
 
 
 def preferred(accept_language: str) -> str:

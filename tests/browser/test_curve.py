@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from webui.curve import chart, lines_of, looks_of
+from webui.curve import Line, chart, lines_of, looks_of, smoothed
 
 TRAIN = ["loss", "loss_text", "loss_tool_call", "loss_stop", "loss_reasoning"]
 
@@ -35,3 +35,13 @@ def test_the_chart_has_a_line_and_a_key_for_each_figure() -> None:
     assert "&lt;Loss&gt;" in svg
     assert len(set(re.findall(r'polyline class="([^"]+)"', svg))) == 2
     assert chart([]) == ""
+
+
+def test_a_long_line_is_smoothed_and_what_was_measured_stands_behind_it() -> None:
+    noisy = tuple((float(n), 2.0 + (-1) ** n) for n in range(400))
+    assert all(abs(y - 2.0) < 0.2 for _, y in smoothed(noisy)[40:])
+    assert [x for x, _ in smoothed(noisy)] == [x for x, _ in noisy]
+    assert smoothed(noisy[:40]) == noisy[:40]
+    assert [y for _, y in smoothed([(float(n), 3.0) for n in range(99)])] == pytest.approx([3.0] * 99)
+    svg = chart([Line("loss", noisy)])
+    assert svg.count("<path") == svg.count("<polyline") == 1

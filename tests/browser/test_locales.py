@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from core.config import ChatConfig, Group, TrainConfig
-from webui.texts import LOCALES, languages
+from core.rules import RULES
+from webui.rulebook import meaning, remedy
+from webui.texts import LOCALES, languages, load_texts
 
 WEBUI = LOCALES.parent
 TRANSLATED = [language for language in languages() if language != "en"]
@@ -62,3 +64,13 @@ def test_fields_are_complete_and_known(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_groups_are_complete_and_known(language: str) -> None:
     assert catalogue(language)["groups"].keys() == set(get_args(Group))
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_rule_is_explained(language: str) -> None:
+    t = load_texts(language)
+    assert t.catalogue["rules"].keys() == RULES.keys()
+    for code, rule in RULES.items():
+        assert meaning(code, t) != rule.what
+        assert bool(remedy(code, t)) == bool(rule.remedy), code
+        assert not rule.remedy or remedy(code, t) != rule.remedy, code

@@ -45,7 +45,7 @@ def build(board: Board) -> None:
     """Put the tab here."""
     tab = ChatTab(board)
     with gr.Row(equal_height=False):
-        with gr.Column(scale=8, min_width=400):
+        with gr.Column(scale=8, min_width=400, elem_classes="tb-card"):
             tab.put_talk()
         with gr.Column(scale=4, min_width=320, elem_classes="tb-card"):
             tab.put_settings()

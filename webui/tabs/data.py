@@ -117,7 +117,14 @@ class DataTab:
         with gr.Row(equal_height=True, elem_classes="tb-steps"):
             self.back = gr.Button("← " + t("Previous"), scale=0, min_width=110, elem_id="data-previous")
             self.number = gr.Number(
-                1, show_label=False, container=False, precision=0, scale=0, min_width=90, elem_id="data-row"
+                1,
+                label=t("Row"),
+                show_label=False,
+                container=False,
+                precision=0,
+                scale=0,
+                min_width=90,
+                elem_id="data-row",
             )
             self.forth = gr.Button(t("Next") + " →", scale=0, min_width=110, elem_id="data-next")
             self.head = gr.HTML(elem_id="data-head")

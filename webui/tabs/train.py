@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from core.config import TrainConfig
 from core.errors import UserError
-from core.gate import look_first
+from core.gate import ConsentNeededError, look_first
 from core.presets import PRESETS
 from core.queue import enqueue, look_after, stop
 from core.run import Run, absolute
 from webui.board import LIGHT, QUIET, Board
+from webui.consent import Consent
 from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, signature, status_html
 from webui.markup import escape, note, title
@@ -50,6 +51,7 @@ class TrainTab:
         # The last run that this page started, and what it showed last.
         self.mine, self.seen = gr.State(""), gr.State("")
         self.needs = Needs(self.form, board.t, self.check)
+        self.consent = Consent(board.t)
 
     def put_form(self) -> None:
         """The options: the main ones in sight, the others folded by group."""
@@ -62,9 +64,12 @@ class TrainTab:
         """Start and stop, and the run in sight."""
         t = self.t
         self.start = gr.Button(t("Start training"), variant="primary", elem_id="train-start")
-        self.queue = gr.Button(t("Put it in the queue"), elem_id="train-queue")
+        with gr.Row():
+            self.queue = gr.Button(t("Put it in the queue"), min_width=140, elem_id="train-queue")
+            self.needs.put_ask()
         self.needs.put()
         self.problem = gr.HTML(elem_id="train-problem")
+        self.consent.put()
         self.board.train_run.render()
         self.status = gr.HTML(elem_id="train-status")
         with gr.Row():
@@ -102,10 +107,12 @@ class TrainTab:
         run.focus(self.names, None, run, concurrency_limit=LIGHT, **QUIET)
         # One at a time: of many clicks the first starts the run, and the others find it alive.
         pressed = {*parts, self.mine, run}
-        started = [run, self.mine, self.problem, *panel]
+        started = [run, self.mine, self.problem, *self.consent.shown, *panel]
         self.start.click(self.begin, pressed, started, concurrency_limit=1, trigger_mode="once", **QUIET)
         queue = {"concurrency_limit": 1, "concurrency_id": "queue", "trigger_mode": "once", **QUIET}
         self.queue.click(self.wait, pressed, started, **queue)
+        agreed = {*pressed, self.consent.share, self.consent.queued}
+        self.consent.agree.click(self.agreed, agreed, started, **queue)
         self.stop.click(self.end, run, self.stop, concurrency_limit=LIGHT, **QUIET)
         changes = [board.page.load, *(part.change for part in parts)]
         settings: dict[str, Any] = {"concurrency_limit": LIGHT, "trigger_mode": "always_last", **QUIET}
@@ -152,40 +159,51 @@ class TrainTab:
 
     def begin(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
         """Start a run, or say why not."""
-        return self.made(values, self.started)
+        return self.made(values, queued=False)
 
     def wait(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
         """Put a run in the queue, or say why not."""
-        return self.made(values, self.queued)
+        return self.made(values, queued=True)
 
-    def made(self, values: Mapping[Any, Any], make: Callable[[Mapping[Any, Any]], Run]) -> tuple[Any, ...]:
-        """Show the run that `make` makes, or say why it does not."""
+    def agreed(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
+        """The same as before, and the rows that were told of may go; if more would go by now, it is asked again."""
+        return self.made(values, queued=values[self.consent.queued], may_go=values[self.consent.share])
+
+    def made(self, values: Mapping[Any, Any], *, queued: bool, may_go: float = 0.0) -> tuple[Any, ...]:
+        """Make a run and show it, or say why not; that many rows would be dropped is asked about.
+
+        `may_go`: the share of the rows whose loss was agreed to.
+        """
         try:
-            run = make(values)
+            run = (self.queued if queued else self.started)(values, may_go)
+        except ConsentNeededError as asked:
+            return gr.skip(), values[self.mine], "", *self.consent.ask(asked, queued=queued), *([gr.skip()] * 10)
         except UserError as error:
-            return gr.skip(), values[self.mine], note(str(error), "bad"), *([gr.skip()] * 10)
+            problem = note(str(error), "bad")
+            return gr.skip(), values[self.mine], problem, *self.consent.nothing(), *([gr.skip()] * 10)
         chosen = gr.update(choices=self.board.names(), value=run.path.name)
-        return chosen, run.path.name, "", *self.shown(run)
+        return chosen, run.path.name, "", *self.consent.nothing(), *self.shown(run)
 
-    def started(self, values: Mapping[Any, Any]) -> Run:
+    def started(self, values: Mapping[Any, Any], may_go: float) -> Run:
         """A new run. Raises `UserError`, also while the page's last run or the one in sight is alive."""
         for name in (values[self.mine], values[self.board.train_run]):
             run = self.board.run(name)
             if run is not None and run.state().alive:
                 raise UserError(self.t("A run is in progress here. Stop it first, or wait until it has finished."))
-        return Run.start(self.checked(values))
+        return Run.start(self.checked(values, may_go))
 
-    def queued(self, values: Mapping[Any, Any]) -> Run:
+    def queued(self, values: Mapping[Any, Any], may_go: float) -> Run:
         """A new run that waits for its turn. Raises `UserError`, also when the same waits or is at work."""
-        run = enqueue(self.checked(values))
+        run = enqueue(self.checked(values, may_go))
         look_after(run.path.parent)
         return run
 
-    def checked(self, values: Mapping[Any, Any]) -> TrainConfig:
+    def checked(self, values: Mapping[Any, Any], may_go: float = 0.0) -> TrainConfig:
         """The config that the form asks for, checked, its data too. Raises `UserError`."""
         config = self.form.read(values)
         self.check(config)
         config = absolute(config)
+        config.max_dropped = max(config.max_dropped, may_go)
         look_first(config)
         return config
 

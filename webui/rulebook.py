@@ -1,0 +1,18 @@
+"""The rules in the language of the page: English is the table's own, other languages stand beside it."""
+
+from __future__ import annotations
+
+from core.rules import RULES
+from webui.texts import Texts
+
+
+def meaning(code: str, t: Texts) -> str:
+    """When the rule applies; the code itself for one that is not in the table."""
+    rule = RULES.get(code)
+    return t.rule(code, "what", rule.what) if rule else code
+
+
+def remedy(code: str, t: Texts) -> str:
+    """What to do about it in the source; empty where there is nothing to say."""
+    rule = RULES.get(code)
+    return t.rule(code, "remedy", rule.remedy) if rule and rule.remedy else ""
