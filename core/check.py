@@ -90,7 +90,7 @@ def _of_the_whole(sums: Part, source: Source, job: Job, tokenizer: Any) -> Itera
     yield from mixed_formats(source, sums.report.formats)
     yield from sums.facts.findings(file)
     if job.template is not None:
-        yield from sums.measure.findings(file, job.options, job.template, tokenizer.model_max_length)
+        yield from sums.measure.findings(file, job.options, job.template, tokenizer)
 
 
 def _unused(ignored: dict[str, set[str]]) -> Iterator[Finding]:

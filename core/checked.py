@@ -69,7 +69,7 @@ def check_dataset(
     config: TrainConfig,
     *,
     with_model: bool = False,
-    secrets: bool = False,
+    scans: frozenset[str] = frozenset(),
     output: Path | None = None,
     use_cache: bool = True,
     watch: Watch | None = None,
@@ -83,7 +83,7 @@ def check_dataset(
     tokenizer = load_tokenizer(config.model_name_or_path) if with_model else None
     template = load_template(config, tokenizer) if with_model else None
     held_out = prompts(held_out_sets(config, template, tokenizer).values())
-    job = Job(config, template, held_out, secrets)
+    job = Job(config, template, held_out, scans)
     if output is None and use_cache:
         return checked(name, config, job, tokenizer, watch=watch).report
     source = with_options(find_source(name, config.dataset_dir), config)
@@ -146,7 +146,7 @@ def _key(source: Source, job: Job, tokenizer: Any) -> str:
     digest = hashlib.blake2b(digest_size=20)
     given = job.options.model_dump()
     options = [(name, given[name]) for name in sorted(DataOptions.model_fields.keys() - _NOT_OF_A_ROW)]
-    facts = [repr(replace(source, file=source.file.resolve())), repr(options), str(job.secrets), sorted(job.held_out)]
+    facts = [repr(replace(source, file=source.file.resolve())), repr(options), sorted(job.scans), sorted(job.held_out)]
     facts += [version(library) for library in _LIBRARIES]
     if job.template is not None:
         facts += [_steady(getattr(job.template, part.name)) for part in fields(job.template)]

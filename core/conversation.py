@@ -87,8 +87,14 @@ class Finding:
     def __str__(self) -> str:
         where = (f"{self.file}:{self.line}: " if self.line else f"{self.file}: ") if self.file else ""
         at = f"{self.path}: " if self.path else ""
-        change = f" ({self.before} → {self.after})" if self.after else ""
-        return f"{where}{at}{self.message}{change} [{self.code}, {self.action}]"
+        return f"{where}{at}{self.message}{self.change} [{self.code}, {self.action}]"
+
+    @property
+    def change(self) -> str:
+        """What was changed, in brackets: ` (before → after)`; empty when nothing is known of it."""
+        if not (self.before or self.after):
+            return ""
+        return f" ({self.before} → {self.after})" if self.before and self.after else f" ({self.before or self.after})"
 
 
 class RowRefusedError(Exception):
@@ -104,7 +110,8 @@ class Row:
     """A raw record on its way to a conversation; what is repaired on the way is noted in `findings`.
 
     `unreadable` is the reason when the line could not even be parsed, and `unreadable_code` its rule; `data` is then
-    None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair.
+    None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair. `counted` are things
+    that need no finding for each row, by their codes.
     """
 
     data: Any
@@ -114,6 +121,11 @@ class Row:
     findings: list[Finding] = field(default_factory=list)
     unreadable_code: str = "IO001"
     lenient: bool = False
+    counted: dict[str, int] = field(default_factory=dict)
+
+    def count(self, code: str) -> None:
+        """Count something that is only worth a sum over the dataset."""
+        self.counted[code] = self.counted.get(code, 0) + 1
 
     def repaired(self, code: str, path: str, message: str, before: Any = "", after: Any = "") -> None:
         """Note a repair, with a short before and after."""

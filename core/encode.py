@@ -11,6 +11,8 @@ from typing import Any
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, RowRefusedError
 from core.errors import UserError
+from core.rules.samples import calls_keep_their_results, notes_on_samples
+from core.template.ends import with_one_start, with_stop
 from core.template.parallel import one_call_a_turn
 from core.template.sandbox import Template
 from core.template.spans import KINDS, Rendered, render, trained_turns
@@ -19,7 +21,22 @@ from core.window import last_window, windows
 
 IGNORED = -100
 # What a template may leave out without a word, by the code of the finding that says so.
-SWALLOWED = {"RS604": "the reasoning", "TC517": "the words beside a call"}
+SWALLOWED = {
+    "MK705": "the results of tools",
+    "RO215": "the system prompt",
+    "RS604": "the reasoning",
+    "TC517": "the words beside a call",
+    "TL409": "the tools",
+}
+
+_BY_DIALECT = "let a dialect write it as text (--tool-dialect hermes)"
+_OTHER_WAYS = {
+    "MK705": _BY_DIALECT,
+    "RO215": _BY_DIALECT,
+    "RS604": "write reasoning as text (--inline-reasoning)",
+    "TC517": "",
+    "TL409": _BY_DIALECT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +176,9 @@ def _rendered(
             return conversation, []
         most = max(len(message.tool_calls) for message in conversation.messages)
         said = f"template allows one call per turn; up to {most} calls at once are written one after the other"
-        notes.append(replace(_note(conversation, "TC516", said), action="repaired"))
+        notes.append(_repair(conversation, "TC516", said))
         conversation = split
+    samples = [with_one_start(sample, template, conversation) for sample in samples]
     if config.append_stop:
         samples = [with_stop(sample, template) for sample in samples]
     made.notes = [*notes, *(note for sample in samples for note in sample.notes)]
@@ -180,38 +198,15 @@ def _split(
         return None, []
 
 
-def with_stop(sample: Rendered, template: Template) -> Rendered:
-    """The sample with a stop token behind its last turn, where the template ends the text without one.
-
-    GLM's way is to write it only with the next message; its second one ends calls.
-    """
-    last = sample.spans[-1] if sample.spans else None
-    if last is None or last.kind == "stop" or not template.stop or sample.text[last.end :].strip():
-        return sample
-    stop = template.stop[min(last.kind == "tool_call", len(template.stop) - 1)]
-    end = last.end + len(stop)
-    text = sample.text[: last.end] + stop + sample.text[last.end :]
-    path = f"messages[{last.message}]"
-    notes = [
-        replace(note, action="repaired", message=f"the template writes no stop token here; {stop} added")
-        if note.code == "MK704" and note.path == path
-        else note
-        for note in sample.notes
-    ]
-    return replace(
-        sample,
-        text=text,
-        spans=(*sample.spans, replace(last, start=last.end, end=end, kind="stop")),
-        notes=tuple(notes),
-    )
-
-
 def _finish(conversation: Conversation, made: Made, template: Template, tokenizer: Any, config: DataOptions) -> None:
     """Cut what is too long, and leave out what trains nothing. Raises `RowRefusedError`."""
     made.longest = max((len(example.input_ids) for _, example in made.samples), default=0)
     if made.longest > config.max_length:
         made.samples, more = _shortened(conversation, made, template, tokenizer, config)
         made.notes += more
+    samples = [sample for sample, _ in made.samples]
+    everything = config.train_on == "all"
+    made.notes += notes_on_samples(conversation, samples, template, tokenizer, all_trained=everything)
     lost = [note for note in made.notes if note.code in SWALLOWED]
     if lost and config.swallowed == "drop":
         raise RowRefusedError(replace(lost[0], action="dropped"))
@@ -274,9 +269,9 @@ def prepare(conversations: Sequence[Conversation], template: Template, tokenizer
 def swallowed_words(codes: Iterable[str], rows: int, template: Template) -> tuple[str, str]:
     """What to say, and what can be done, when the template leaves something out of `rows` conversations."""
     what = " and ".join(sorted(SWALLOWED[code] for code in codes))
-    remedy = (
-        "choose another --template, write reasoning as text (--inline-reasoning), drop those conversations "
-        "(--swallowed drop) or train without it (--swallowed ignore)"
+    ways = ["choose another --template", *dict.fromkeys(_OTHER_WAYS[code] for code in sorted(codes))]
+    remedy = ", ".join(filter(None, ways)) + (
+        ", drop those conversations (--swallowed drop) or train without it (--swallowed ignore)"
     )
     return f"{template.name} swallows {what} of {rows} conversations", remedy
 
@@ -316,7 +311,11 @@ def _shortened(
     history = config.unstable_history
 
     def attempt(part: Conversation) -> list[tuple[Rendered, Example]] | None:
-        tried = [(sample, encode(sample, tokenizer)) for sample in render(part, template, "assistant", history)]
+        calls_keep_their_results(part)
+        samples = render(part, template, "assistant", history)
+        if config.append_stop:
+            samples = [with_stop(sample, template) for sample in samples]
+        tried = [(sample, encode(sample, tokenizer)) for sample in samples]
         return tried if all(len(example.input_ids) <= config.max_length for _, example in tried) else None
 
     turns = trained_turns(conversation, config.train_on)
@@ -325,14 +324,14 @@ def _shortened(
         if window is None:
             raise _refusal(conversation, "LN803", f"{too_long}, and so is its last exchange")
         counts["oldest_dropped"] += 1
-        return window.made, [_note(conversation, "LN801", f"{window.dropped} oldest exchanges removed")]
+        return window.made, [_repair(conversation, "LN801", f"{too_long}; {window.dropped} oldest exchanges removed")]
     found, hopeless = windows(conversation, turns, attempt)
     if not found:
         raise _refusal(conversation, "LN803", f"{too_long}, and so is every exchange of it")
     counts["windowed"] += 1
     counts["windows"] += len(found)
     counts["turns_too_long"] += len(hopeless)
-    notes = [_note(conversation, "LN801", f"{too_long}; {len(found)} windows")]
+    notes = [_repair(conversation, "LN801", f"{too_long}; {len(found)} windows")]
     if hopeless:
         notes.append(_note(conversation, "LN803", f"{len(hopeless)} turns do not fit even alone and are not trained"))
     return [pair for window in found for pair in window.made], notes
@@ -350,6 +349,10 @@ def _refusal(conversation: Conversation, code: str, message: str) -> RowRefusedE
 
 def _note(conversation: Conversation, code: str, message: str) -> Finding:
     return Finding(code, "kept", message, conversation.file, conversation.line)
+
+
+def _repair(conversation: Conversation, code: str, message: str) -> Finding:
+    return Finding(code, "repaired", message, conversation.file, conversation.line)
 
 
 def columns(examples: Sequence[Example]) -> dict[str, list[Any]]:

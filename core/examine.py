@@ -29,14 +29,14 @@ from core.template.sandbox import Template
 class Job:
     """What is done with every row, in a form that can be sent to another process.
 
-    With a `template` conversations are rendered and encoded. `held_out` are the prompts of the held-out set, `secrets`
-    scans texts, and `lines` asks for the rows that are kept and dropped, as JSON.
+    With a `template` conversations are rendered and encoded. `held_out` are the prompts of the held-out set, `scans`
+    are searches to be made, and `lines` asks for the rows that are kept and dropped, as JSON.
     """
 
     options: TrainConfig = field(default_factory=TrainConfig)
     template: Template | None = None
     held_out: frozenset[int] = frozenset()
-    secrets: bool = False
+    scans: frozenset[str] = frozenset()
     lines: bool = False
 
 
@@ -59,7 +59,7 @@ class Part:
 def examine(piece: Piece, job: Job, tokenizer: Any = None) -> Part:
     """What becomes of the rows of a piece."""
     profile = job.options.profile
-    part = Part(Report("", "", profile), DatasetFacts(job.secrets))
+    part = Part(Report("", "", profile), DatasetFacts(job.scans))
     rows = [converted(row, layout, profile) for row, layout in rows_of(piece, lenient=profile == "lenient")]
     read = [done.conversation for done in rows if done.conversation is not None]
     made = iter(make(read, job.template, tokenizer, job.options) if job.template is not None else [])
@@ -77,7 +77,8 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     """A row into the account. Returns whether it is kept."""
     conversation = done.conversation
     said = said_hashes(conversation) if conversation is not None else None
-    found = part.measure.add(conversation, made, job.options) if conversation and made else []
+    bos = job.template.special_tokens.get("bos_token", "") if job.template is not None else ""
+    found = part.measure.add(conversation, made, job.options, bos) if conversation and made else []
     if conversation and said and said[0] in job.held_out:
         found.append(_overlap(conversation, job.options.profile))
     findings = done.row.findings + (strictly(found) if job.options.profile == "strict" else found)
@@ -95,6 +96,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
         report.evidence = report.evidence or done.evidence
         part.ignored.setdefault(done.row.file, set()).update(ignored_columns(done.row, done.layout))
     part.facts.add_id(done.row.data)
+    part.facts.counts.update(done.row.counted)
     if fate != "dropped" and conversation is not None:
         part.facts.add(conversation, said)
         if job.lines:

@@ -28,8 +28,8 @@ class Measure:
     lengths: Counter[int] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, conversation: Conversation, made: Made, config: DataOptions) -> list[Finding]:
-        """Count what became of a conversation. Returns what was found in it."""
+    def add(self, conversation: Conversation, made: Made, config: DataOptions, bos: str = "") -> list[Finding]:
+        """Count what became of a conversation; texts should begin with `bos`. Returns what was found in it."""
         if made.longest:
             self.lengths[made.longest] += 1
             self.counts["over the window"] += made.longest > config.max_length
@@ -37,10 +37,10 @@ class Measure:
             return [made.refusal]
         self.counts.update(made.counts)
         self.counts["samples"] += len(made.samples)
-        for _, example in made.samples:
+        for sample, example in made.samples:
+            self.counts["without a start"] += not sample.text.startswith(bos)
             self.counts["tokens"] += len(example.input_ids)
             self.counts["trained tokens"] += example.trained
-        self.counts["swallowed"] += bool({note.code for note in made.notes} & SWALLOWED.keys())
         for code in {note.code for note in made.notes if note.action == "kept"} & SWALLOWED.keys():
             self.counts[code] += 1
         return [*made.notes, *_seen(conversation, made, config)]
@@ -50,8 +50,22 @@ class Measure:
         self.lengths.update(later.lengths)
         self.counts.update(later.counts)
 
-    def findings(self, file: str, config: DataOptions, template: Template, model_limit: Any) -> Iterator[Finding]:
-        """What the sums say about the dataset as a whole; `model_limit` is the longest text that the model takes."""
+    def findings(self, file: str, config: DataOptions, template: Template, tokenizer: Any) -> Iterator[Finding]:
+        """What the sums say about the dataset as a whole."""
+        yield from self._of_length(file, config, tokenizer.model_max_length)
+        for code in sorted(SWALLOWED):
+            if self.counts[code] and config.swallowed == "stop":
+                message, remedy = swallowed_words([code], self.counts[code], template)
+                yield Finding(code, "stopped", f"{message} — {remedy}", file)
+        if self.counts["without a start"] and _begins_texts(tokenizer):
+            said = f"the tokenizer begins a text with {tokenizer.bos_token}; the template leaves it out"
+            yield Finding("MK710", "kept", f"{said} ({self.counts['without a start']} samples)", file)
+        if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
+            said = f"{tokenizer.pad_token} pads and ends texts; labels are set by position, so the end is learned"
+            yield Finding("MK711", "kept", said, file)
+
+    def _of_length(self, file: str, config: DataOptions, model_limit: Any) -> Iterator[Finding]:
+        """LN806, LN807; `model_limit` is the longest text that the model takes."""
         window, rows = config.max_length, sum(self.lengths.values())
         over = self.counts["over the window"]
         if rows and over > _MANY * rows:
@@ -60,10 +74,6 @@ class Measure:
             yield Finding("LN806", "kept", said, file)
         if isinstance(model_limit, int) and window > model_limit < _NO_LIMIT:
             yield Finding("LN807", "stopped", f"max_length is {window}, the model supports {model_limit}", file)
-        lost = sorted(code for code in SWALLOWED if self.counts[code])
-        if lost and config.swallowed == "stop":
-            message, remedy = swallowed_words(lost, self.counts["swallowed"], template)
-            yield Finding(lost[0], "stopped", f"{message} — {remedy}", file)
 
     def stats(self, config: DataOptions, template: Template) -> dict[str, Any]:
         """The figures, by name."""
@@ -86,10 +96,13 @@ _POLICIES = (
 )
 
 
+def _begins_texts(tokenizer: Any) -> bool:
+    """Whether the tokenizer itself puts a beginning-of-text token before a text."""
+    return tokenizer.bos_token_id is not None and tokenizer("x").input_ids[:1] == [tokenizer.bos_token_id]
+
+
 def _seen(conversation: Conversation, made: Made, config: DataOptions) -> Iterator[Finding]:
     """What is odd about the samples, said once for each conversation."""
-    if any(sample.breaks for sample, _ in made.samples):
-        yield _finding("CT305", conversation, "text contains control tokens; tokenised as plain text")
     share = max((_before_the_user(conversation, sample) * len(e.input_ids) for sample, e in made.samples), default=0)
     if share > _CROWDED * config.max_length:
         said = f"system prompt and tools use about {100 * share / config.max_length:.0f} % of the window"

@@ -150,8 +150,7 @@ def terminal(report: Report) -> str:
 def _line(finding: Finding) -> str:
     where = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
     at = f"{finding.path}: " if finding.path else ""
-    change = f" ({finding.before} → {finding.after})" if finding.after else ""
-    return where + at + finding.message + change
+    return where + at + finding.message + finding.change
 
 
 def _token_lines(tokens: JsonObject | None) -> list[str]:

@@ -6,6 +6,7 @@ import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from core.template.spans import Rendered
@@ -61,3 +62,33 @@ def encodings_of(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:
     if backend.truncation is None and backend.padding is None:
         return backend.encode_batch(texts, add_special_tokens=False)
     return tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).encodings
+
+
+def changed_characters(text: str, tokenizer: Any) -> list[str]:
+    """The characters of a text that the tokenizer does not give back when its tokens are decoded, in order."""
+    known = _characters(tokenizer.backend_tokenizer)
+    if text.isascii() and known.ascii_survives:
+        return []
+    return [character for character in sorted(set(text)) if not known.survives(character)]
+
+
+class _Characters:
+    """Which characters a tokenizer gives back; each is tried once, between others."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._known: dict[str, bool] = {}
+        self.ascii_survives = all(self.survives(chr(number)) for number in (9, 10, 13, *range(32, 127)))
+
+    def survives(self, character: str) -> bool:
+        """Whether decoding gives it back."""
+        if character not in self._known:
+            text = f"x{character}x"
+            ids = self._backend.encode(text, add_special_tokens=False).ids
+            self._known[character] = self._backend.decode(ids, skip_special_tokens=False).strip() == text
+        return self._known[character]
+
+
+@lru_cache(maxsize=4)
+def _characters(backend: Any) -> _Characters:
+    return _Characters(backend)

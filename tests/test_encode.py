@@ -10,8 +10,9 @@ from transformers import PreTrainedTokenizerFast
 
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, ToolCall
-from core.encode import IGNORED, encode, encode_all, make, trained_text, with_stop
+from core.encode import IGNORED, encode, encode_all, make, trained_text
 from core.template.choose import choose_template
+from core.template.ends import with_stop
 from core.template.spans import Rendered, render
 from core.tokens import tokenise
 from tests.material import all_templates, tool
@@ -221,7 +222,7 @@ def test_calls_at_once_are_split_where_a_template_allows_one() -> None:
     )
     tokenizer = tokenizer_of("byte_level", CHATML)
     template = all_templates()["trl:llama3_1"]
-    (made,) = make([talk], template, tokenizer, TrainConfig())
+    (made,) = make([talk], template, tokenizer, TrainConfig(max_length=4096))
     assert made.refusal is None
     assert [note.code for note in made.notes if note.action == "repaired"] == ["TC516"]
     ((sample, _),) = made.samples

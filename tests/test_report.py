@@ -231,9 +231,9 @@ def test_rules_of_the_whole_dataset() -> None:
     assert "DS905" in facts()
     assert facts(*many, *[pair(f"p{i}", "same") for i in range(40)]) == {"DS906"}
     assert facts(*many, pair("a", "b", id=1), pair("c", "d", id=1)) == {"SH112"}
-    assert facts(*many, pair("mail me at ann@example.org", "ok"), secrets=True) == {"DS907"}
-    assert facts(*many, pair("card 4111 1111 1111 1111", "ok"), secrets=True) == {"DS907"}
-    assert facts(*many, pair("number 4111 1111 1111 1112", "ok"), secrets=True) == set()
+    assert facts(*many, pair("mail me at ann@example.org", "ok"), scans=frozenset({"secrets"})) == {"DS907"}
+    assert facts(*many, pair("card 4111 1111 1111 1111", "ok"), scans=frozenset({"secrets"})) == {"DS907"}
+    assert facts(*many, pair("number 4111 1111 1111 1112", "ok"), scans=frozenset({"secrets"})) == set()
     assert facts(*many, pair("q", "<think>hm</think>a")) == {"RS607"}
 
 

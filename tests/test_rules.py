@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,14 @@ CASES: list[tuple[str, Any, str]] = [
     ("TL402", talk(USER, call(), tools="{oops"), "dropped"),
     ("TL402", talk(USER, ANSWER, tools="{oops"), "repaired"),
     ("TL403", talk(USER, call(), functions=[TOOL["function"]]), "repaired"),
+    ("TL403", talk(USER, ANSWER, tools=[TOOL["function"]]), "repaired"),
+    ("TL403", talk(USER, ANSWER, tools=json.dumps([{"name": "f", "input_schema": {"type": "object"}}])), "repaired"),
+    ("TL403", talk(USER, ANSWER, tools=[{"functionDeclarations": [{"name": "f"}]}]), "repaired"),
     ("TL404", talk(USER, ANSWER, tools=[{"name": "f", "parameters": {"a": {"type": "int"}}}]), "repaired"),
     ("TL405", talk(USER, ANSWER, tools=[{"name": "f"}]), "repaired"),
     ("TL406", talk(USER, ANSWER, tools=[TOOL, TOOL]), "repaired"),
     ("TL406", talk(USER, ANSWER, tools=[TOOL, {"name": "f", "description": "other", "parameters": {}}]), "dropped"),
-    ("TL407", talk(USER, ANSWER, tools=[{"name": "f g", "parameters": {}}]), "kept"),
+    ("TL407", talk(USER, ANSWER, tools=[{"type": "function", "function": {"name": "f g", "parameters": {}}}]), "kept"),
     ("TL408", talk(said('<tools>[{"name": "f"}]</tools>', "system"), USER, ANSWER, **TOOLED), "repaired"),
     ("TL408", talk(said('<tools>[{"name": "g"}]</tools>', "system"), USER, ANSWER, **TOOLED), "kept"),
     ("TL410", talk(USER, call()), "kept"),
@@ -249,10 +253,10 @@ def codes_in_source() -> set[str]:
 
 
 def test_the_table_and_the_source_agree() -> None:
-    """Every code that is used is explained, and the table says of every other that nothing checks it yet."""
+    """Every code that is used is explained, and the table says why of every other that it is not reported."""
     used = codes_in_source()
     assert used <= RULES.keys()
-    assert used == {code for code, rule in RULES.items() if rule.checked}
+    assert used == {code for code, rule in RULES.items() if not rule.silent}
 
 
 def test_every_rule_explains_itself() -> None:

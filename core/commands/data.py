@@ -36,6 +36,9 @@ def _declares_check(command: argparse.ArgumentParser) -> None:
         help="exit with 1 over these: codes or E, D, R, W (stops, drops, repairs, warns), each with >N or >N%% [D]",
     )
     command.add_argument("--secrets", action="store_true", help="count rows that hold keys, cards or mail addresses")
+    command.add_argument(
+        "--boilerplate", action="store_true", help="count answers with placeholders or boilerplate of refusals"
+    )
     command.add_argument("--no-cache", action="store_true", help="read the file even if nothing has changed")
     train_options(command, *_RENDERING, "eval_dataset", "dataset_num_proc", *_READING)
 
@@ -55,7 +58,7 @@ def data_check(arguments: argparse.Namespace) -> int:
         arguments.dataset,
         config,
         with_model=by_model,
-        secrets=arguments.secrets,
+        scans=frozenset(name for name in ("secrets", "boilerplate") if getattr(arguments, name)),
         output=arguments.output,
         use_cache=not arguments.no_cache,
     )

@@ -58,7 +58,9 @@ def arguments_of(row: Row, path: str, value: Any) -> JsonObject:
             raise row.refuse("TC504", path, f"arguments are not JSON: {snippet(text)}")
         if written == "literal":
             row.repaired("TC503", path, "arguments read as Python literal", text, parsed)
-    if rounds > 1:
+    if rounds == 1:
+        row.count("TC501")
+    elif rounds > 1:
         row.repaired("TC502", path, f"arguments were encoded {rounds} times", value, parsed)
     if parsed is None or (isinstance(parsed, str) and not parsed.strip()):
         return {}

@@ -13,7 +13,7 @@ from core.formats.layout import Layout, reads
 from core.formats.parts import Parts, read_parts
 from core.formats.roles import OWN_NAMES, SHAREGPT_NAMES, leading_system, message_list, require, role_of
 from core.formats.text import type_name
-from core.formats.tools import read_tools
+from core.formats.tools import foreign_style, read_tools
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _FLAG_KEYS = ("weight", "loss_weight", "train", "training", "masked")
@@ -37,6 +37,9 @@ def read_openai(row: Row, layout: Layout) -> Conversation:
     messages = read_messages(row, columns["messages"], layout)
     if "system" in columns:
         messages = leading_system(row, columns["system"], messages)
+    style = foreign_style(row.data.get(columns.get("tools", "")))
+    if style:
+        row.repaired("TL403", columns["tools"], f"tools converted from {style}")
     return _conversation(row, columns, messages)
 
 
@@ -57,7 +60,17 @@ def read_lmflow(row: Row, layout: Layout) -> Conversation:
             messages.append(Message("assistant", "" if is_call else raw["content"], tool_calls=calls))
         else:
             messages += read_message(row, path, raw, plain)
+    _note_order(row, columns["messages"], messages)
     return _conversation(row, columns, leading_system(row, columns["system"], messages))
+
+
+def _note_order(row: Row, column: str, messages: list[Message]) -> None:
+    """RO212: the first place where user and assistant do not take turns; calls and results belong to the answer."""
+    said = [(index, m.role) for index, m in enumerate(messages) if m.role in ("user", "assistant") and not m.tool_calls]
+    for number, (index, role) in enumerate(said):
+        if role != ("user", "assistant")[number % 2]:
+            row.repaired("RO212", f"{column}[{index}]", "LMFlow rows alternate between user and assistant")
+            return
 
 
 @reads("sharegpt", "conversations", "system", "tools", "id", "conversation_id")
@@ -122,6 +135,8 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     _note_unknown(row, path, raw, role, tags)
     calls = _calls(row, path, raw) if role == "assistant" else ()
     content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
+    if isinstance(content, list):
+        row.count("SH108")
     if role == "tool":
         if named == "function":
             row.repaired("TC518", path, "old OpenAI function result converted")
@@ -175,7 +190,7 @@ def result_text(row: Row, path: str, value: Any) -> str:
     if parts and value:
         return "".join(piece.text for piece in read_parts(row, path, value))
     text = "null" if value is None else json_text(value)
-    row.repaired("TC515", path, f"tool result was {type_name(value)}; converted to text", text)
+    row.repaired("TC515", path, f"tool result was {type_name(value)}; converted to text", snippet(value), text)
     return text
 
 

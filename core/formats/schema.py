@@ -38,7 +38,7 @@ def json_schema(row: Row, path: str, name: str, parameters: Any) -> JsonObject:
         if parameters is not None and parameters not in ({}, []):
             row.repaired("TL405", path, f"tool {name}: parameters filled in", parameters, "{}")
         elif parameters is None:
-            row.repaired("TL405", path, f"tool {name}: parameters filled in")
+            row.repaired("TL405", path, f"tool {name}: parameters filled in", "null", "{}")
         return {"type": "object", "properties": {}}
     converted: list[str] = []
     schema = _flat(parameters, converted) if _is_flat(parameters) else _schema(parameters, converted)

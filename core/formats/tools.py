@@ -82,6 +82,29 @@ def concatenated_objects(text: str) -> list[Any]:
     return found
 
 
+def foreign_style(value: Any) -> str:
+    """How tools are written that have not OpenAI's shape; empty when they have."""
+    return _style_in_text(value) if isinstance(value, str) else _style_of(value)
+
+
+@lru_cache(maxsize=256)
+def _style_in_text(text: str) -> str:
+    return _style_of(parse_text(text)[0])
+
+
+def _style_of(value: Any) -> str:
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict) or "function" in item:
+            continue
+        if "functionDeclarations" in item or "function_declarations" in item:
+            return "Gemini's functionDeclarations"
+        if "input_schema" in item:
+            return "Anthropic's input_schema"
+        if "name" in item:
+            return "functions without their wrapper"
+    return ""
+
+
 def tools_of(row: Row, path: str, value: Any) -> tuple[JsonObject, ...]:
     """The tools in a parsed value: a list of definitions, or one."""
     listed = value if isinstance(value, list) else [value]

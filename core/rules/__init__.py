@@ -54,7 +54,7 @@ def severity(finding: Finding) -> str:
     if finding.action in ("dropped", "stopped"):
         return "error"
     rule = RULES.get(finding.code)
-    return "info" if rule is not None and rule.action == "I" else "warning"
+    return "info" if rule is not None and "I" in rule.action and "W" not in rule.action else "warning"
 
 
 def strictly(findings: list[Finding]) -> list[Finding]:

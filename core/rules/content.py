@@ -80,7 +80,7 @@ def _calls_of(row: Row, index: int, message: Message) -> Message:
     row.repaired(
         "TC519",
         path,
-        f"found {len(found.calls)} calls written as text ({found.style})",
+        f"found {len(found.calls)} call{'s' * (len(found.calls) > 1)} written as text ({found.style})",
         message.content,
         ", ".join(call.name for call in found.calls),
     )
@@ -150,8 +150,12 @@ def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
 def sound_encoding(row: Row, conversation: Conversation) -> Conversation:
     """CT308: lone surrogates, which no file can hold, are replaced; other signs of broken encoding are reported."""
     if not _writable(conversation):
-        row.repaired("CT308", "messages", "lone surrogates replaced by U+FFFD")
-        return _scrubbed(conversation)
+        scrubbed = _scrubbed(conversation)
+        pairs = zip(conversation.messages, scrubbed.messages, strict=True)
+        index = next((index for index, (old, new) in enumerate(pairs) if old != new), None)
+        path = "tools" if index is None else f"messages[{index}]"
+        row.repaired("CT308", path, "lone surrogates replaced by U+FFFD")
+        return scrubbed
     for index, message in enumerate(conversation.messages):
         text = message.content
         if not text.isascii() and ("\ufffd" in text or len(_MOJIBAKE.findall(text)) > 2):

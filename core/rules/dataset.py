@@ -11,7 +11,7 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,19 @@ _SECRETS = {
     "card numbers": re.compile(r"\b(?:\d[ -]?){13,18}\d\b"),
 }
 
+# Placeholders, and what models say when they refuse; none of it is an answer that somebody wants to train.
+_BOILERPLATE = (
+    "as an AI language model",
+    "as a large language model",
+    "I cannot assist with that",
+    "I can't assist with that",
+    "I'm sorry, but I can't",
+    "TODO",
+    "lorem ipsum",
+    "[insert ",
+    "[your name]",
+)
+
 
 def _numbers() -> array[int]:
     return array("Q")
@@ -36,13 +49,13 @@ def _numbers() -> array[int]:
 
 @dataclass(slots=True)
 class DatasetFacts:
-    """What is known of the conversations so far; `secrets` scans their text.
+    """What is known of the conversations so far; `scans` are the searches of `SCANS` that were asked for.
 
     For each conversation in order, `prompts` and `answers` stand for what is asked and answered last, and `lines` is
     where it came from; `ids` are those of the raw rows. The facts of two parts can be merged into those of both.
     """
 
-    secrets: bool = False
+    scans: frozenset[str] = frozenset()
     counts: Counter[str] = field(default_factory=Counter)
     prompts: array[int] = field(default_factory=_numbers)
     answers: array[int] = field(default_factory=_numbers)
@@ -62,9 +75,8 @@ class DatasetFacts:
         self.prompts.append(prompt)
         self.answers.append(answer)
         self.lines.append(conversation.line)
-        if self.secrets:
-            text = "\n".join(message.content for message in conversation.messages)
-            self.counts["secrets"] += any(_holds(name, pattern, text) for name, pattern in _SECRETS.items())
+        for scan in self.scans:
+            self.counts.update(SCANS[scan](conversation))
 
     def merge(self, later: DatasetFacts) -> None:
         """Add what is known of the conversations that follow."""
@@ -82,6 +94,7 @@ class DatasetFacts:
         counts["rows with tools"] += bool(conversation.tools)
         calls = 0
         for message in conversation.messages:
+            counts["weighted"] += message.weight != 1.0
             if message.role == "assistant":
                 counts["assistant turns"] += 1
                 counts["parallel turns"] += len(message.tool_calls) > 1
@@ -123,6 +136,14 @@ class DatasetFacts:
             ("DS901", counts["duplicates"], "{} duplicate rows"),
             ("DS902", counts["conflicts"], "{} rows ask what another row asks and answer something else"),
             ("DS907", counts["secrets"], "{} rows look like they hold secrets or addresses"),
+            (
+                "MK708",
+                counts["weighted"],
+                "{} messages have a weight other than 0 and 1; their loss is multiplied by it",
+            ),
+            ("SH108", counts["SH108"], "the content of {} messages is a list of parts; joined in order"),
+            ("TC501", counts["TC501"], "the arguments of {} calls are JSON text; parsed"),
+            *(("CT309", counts[phrase], f'{{}} answers contain "{phrase}"') for phrase in _BOILERPLATE),
         )
         yield from ((code, text.format(count)) for code, count, text in said if count)
         if 0 < total < FEW:
@@ -149,6 +170,22 @@ _FIGURES = (
     *("conversations", "messages", "assistant turns", "calls", "parallel turns", "rows with tools"),
     *("tool rows without a call", "answers with reasoning", "characters", "characters trained"),
 )
+
+
+def _secrets(conversation: Conversation) -> Counter[str]:
+    """DS907: whether a row holds what looks like keys, cards or addresses."""
+    text = "\n".join(message.content for message in conversation.messages)
+    return Counter(secrets=any(_holds(name, pattern, text) for name, pattern in _SECRETS.items()))
+
+
+def _boilerplate(conversation: Conversation) -> Counter[str]:
+    """CT309: the phrases in a row's answers."""
+    answers = [message.content.lower() for message in conversation.messages if message.role == "assistant"]
+    return Counter(phrase for answer in answers for phrase in _BOILERPLATE if phrase.lower() in answer)
+
+
+# Searches that are made when they are asked for, by name.
+SCANS: dict[str, Callable[[Conversation], Counter[str]]] = {"secrets": _secrets, "boilerplate": _boilerplate}
 
 
 def said_hashes(conversation: Conversation) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 Codes are stable, grouped and never reused. `action` is what the default profile does: R repairs the row, D drops it, E
 stops (the file or the dataset is not used as it is), W keeps it and warns, I only informs. The strict profile drops
 rows that would be repaired or warned about (not those that only inform) and stops where rows would be dropped; the
-lenient profile makes the repair in `lenient` where the default drops. A record without `checked` stands for a rule that
-nothing checks yet.
+lenient profile makes the repair in `lenient` where the default drops. A record with `silent` stands for something that
+needs no finding of its own; it says why.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ ACTIONS = {"R": "repaired", "D": "dropped", "E": "stops", "W": "kept, with a war
 class Rule:
     """One rule: when it applies (`what`), and what to do about it in the source (`remedy`).
 
-    `lenient` is the repair that the lenient profile makes instead of dropping; `checked` is false for a rule that
-    nothing checks yet.
+    `lenient` is the repair that the lenient profile makes instead of dropping; `silent` is why nothing is reported.
     """
 
     code: str
@@ -41,7 +40,7 @@ class Rule:
     what: str
     remedy: str = ""
     lenient: str = ""
-    checked: bool = True
+    silent: str = ""
 
     @property
     def group(self) -> str:
@@ -62,12 +61,11 @@ def explain(code: str) -> str:
     ]
     if rule.remedy:
         lines.append(f"  remedy    {rule.remedy}")
-    if not rule.checked:
-        lines.append("  note      nothing checks this rule yet")
+    if rule.silent:
+        lines.append(f"  note      not reported: {rule.silent}")
     return "\n".join(lines)
 
 
-_LATER = False
 _RULES = [
     Rule("IO001", "D/E", "A line is not valid JSON. In a JSON array or object the whole file is unusable.",
          "The message names line and column.", "a Python literal ({'a': 1}) is read"),
@@ -80,7 +78,8 @@ _RULES = [
          "Name the format with --formatting and the columns with --columns."),
     Rule("IO007", "D/E", "Two formats fit the row equally well.", "Choose one with --formatting."),
     Rule("IO008", "I", "Rows of several formats in one file; each row is read by its own."),
-    Rule("IO009", "E", "An LMFlow file lacks its `type`, or has an unknown one.", 'Give "type": "conversation".'),
+    Rule("IO009", "E/W", "An LMFlow file lacks its `type`, or has an unknown one. One that its rows do not fit is kept"
+         " with a warning, and the rows are read by what they are.", 'Give "type": "conversation".'),
     Rule("IO010", "E", 'An LMFlow file has "instances" that are not a list.'),
     Rule("IO011", "E", "An LMFlow file is of a type that holds no conversations (float_only, image_text, …)."),
     Rule("IO012", "R/D", "JSON that can be read with a little help: a trailing comma, objects one after the other on a"
@@ -94,11 +93,12 @@ _RULES = [
          "messages that are no objects are left out"),
     Rule("SH106", "D", "A message lacks its role or its content.", "", "missing content is read as empty"),
     Rule("SH107", "I", "Keys or columns that the format does not know are ignored."),
-    Rule("SH108", "I", "Content is a list of text parts, kept in order.", checked=_LATER),
+    Rule("SH108", "I", "How many contents are lists of text parts; they are joined in order."),
     Rule("SH109", "D", "A part of a message is an image, sound or something else that a text model cannot take."),
     Rule("SH110", "R", "Content is a number, a boolean or an object; it is written as JSON text."),
     Rule("SH111", "D", "The column of the prompt or of the answer is empty."),
-    Rule("SH112", "W", "The same id stands on several rows."),
+    Rule("SH112", "W/D", "The same id stands on several rows. Where rows are chained by parent_id, one whose parents"
+         " are missing or form a circle is dropped."),
     Rule("SH113", "E", "A column has a name that trainers and tokenizers read (labels, input_ids, chat_template, …): a"
          " row must not be able to replace the template or the labels.", "Rename or remove the column."),
     Rule("SH114", "D", "A line, a row's nesting, its messages or its tools are beyond the limits (16 MB, 64 levels,"
@@ -108,20 +108,22 @@ _RULES = [
     Rule("RO203", "R/D", "The assistant speaks first. A greeting before the first user message is removed; what else"
          " comes before the user drops the row.", "", "everything before the first user message is removed"),
     Rule("RO204", "R", "Two user messages in a row are merged."),
-    Rule("RO205", "R", "Two assistant messages in a row are merged; parallel calls come together this way."),
+    Rule("RO205", "R/W", "Two assistant messages in a row are merged; parallel calls come together this way. Text"
+         " behind a call, or another weight, keeps them apart."),
     Rule("RO206", "R", "A system message that is not the first, or a second one, is merged into the first."),
     Rule("RO207", "R", "A blank system message is taken as absent."),
     Rule("RO208", "R/W", "The system prompt stands in a column and in the messages; the one in the messages is used."),
     Rule("RO209", "R", "A user or system message at the end teaches nothing and is removed, as LMFlow documents."),
     Rule("RO210", "R", "A tool result at the end has no answer and is removed; the call before it is the last target."),
     Rule("RO211", "D", "There is no assistant message, so there is nothing to learn."),
-    Rule("RO212", "R/D", "LMFlow rows alternate between user and assistant in pairs; RO203 to RO205 and RO209 bring"
-         " them there.", checked=_LATER),
+    Rule("RO212", "R", "An LMFlow row does not alternate between user and assistant; RO203 to RO205 bring it there."),
     Rule("RO213", "R", "The role developer is read as system."),
     Rule("RO214", "D", "The chat template refuses the conversation."),
-    Rule("RO215", "R/D", "There is a system prompt and the chat template has no place for it."),
+    Rule("RO215", "R/E/D", "There is a system prompt and the chat template has no place for it. It moves into the first"
+         " user message; with --tool-dialect none it would be lost, and --swallowed decides.",
+         "Choose another --template, or let a dialect write it."),
     Rule("CT301", "D", "A user message is empty."),
-    Rule("CT302", "I", "An assistant message has calls and no content, as it should be.", checked=_LATER),
+    Rule("CT302", "I", "An assistant message has calls and no content.", silent="it is as it should be"),
     Rule("CT303", "W", "An assistant message is empty; it stays as context and is not trained."),
     Rule("CT304", "D/W", "A message holds only white space or characters without width; counted as empty."),
     Rule("CT305", "W", "Content holds a control token of the tokenizer; it is tokenised as plain text."),
@@ -129,22 +131,26 @@ _RULES = [
          " a second time.", "Train such rows with the template `none`."),
     Rule("CT307", "R", "A stop token leaked into the end of an answer; it is removed."),
     Rule("CT308", "R/W", "Broken encoding: lone surrogates are replaced, mojibake is kept."),
-    Rule("CT309", "I", "Placeholders and boilerplate of refusals in answers.", checked=_LATER),
-    Rule("CT310", "D", "One message alone is longer than the window; see LN803.", checked=_LATER),
+    Rule("CT309", "I", "How many answers hold a placeholder (TODO, lorem ipsum) or boilerplate of refusals. Counted"
+         " when it is asked for (--boilerplate)."),
+    Rule("CT310", "D", "One message alone is longer than the window.", silent="it is reported as LN803"),
     Rule("TL401", "R", "Tool definitions had to be picked out of text (Python literals, objects in a row, system"
          " prompts)."),
     Rule("TL402", "D", "Tool definitions cannot be read. Without calls in the row they are left out instead.", "",
          "they are left out"),
-    Rule("TL403", "R", "Tools stand in OpenAI's old functions column."),
+    Rule("TL403", "R", "Tools of an OpenAI file are written another way: in the old functions column, without their"
+         " wrapper, or as Anthropic and Gemini have them."),
     Rule("TL404", "R", "Parameters are a flat map or use Python's or Google's names of types; converted."),
     Rule("TL405", "R", "A tool's parameters are missing or no schema; an empty one is filled in."),
     Rule("TL406", "R/D", "A tool is defined twice: once is kept when both are equal.", "", "the first one is kept"),
     Rule("TL407", "W", "A tool's name is not a legal function name (letters, digits, _ and -, at most 64)."),
     Rule("TL408", "R/W", "The tools are also pasted into the system prompt; an equal copy is removed from there."),
-    Rule("TL409", "E", "The row has tools and the chat template does not render them."),
+    Rule("TL409", "R/E/D", "The row has tools and the chat template ignores them. A dialect writes them as text; with"
+         " --tool-dialect none the model would learn calls to tools that it cannot see, and --swallowed decides.",
+         "Choose another --template, or let a dialect write them."),
     Rule("TL410", "W", "A tool is called in a row that describes none."),
     Rule("TL411", "I", "How many rows with tools hold no call."),
-    Rule("TC501", "I", "Arguments are JSON text, as OpenAI writes them.", checked=_LATER),
+    Rule("TC501", "I", "How many calls have their arguments as JSON text, as OpenAI writes them; they are parsed."),
     Rule("TC502", "R", "Arguments were encoded twice or three times."),
     Rule("TC503", "R", "Arguments or a call are a Python literal (single quotes, True)."),
     Rule("TC504", "D", "A call or its arguments parse neither as JSON nor as a Python literal.",
@@ -163,7 +169,7 @@ _RULES = [
     Rule("TC514", "R", "A result names another tool than its call; the call's name is used."),
     Rule("TC515", "R", "A tool result is null or an object; it is written as JSON text."),
     Rule("TC516", "R/D", "A turn has several calls and the chat template takes one."),
-    Rule("TC517", "W", "Text stands beside a call and the chat template drops it."),
+    Rule("TC517", "E/W/D", "Text stands beside a call and the chat template drops it; --swallowed decides."),
     Rule("TC518", "R", "OpenAI's old function_call and role function are converted."),
     Rule("TC519", "R", "Calls were written as text (<tool_call>, <functioncall>, [f(x=1)], Action:); they are read."),
     Rule("TC520", "W", "Text looks like a call and does not parse; it stays text."),
@@ -172,37 +178,42 @@ _RULES = [
     Rule("RS601", "R", "Reasoning stands in tags in the answer (<think>, <reasoning>, …); it is set apart."),
     Rule("RS602", "W", "A reasoning tag is not closed, or not opened; the text stays as it is."),
     Rule("RS603", "W", "Reasoning is given twice, differently; the longest is used."),
-    Rule("RS604", "W", "The chat template does not render reasoning."),
-    Rule("RS605", "I", "The chat template hides earlier reasoning; see MK702.", checked=_LATER),
+    Rule("RS604", "E/W/R/D", "The chat template does not render reasoning; --swallowed decides. With"
+         " --inline-reasoning it is written as text in tags."),
+    Rule("RS605", "I", "The chat template hides the reasoning of earlier turns, as it does at chat time; see MK702."),
     Rule("RS606", "R", "Encrypted or redacted reasoning is removed."),
     Rule("RS607", "I", "Some answers have reasoning and others do not."),
     Rule("RS608", "W", "A message has reasoning and neither answer nor call; it is not trained."),
     Rule("MK701", "D", "Nothing in the row is trained: every answer is empty or switched off."),
-    Rule("MK702", "I", "The template shows history differently later on: the conversation becomes several samples."),
-    Rule("MK703", "D", "The chat template writes a turn behind another text than the model is given."),
-    Rule("MK704", "W", "The trained text does not end with a stop token: the model would not learn to stop."),
-    Rule("MK705", "D", "The chat template does not write a message as it is."),
-    Rule("MK706", "E", "The trained text holds text of somebody else: a mistake of ours, please report it.",
-         checked=_LATER),
+    Rule("MK702", "I/D", "The template shows history differently later on: the conversation becomes several samples, or"
+         " what --unstable-history says."),
+    Rule("MK703", "W/D", "The chat template writes a turn behind another text than the model is given. What both have"
+         " in common is taken for given; where that is not enough the row is dropped."),
+    Rule("MK704", "R/W", "The trained text does not end with a stop token: the model would not learn to stop. One is"
+         " added behind the last turn (--append-stop)."),
+    Rule("MK705", "D/E", "The chat template does not write a message as it is. Where it ignores every result of a tool,"
+         " --swallowed decides."),
+    Rule("MK706", "E", "The trained text holds text of somebody else: a mistake of ours, please report it."),
     Rule("MK707", "W/D", "The flags of a message contradict each other, are of the wrong type, or train only some of"
          " its parts.", "", "the whole message is trained"),
-    Rule("MK708", "W", "A weight that the trainer cannot use; ours uses every weight.", checked=_LATER),
-    Rule("MK709", "W", "The tokenizer changes the text: decoding does not give it back.", checked=_LATER),
-    Rule("MK710", "R", "The beginning-of-text token stands twice or not at all.", checked=_LATER),
-    Rule("MK711", "I", "The padding token is also the end token; labels are set by position, not by id.",
-         checked=_LATER),
+    Rule("MK708", "I", "How many messages have a weight other than 0 and 1; their loss is multiplied by it."),
+    Rule("MK709", "W", "The tokenizer changes the text: decoding does not give it back."),
+    Rule("MK710", "R/W", "The beginning-of-text token stands twice, and one is removed; or the tokenizer would begin a"
+         " text with it and the chat template does not."),
+    Rule("MK711", "I", "The padding token is also the end token. Labels are set by position, so the end is learned."),
     Rule("LN801", "R", "A conversation is too long and loses its oldest exchanges."),
     Rule("LN802", "W", "A conversation is cut inside an answer."),
-    Rule("LN803", "D", "A conversation is longer than max_length."),
-    Rule("LN804", "E", "A cut must never separate a call from its result.", checked=_LATER),
+    Rule("LN803", "D/W/E", "A conversation is longer than max_length and no part of it fits; single turns that do not"
+         " fit are not trained. With --overlong error the first one stops."),
+    Rule("LN804", "E", "A cut separates a result from its call: a mistake of ours, please report it."),
     Rule("LN805", "W", "System prompt and tools alone take more than half of the window."),
     Rule("LN806", "W", "More than 5 % of the rows are too long.", "Raise --max-length; the message names a value."),
     Rule("LN807", "E", "max_length is larger than what the model was made for."),
-    Rule("DS901", "W", "Rows occur more than once."),
+    Rule("DS901", "W", "Rows are exact copies of an earlier one."),
     Rule("DS902", "I", "The same prompt has different answers."),
     Rule("DS903", "D", "What is asked in the row is also asked in the held-out set, which would measure memory.", "",
          "it is kept"),
-    Rule("DS904", "W", "Rows are also in a set that is kept for measuring.", checked=_LATER),
+    Rule("DS904", "W", "Rows are also in a set that is kept for measuring.", silent="nothing checks it yet"),
     Rule("DS905", "W/E", "There are too few usable rows: fewer than 50; none stops.", "Collect more, or train longer."),
     Rule("DS906", "W", "One answer is more than 30 % of all final answers."),
     Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown."),

@@ -38,7 +38,8 @@ def tools_out_of_the_system_prompt(row: Row, conversation: Conversation) -> Conv
         return conversation
     text = (first.content[: place[0]] + first.content[place[1] :]).strip()
     if conversation.tools:
-        row.repaired("TL408", "messages[0].content", "tools appear twice in the prompt; the pasted copy is removed")
+        said = "tools appear twice in the prompt; the pasted copy is removed"
+        row.repaired("TL408", "messages[0].content", said, first.content[place[0] : place[1]])
     else:
         row.repaired("TL401", "messages[0].content", "tools read from the system text and taken out of it")
         row.findings += [replace(f, file=row.file, line=row.line) for f in scratch.findings]
@@ -106,13 +107,12 @@ class _Ids:
         if call.id and call.id not in self.used:
             self.used.add(call.id)
             return call
-        if call.id:
-            row.repaired(
-                "TC510", f"messages[{index}].tool_calls", f'call id "{snippet(call.id)}" used twice; rewritten'
-            )
         while (new := f"call{self.made:05d}") in self.given:
             self.made += 1
         self.made += 1
+        if call.id:
+            said = f'call id "{snippet(call.id)}" used twice; rewritten'
+            row.repaired("TC510", f"messages[{index}].tool_calls", said, call.id, new)
         return replace(call, id=new)
 
 
@@ -129,7 +129,8 @@ def _answered(
     found = by_id or (by_name[0] if by_name else waiting[0])
     if result.tool_call_id and by_id is None:
         if len(by_name) == 1 or len(waiting) == 1:
-            row.repaired("TC512", path, f"result matched to call {found[1].name} by {'name' if by_name else 'order'}")
+            said = f"result matched to call {found[1].name} by {'name' if by_name else 'order'}"
+            row.repaired("TC512", path, said, result.tool_call_id, found[1].id)
         else:
             said = f'result for "{snippet(result.tool_call_id)}", which no waiting call has as its id'
             row.mend("TC512", path, said, f"matched to call {found[1].name} by order")

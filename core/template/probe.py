@@ -7,6 +7,7 @@ template raises (`refused`).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from core.conversation import Conversation, JsonObject, Message, RowRefusedError
@@ -112,6 +113,31 @@ def card(template: Template) -> TemplateCard:
         generation_prompt=_generation_prompt(template, style),
         example=sample.marked(),
         example_spans=sample.spans,
+    )
+
+
+def leaves_out(template: Template) -> frozenset[str]:
+    """Which of `system`, `tools` and `results` the template swallows without a word; tried out once per template."""
+    return _left_out(template.source, tuple(sorted(template.special_tokens.items())))
+
+
+@lru_cache(maxsize=64)
+def _left_out(source: str, special_tokens: tuple[tuple[str, str], ...]) -> frozenset[str]:
+    template = Template(source, dict(special_tokens))
+    question, answer = Message("user", QUESTION), Message("assistant", ANSWER)
+    call = Message("assistant", tool_calls=(sentinel_call(),))
+    result = Message("tool", RESULT, tool_call_id="abcdefghi", name=TOOL)
+    tools = [sentinel_tool()]
+    trials: dict[str, tuple[str | tuple[str, ...], tuple[Message, ...], Any]] = {
+        "system": (_SYSTEM, (Message("system", _SYSTEM), question, answer), ()),
+        "tools": ((TOOL, "sentineldescription"), (question, answer), tools),
+        "results": (RESULT, (question, call, result, answer), tools),
+    }
+    style = style_of(template)
+    return frozenset(
+        part
+        for part, (needles, messages, given) in trials.items()
+        if _fate(try_render(template, style, messages, given), needles) == "swallowed"
     )
 
 
