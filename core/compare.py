@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from core.config import TrainConfig, default_of
-from core.disk import read_json
+from core.evaluations import kept
 from core.run import Run
 
 # Names and places of the run itself, which always differ and say nothing.
@@ -50,13 +49,8 @@ def figures(run: Run) -> dict[str, float]:
 
 def evaluations(run: Run) -> dict[str, dict[str, float]]:
     """The figures of `core-cli eval` on this run: `{"DATA (tuned)": {metric: value}}`."""
-    found = {}
-    for path in sorted((run.path / "evals").glob("*.json")):
-        data, _, label = Path(path).stem.rpartition("-")
-        content = read_json(path)
-        if isinstance(content, dict) and isinstance(content.get("metrics"), dict):
-            found[f"{data} ({label})"] = content["metrics"]
-    return found
+    read = {f"{one.data} ({one.label})": one.read() for one in kept(run)}
+    return {name: content["metrics"] for name, content in read.items() if content}
 
 
 def comparison(runs: Sequence[Run]) -> dict[str, Any]:

@@ -442,6 +442,25 @@ class ChatConfig(ModelOptions, GenerationOptions):
     tools: str = knob("", "A JSON file with the tools that the model may call.", "generation")
 
 
+class ExportConfig(Config):
+    """Options of `core-cli export` and of the board's Export tab."""
+
+    output_dir: str = knob(
+        "", "A new folder for the model; empty: `exports/` and the run's name. What is there stays.", "run", main=True
+    )
+    merge: bool = knob(
+        True,
+        "Merge the adapter into the model's weights; off: the adapter alone, to be put on the same model.",
+        "model",
+        main=True,
+        label="Merge the adapter",
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob(
+        "auto", "Number type of the weights; auto: the one in which the model below is stored.", "model", main=True
+    )
+    max_shard_size: str = knob("5GB", "Weights are split into files of at most this size.", "run")
+
+
 def parse_config(cls: type[ConfigT], values: Mapping[str, Any], *, file: str | Path | None = None) -> ConfigT:
     """Validate `values`; a `UserError` names every bad key (with the nearest known one) and every bad value."""
     try:

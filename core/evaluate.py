@@ -7,10 +7,9 @@ words and for calls apart.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from core.config import EvalConfig, GenerationOptions
 from core.conversation import Conversation, JsonObject, Message, ToolCall
@@ -20,6 +19,10 @@ from core.generate import prompt_ids, write_texts
 from core.model import LoadedModel
 from core.template.reader import call_syntax, describe, read
 from core.template.spans import KINDS, trained_turns
+
+# Calls as the reference has them; the right tools with other arguments; other tools, or another number of calls; none
+# where there should be; some where there should be none; and rightly none.
+Outcome = Literal["exact", "arguments", "tools", "missed", "needless", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,17 @@ class Turn:
         """Whether the calls are the reference's, in any order."""
         return len(self.reference.tool_calls) == len(self.written.tool_calls) == len(_matched(self)["exact"])
 
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the turn's calls."""
+        if not self.reference.tool_calls:
+            return "needless" if self.written.tool_calls else "silent"
+        if not self.written.tool_calls:
+            return "missed"
+        named = len(_matched(self)["named"])
+        right_tools = len(self.reference.tool_calls) == len(self.written.tool_calls) == named
+        return "exact" if self.exact_calls else "arguments" if right_tools else "tools"
+
 
 @dataclass(slots=True)
 class Evaluation:
@@ -66,6 +80,8 @@ class Evaluation:
                 "written": describe(turn.written),
                 "raw": turn.raw,
                 "exact_calls": turn.exact_calls,
+                "outcome": turn.outcome,
+                "pairs": pairs(turn),
             }
             for turn in self.turns
         ]
@@ -205,15 +221,15 @@ def _matched(turn: Turn) -> dict[str, Any]:
     return {"exact": exact, "named": pairs, "arguments": right}
 
 
+def pairs(turn: Turn) -> list[list[int]]:
+    """`[reference call, written call]` by their places, for those that belong together."""
+    places = [{id(call): place for place, call in enumerate(m.tool_calls)} for m in (turn.reference, turn.written)]
+    return sorted([places[0][id(a)], places[1][id(b)]] for a, b in _matched(turn)["named"])
+
+
 def _same_call(a: ToolCall, b: ToolCall) -> bool:
     return a.name == b.name and same_value(a.arguments, b.arguments)
 
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def save(evaluation: Evaluation, path: Any, facts: dict[str, Any]) -> None:
-    """Write an evaluation as JSON beside what it was taken on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**facts, **evaluation.to_json()}, ensure_ascii=False, indent=1), encoding="utf-8")

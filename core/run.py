@@ -14,7 +14,7 @@
     worker.json     the processes of the worker       pulse.json  its last sign of progress
     stop            a request to stop, left by anybody
     waiting.json    the run waits for its turn (core.queue)
-    checkpoints/    model/ (the result)    encoded/ (its own copy of the rows)    evals/
+    checkpoints/    model/ (the result)    encoded/ (its own copy of the rows)    evals/    tasks/
 
 The worker is a detached pair of processes that owns the directory: a small keeper, and the trainer that it starts. The
 board and the command line only read files and leave requests, so a closed browser, a killed server and a run started
@@ -144,7 +144,7 @@ class Run:
                 cwd=folder,
                 pass_fds=(lock.fileno(),),
                 start_new_session=True,
-                env={**os.environ, **(variables or {}), "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **(variables or {}), "PYTHONPATH": import_path(), "PYTHONUNBUFFERED": "1"},
             )
 
     @contextmanager
@@ -413,7 +413,7 @@ def _slug(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", label).strip("-.")[:60] or "run"
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """Where the worker imports from: this very code first, whatever its working folder is."""
     places = [str(Path(__file__).parent.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return os.pathsep.join(os.path.abspath(place) for place in places if place)

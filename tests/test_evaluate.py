@@ -7,7 +7,7 @@ import pytest
 from core.config import EvalConfig
 from core.conversation import Conversation, Message, ToolCall
 from core.datasets import load_conversations
-from core.evaluate import Turn, call_metrics, evaluate, same_value, token_losses
+from core.evaluate import Turn, call_metrics, evaluate, pairs, same_value, token_losses
 from core.model import load_for_chat
 
 
@@ -53,6 +53,21 @@ def test_parallel_calls_match_in_any_order_and_once_each() -> None:
     assert twice["tool_call_name"] == 1
     extra = call_metrics([judged(calling(RIGHT), calling(RIGHT, other))])
     assert (extra["tool_call_exact"], extra["turn_exact"]) == (1, 0)
+
+
+def test_a_turn_says_what_became_of_its_calls() -> None:
+    more = ToolCall("h", {})
+    for reference, written, outcome in (
+        (calling(RIGHT), calling(RIGHT), "exact"),
+        (calling(RIGHT), calling(WRONG), "arguments"),
+        (calling(RIGHT), calling(OTHER), "tools"),
+        (calling(RIGHT), calling(RIGHT, more), "tools"),
+        (calling(RIGHT), SILENT, "missed"),
+        (SILENT, calling(RIGHT), "needless"),
+        (SILENT, SILENT, "silent"),
+    ):
+        assert judged(reference, written).outcome == outcome
+    assert pairs(judged(calling(OTHER, RIGHT), calling(more, WRONG))) == [[1, 1]]
 
 
 def test_what_was_not_measured_is_absent() -> None:

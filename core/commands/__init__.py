@@ -4,7 +4,19 @@ Only light modules are imported at the top of these files; a command imports wha
 `--help` answers at once.
 """
 
-from core.commands import chat, data, estimate, evaluate, presets, runs, samples, template, train
+from core.commands import chat, data, estimate, evaluate, export, presets, runs, samples, template, train
 from core.commands.command import COMMANDS
 
-__all__ = ["COMMANDS", "chat", "data", "estimate", "evaluate", "presets", "runs", "samples", "template", "train"]
+__all__ = [
+    "COMMANDS",
+    "chat",
+    "data",
+    "estimate",
+    "evaluate",
+    "export",
+    "presets",
+    "runs",
+    "samples",
+    "template",
+    "train",
+]

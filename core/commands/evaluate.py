@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from core.commands.command import command, message_lines, print_findings
 from core.config import EvalConfig, add_arguments, config_from_arguments
 from core.errors import UserError
+from core.task import tell
 
 
 def _declares_eval(command: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """
     from core.datasets import load_conversations
     from core.evaluate import evaluate as measure
-    from core.evaluate import save
+    from core.evaluations import keep
     from core.model import load_for_chat
     from core.run import find_run
 
@@ -46,14 +46,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
         targets = {"base": run.config.model_name_or_path, **targets}
     results = {}
     for label, target in targets.items():
+        tell(label, 0, 0)
         results[label] = measure(load_for_chat(target, config), loaded_rows.conversations, config, _progress(label))
         if run is not None:
-            facts = {"target": target, "dataset": config.dataset, "config": config.model_dump(mode="json")}
-            save(
-                results[label],
-                run.path / "evals" / f"{'-'.join(Path(d).stem for d in config.dataset)}-{label}.json",
-                facts,
-            )
+            keep(run, label, results[label], loaded_rows.conversations, config, target)
     if arguments.json:
         print(json.dumps({label: result.metrics for label, result in results.items()}, indent=1))
     else:
@@ -64,6 +60,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def _progress(label: str) -> Callable[[int, int], None]:
     def show(done: int, of: int) -> None:
+        tell(label, done, of)
         if sys.stderr.isatty() or done == of:
             print(f"\r{label}: {done}/{of} turns", end="\n" if done == of else "", file=sys.stderr, flush=True)
 

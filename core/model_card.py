@@ -1,0 +1,101 @@
+"""The README.md of an exported model: what it was made from, on what, how well it did, and how to use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.compare import LABELS, from_defaults
+from core.disk import read_json
+from core.evaluations import kept
+from core.paths import STARTER
+from core.run import Run
+
+# Named on the card apart from the other options, or of no meaning elsewhere.
+ELSEWHERE = (*LABELS, "dataset", "eval_dataset", "dataset_dir", "model_name_or_path", "max_dropped", "split_file")
+FIGURES = {
+    "tool_call_exact": "calls exactly right",
+    "argument_exact": "arguments exactly right",
+    "tool_call_name": "calls of the right tool",
+    "call_decision": "called or silent as it should",
+    "loss": "loss (nats/token)",
+}
+
+
+def model_card(run: Run, *, merged: bool) -> str:
+    """The whole card, Markdown with a YAML head as the Hub reads it. Paths of this machine are not in it."""
+    config = run.config
+    base, data = shown(config.model_name_or_path), [shown(name) for name in config.dataset]
+    head: dict[str, Any] = {
+        "library_name": "transformers" if merged else "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["tuneboard", "tool-calling", *([] if merged else ["lora"])],
+    }
+    if base != STARTER:
+        head["base_model"] = base
+    parts = [
+        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {run.name}",
+        f"`{base}`, fine-tuned with Tuneboard ({config.finetuning_type}) on {', '.join(f'`{name}`' for name in data)}.",
+        _rows(run),
+        _options(run),
+        _evaluations(run),
+        _use(base, merged=merged),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def shown(name: str) -> str:
+    """A model or data set without the folders of this machine: `org/name` of the Hub stays whole."""
+    return Path(name).name if name.startswith(("/", ".", "~")) else name
+
+
+def _rows(run: Run) -> str:
+    report = read_json(run.path / "report.json")
+    rows = report.get("rows") if isinstance(report, dict) else None
+    if not isinstance(rows, dict):
+        return ""
+    counted = ", ".join(f"{rows.get(fate, 0)} {fate}" for fate in ("kept", "repaired", "dropped"))
+    return f"Rows: {rows.get('in', 0)} in, {counted}; trained tokens: {report.get('trained_tokens', 0)}."
+
+
+def _options(run: Run) -> str:
+    options = {name: pair["value"] for name, pair in from_defaults(run.config).items() if name not in ELSEWHERE}
+    return f"Options that are not at their default:\n\n```yaml\n{yaml.safe_dump(options)}```" if options else ""
+
+
+def _evaluations(run: Run) -> str:
+    read = [(one, one.read().get("metrics")) for one in kept(run) if not one.is_older_than(run)]
+    found = [(one, metrics) for one, metrics in read if metrics]
+    if not found:
+        return ""
+    words = {"base": "before", "tuned": "after"}
+    heads = " | ".join(f"{one.data}, {words.get(one.label, one.label)}" for one, _ in found)
+    lines = [f"| | {heads} |", "|---" * (len(found) + 1) + "|"]
+    for key, title in FIGURES.items():
+        if any(key in metrics for _, metrics in found):
+            lines.append(f"| {title} | " + " | ".join(_figure(key, metrics.get(key)) for _, metrics in found) + " |")
+    return "Measured on held-out conversations:\n\n" + "\n".join(lines)
+
+
+def _figure(key: str, value: Any) -> str:
+    if not isinstance(value, int | float):
+        return "–"
+    return f"{value:.3f}" if key.startswith("loss") else f"{100 * value:.1f} %"
+
+
+def _use(base: str, *, merged: bool) -> str:
+    if merged:
+        load = 'model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")'
+    else:
+        load = f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "THIS_FOLDER")'
+    imported = "" if merged else "from peft import PeftModel\n"
+    return (
+        "The chat template in this folder is the one that was trained: give it `messages` and `tools`.\n\n"
+        f"```python\n{imported}from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        f'tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")\n{load}\n'
+        'prompt = tokenizer.apply_chat_template(\n    [{"role": "user", "content": "Hello"}], '
+        'tools=None, add_generation_prompt=True, return_tensors="pt", return_dict=True\n)\n'
+        "print(tokenizer.decode(model.generate(**prompt, max_new_tokens=64)[0]))\n```"
+    )
