@@ -1,9 +1,10 @@
 """Training speed: ours, TRL's defaults and LLaMA-Factory on the same rows, one after the other, in turns.
 
-`python -m tests.benchmarks.train [--rows 96] [--rounds 2] [--device cpu|cuda] [--size 27m|0.6b]` makes a randomly
-initialised Qwen3 and a tokenizer of its own, and trains a LoRA adapter on the first rows of the sample tool
-conversations for one epoch: same model, method, effective batch and number type on every side, each in a process of its
-own. LLaMA-Factory is run by the python that `--peer-python` or $LLAMAFACTORY_PYTHON names, and skipped without one.
+`python -m tests.benchmarks.train [--rows 96] [--rounds 2] [--dtype float32|bfloat16] [--size 27m|0.6b] [--device cuda]`
+makes a randomly initialised Qwen3 and a tokenizer of its own, and trains a LoRA adapter on the first rows of the sample
+tool conversations for one epoch, none held out: same model, method, effective batch and number type on every side, each
+in a process of its own. LLaMA-Factory is run by the python that `--peer-python` or $LLAMAFACTORY_PYTHON names, and
+skipped without one.
 
 What is timed is the training alone: on the clock, and in processor time, which a busy machine disturbs less. Every side
 keeps its own defaults in all else; ours is what `core-cli train` does. Rates are per row and per token of our encoding.
@@ -30,6 +31,7 @@ from core.config import TrainConfig
 
 SIDES = ("ours", "trl", "llamafactory")
 SIZES: dict[str, dict[str, int]] = {
+    "tiny": {"hidden_size": 64, "num_hidden_layers": 1, "intermediate_size": 128, "vocab_size": 2048},
     "27m": {"hidden_size": 512, "num_hidden_layers": 6, "intermediate_size": 1536, "vocab_size": 16_384},
     "0.6b": {"hidden_size": 1024, "num_hidden_layers": 28, "intermediate_size": 3072, "vocab_size": 151_936},
 }
@@ -72,14 +74,14 @@ def make_material(folder: Path, size: str, rows: int) -> dict[str, Any]:
     template = load_template(config, starter)
     texts = [path.read_text(encoding="utf-8") for path in sorted((data_dir() / "samples").glob("*.json"))]
     lines = [line for text in texts for line in text.splitlines()]
-    tokenizer = starter.train_new_from_iterator(lines, LEARNED_TOKENS)
+    tokenizer = starter.train_new_from_iterator(lines, min(LEARNED_TOKENS, SIZES[size]["vocab_size"]))
     tokenizer.chat_template = template.source
     tokenizer.save_pretrained(folder / "model")
     torch.manual_seed(0)
     shape = Qwen3Config(
         **SIZES[size],
         num_attention_heads=SIZES[size]["hidden_size"] // 64,
-        num_key_value_heads=SIZES[size]["hidden_size"] // 128,
+        num_key_value_heads=max(1, SIZES[size]["hidden_size"] // 128),
         head_dim=64,
         max_position_embeddings=4096,
         tie_word_embeddings=True,
@@ -105,6 +107,7 @@ def our_config(folder: Path, dtype: str, device: str) -> TrainConfig:
         runs_dir=str(folder / "runs"),
         num_train_epochs=1,
         save_steps=1e6,
+        val_size=0,
         dtype=dtype,
         device=device,
         **BATCH,
@@ -152,7 +155,7 @@ def train_trl(config: TrainConfig) -> dict[str, float]:
     template = load_template(config, tokenizer)
     rows = load_conversations(config).conversations
     texts = [template.render(template_messages(row.messages), row.tools) for row in rows]
-    ours = sft_config(config, Path(config.runs_dir), has_eval=False, packs=False)
+    ours = sft_config(config, Path(config.runs_dir), has_eval=False)
     shared = {name: getattr(ours, name) for name in (*BATCH, "num_train_epochs", "learning_rate", "use_cpu", "bf16")}
     figures = clocked(SFTTrainer)
     SFTTrainer(
