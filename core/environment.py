@@ -23,7 +23,7 @@ STARTS = "environment.json"
 PACKAGES = "tuneboard torch transformers trl peft accelerate datasets tokenizers bitsandbytes flash-attn deepspeed ray"
 # What steers where and on what a training computes, and is no secret: a run that waits starts with its own.
 STEERING = (
-    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTORCH_CUDA_ALLOC_CONF"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "PYTORCH_CUDA_ALLOC_CONF"),
     *("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"),
 )
 _SENSITIVE = r"[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key)"

@@ -23,6 +23,7 @@ from core.process import Process
 from core.pulse import silence
 from core.queue import leave, start_next
 from core.run import EXIT_STOPPED, Run, State
+from core.threads import share_cores
 
 TRAINER = ("-m", "core.lead")
 LOOK_S = 1.0
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("lock", type=int, help="file descriptor that holds the run's lock")
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args(argv)
+    share_cores()
     run = Run(arguments.run)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):

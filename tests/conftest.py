@@ -7,6 +7,8 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# What core.threads sets, before anything here can load torch
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from collections.abc import Iterator
 from contextlib import suppress
