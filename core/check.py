@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.conversation import Finding
+from core.copies import firsts_of_copies
 from core.crew import parts
 from core.datasets import Source, UnusableError, mixed_formats
 from core.datasets.pieces import pieces
@@ -49,6 +50,8 @@ def check(
     Raises `UserError`.
     """
     job = replace(job or Job(), lines=output is not None)
+    if job.options.drop_duplicates and not source.refused:
+        job = replace(job, firsts=firsts_of_copies(source, job))
     sums = Part(Report(source.name, str(source.file), job.options.profile), DatasetFacts())
     notes: list[Finding] = []
     lenient = job.options.profile == "lenient"

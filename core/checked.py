@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from zipfile import BadZipFile
 import core
 from core.check import Checked, Watch, check
 from core.config import DataOptions, TrainConfig
+from core.copies import asked_in_benchmarks
 from core.datasets import Source, find_source, with_options
 from core.datasets.files import readable
 from core.datasets.load import files_of
@@ -82,8 +83,7 @@ def check_dataset(
 
     tokenizer = load_tokenizer(config.model_name_or_path) if with_model else None
     template = load_template(config, tokenizer) if with_model else None
-    held_out = prompts(held_out_sets(config, template, tokenizer).values())
-    job = Job(config, template, held_out, scans)
+    job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
     if output is None and use_cache:
         return checked(name, config, job, tokenizer, watch=watch).report
     source = with_options(find_source(name, config.dataset_dir), config)
@@ -98,7 +98,17 @@ def held_out_sets(
     return {name: checked(name, config, job, tokenizer, scratch=scratch) for name in config.eval_dataset}
 
 
-def prompts(held_out: Iterable[Entry]) -> frozenset[int]:
+def job_of(
+    config: TrainConfig,
+    template: Template | None,
+    held_out: Mapping[str, Entry],
+    scans: frozenset[str] = frozenset(),
+) -> Job:
+    """What is done with the rows of the config's datasets, beside its held-out sets. Raises `UserError`."""
+    return Job(config, template, _prompts(held_out.values()), scans, benchmarks=asked_in_benchmarks(config))
+
+
+def _prompts(held_out: Iterable[Entry]) -> frozenset[int]:
     """What is asked in held-out datasets, in numbers that `core.rules.dataset.said_hashes` gives."""
     return frozenset(prompt for entry in held_out if entry.folder for prompt in entry.facts()["prompts"].tolist())
 
@@ -147,6 +157,7 @@ def _key(source: Source, job: Job, tokenizer: Any) -> str:
     given = job.options.model_dump()
     options = [(name, given[name]) for name in sorted(DataOptions.model_fields.keys() - _NOT_OF_A_ROW)]
     facts = [repr(replace(source, file=source.file.resolve())), repr(options), sorted(job.scans), sorted(job.held_out)]
+    facts += [[name, sorted(asked)] for name, asked in sorted(job.benchmarks.items())]
     facts += [version(library) for library in _LIBRARIES]
     if job.template is not None:
         facts += [_steady(getattr(job.template, part.name)) for part in fields(job.template)]

@@ -157,6 +157,7 @@ class DataOptions(Config):
         "repairs more.",
         "data",
     )
+    drop_duplicates: bool = knob(False, "Drop rows that are exact copies of an earlier row of their dataset.", "data")
     formatting: str = knob("", "Format of the rows; empty: recognised from them.", "data")
     columns: dict[str, str] = knob(
         {}, "Names of the columns, by the words of dataset_info.json: {prompt: question, response: answer}.", "data"
@@ -224,6 +225,12 @@ class TrainConfig(ModelOptions, DataOptions):
     )
     early_stopping_patience: int | None = knob(
         None, "Stop after this many evaluations in a row without a new best; empty: never.", "evaluation", ge=1
+    )
+    benchmarks: list[str] = knob(
+        [],
+        "Sets that are kept for measuring (names, files, or a text file with a question a line): training asks before "
+        "it uses rows that ask the same.",
+        "data",
     )
     split_file: str = knob(
         "", 'A JSON file {"validation": [line, …]}: the lines of the one dataset that are held out.', "data"

@@ -21,7 +21,7 @@ from core.formats.write import openai_row
 from core.measure import Measure
 from core.report import Report
 from core.rules import strictly
-from core.rules.dataset import DatasetFacts, said_hashes
+from core.rules.dataset import DatasetFacts, asked_hash, place_hash, said_hashes, whole_hash
 from core.template.sandbox import Template
 
 
@@ -30,7 +30,9 @@ class Job:
     """What is done with every row, in a form that can be sent to another process.
 
     With a `template` conversations are rendered and encoded. `held_out` are the prompts of the held-out set, `scans`
-    are searches to be made, and `lines` asks for the rows that are kept and dropped, as JSON.
+    are searches to be made, and `lines` asks for the rows that are kept and dropped, as JSON. `benchmarks` are what
+    sets for measuring ask, by their names; `firsts` are the place and line of the first of several copies, which the
+    others are dropped for.
     """
 
     options: TrainConfig = field(default_factory=TrainConfig)
@@ -38,13 +40,15 @@ class Job:
     held_out: frozenset[int] = frozenset()
     scans: frozenset[str] = frozenset()
     lines: bool = False
+    benchmarks: dict[str, frozenset[int]] = field(default_factory=dict)
+    firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Part:
     """What became of a piece: its account, facts and figures, and its rows encoded or as lines.
 
-    `ignored` are the columns of each file that were not looked at.
+    `ignored` are the columns of each file that were not looked at, `seen` the copied conversations that came up.
     """
 
     report: Report
@@ -54,6 +58,7 @@ class Part:
     clean: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     encoded: bytes = b""
+    seen: set[int] = field(default_factory=set)
 
 
 def examine(piece: Piece, job: Job, tokenizer: Any = None) -> Part:
@@ -81,7 +86,11 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     found = part.measure.add(conversation, made, job.options, bos) if conversation and made else []
     if conversation and said and said[0] in job.held_out:
         found.append(_overlap(conversation, job.options.profile))
+    found += _benchmarked(conversation, job) if conversation and job.benchmarks else []
     findings = done.row.findings + (strictly(found) if job.options.profile == "strict" else found)
+    whole = whole_hash(conversation) if conversation is not None else 0
+    if conversation and whole in job.firsts:
+        findings += _copied(conversation, whole, part, job)
     actions = {finding.action for finding in findings}
     fate = "dropped" if not conversation or actions & {"dropped", "stopped"} else done.fate
     if fate == "kept" and "repaired" in actions:
@@ -98,7 +107,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     part.facts.add_id(done.row.data)
     part.facts.counts.update(done.row.counted)
     if fate != "dropped" and conversation is not None:
-        part.facts.add(conversation, said)
+        part.facts.add(conversation, said, whole)
         if job.lines:
             part.clean.append(json.dumps(openai_row(conversation), ensure_ascii=False) + "\n")
         return True
@@ -111,6 +120,30 @@ def _overlap(conversation: Conversation, profile: str) -> Finding:
     said = "its prompt is also in the held-out set"
     action: Action = "kept" if profile == "lenient" else "dropped"
     return Finding("DS903", action, said, conversation.file, conversation.line)
+
+
+def _copied(conversation: Conversation, whole: int, part: Part, job: Job) -> list[Finding]:
+    """DS901 for a conversation that has an earlier copy; it is dropped in every profile, for it was asked for."""
+    place, line = job.firsts[whole]
+    if place_hash(conversation) == place and whole not in part.seen:
+        part.seen.add(whole)
+        return []
+    said = f"an exact copy of the row on line {line}"
+    return [Finding("DS901", "dropped", said, conversation.file, conversation.line)]
+
+
+def _benchmarked(conversation: Conversation, job: Job) -> list[Finding]:
+    """DS904 for each set for measuring that asks what is asked here."""
+    asked = {
+        asked_hash(message.content): i for i, message in enumerate(conversation.messages) if message.role == "user"
+    }
+    found = []
+    for name, questions in job.benchmarks.items():
+        index = next((index for number, index in asked.items() if number in questions), None)
+        if index is not None:
+            said, path = f"asks what {name} asks", f"messages[{index}]"
+            found.append(Finding("DS904", "kept", said, conversation.file, conversation.line, path))
+    return found
 
 
 def _lost(done: Converted, findings: list[Finding]) -> JsonObject:

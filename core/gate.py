@@ -20,17 +20,21 @@ SMALL_BYTES = 64 * 2**20
 
 
 class ConsentNeededError(UserError):
-    """Nothing is wrong with the data that remains, but much would be dropped; `share` of the rows, as `report` says."""
+    """Nothing is wrong with the data that remains, but much would be dropped, `share` of the rows, as `report` says.
 
-    def __init__(self, message: str, share: float, report: Report) -> None:
-        super().__init__(message, remedy="mend the data, or train on the rest of it with --yes (max_dropped: 1)")
+    A share of 1: rows are also asked in a set that is kept for measuring, and whoever agrees to that is asked no more.
+    """
+
+    def __init__(
+        self, message: str, share: float, report: Report, remedy: str = "mend the data, or train on the rest of it"
+    ) -> None:
+        super().__init__(message, remedy=f"{remedy} with --yes (max_dropped: 1)")
         self.share, self.report = share, report
 
 
 def look_first(config: TrainConfig) -> list[Report]:
     """The reports of the config's datasets, as far as they are small. Raises `UserError`, or `ConsentNeededError`."""
-    from core.checked import checked, held_out_sets, prompts
-    from core.examine import Job
+    from core.checked import checked, held_out_sets, job_of
     from core.model import load_template, load_tokenizer
 
     require_datasets(config)
@@ -39,7 +43,7 @@ def look_first(config: TrainConfig) -> list[Report]:
     if not _is_small(config):
         return []
     held_out = held_out_sets(config, template, tokenizer)
-    job = Job(config, template, prompts(held_out.values()))
+    job = job_of(config, template, held_out)
     reports = [checked(name, config, job, tokenizer).report for name in config.dataset]
     require_consent(reports, config)
     require_no_stop(entry.report for entry in held_out.values())
@@ -60,11 +64,17 @@ def require_consent(reports: Iterable[Report], config: TrainConfig) -> None:
     require_no_stop(reports)
     for report in reports:
         rows = report.rows
-        share = rows["dropped"] / rows["in"] if rows["in"] else 0.0
+        # Copies are dropped because somebody asked for it.
+        lost = rows["dropped"] - report.counts["DS901", "dropped"]
+        share = lost / rows["in"] if rows["in"] else 0.0
         if share > config.max_dropped:
             codes = [f"{code} × {count}" for code, action, count, _ in by_code(report) if action == "dropped"]
-            said = f"{rows['dropped']} of {rows['in']} rows ({100 * share:.0f} %) would be dropped: {', '.join(codes)}"
+            said = f"{lost} of {rows['in']} rows ({100 * share:.0f} %) would be dropped: {', '.join(codes)}"
             raise ConsentNeededError(f"{report.name}: {said}", share, report)
+        known = report.counts["DS904", "kept"]
+        if known and config.max_dropped < 1:
+            said = f"{report.name}: {known} rows ask what a set asks that is kept for measuring"
+            raise ConsentNeededError(said, 1.0, report, "drop them with --profile strict, or train on them")
 
 
 def require_no_stop(reports: Iterable[Report]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 from datasets import Dataset, concatenate_datasets
 
-from core.checked import Entry, checked, held_out_sets, prompts
+from core.checked import Entry, checked, held_out_sets, job_of
 from core.checkpoint import write_whole
 from core.config import TrainConfig
 from core.conversation import Conversation, Finding
@@ -27,7 +27,6 @@ from core.datasets import convert_rows, find_source, interleaved, sampled, split
 from core.datasets.load import files_of
 from core.disk import write_atomic_json
 from core.errors import UserError
-from core.examine import Job
 from core.gate import require_consent, require_datasets, require_no_stop
 from core.report import together
 from core.rules.dataset import said_hashes
@@ -84,7 +83,7 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
         run.write_state("starting", message=f"reading the data: {count} rows")
 
     held_out = held_out_sets(config, template, tokenizer, scratch=run.path)
-    job = Job(config, template, prompts(held_out.values()))
+    job = job_of(config, template, held_out)
     entries = [checked(name, config, job, tokenizer, scratch=run.path, watch=watch) for name in config.dataset]
     sets, notes = _sets(entries, held_out, config)
     _write_report(run, config, entries, held_out, sets, notes)

@@ -36,7 +36,9 @@ class Consent:
         """Show the question."""
         rows = asked.report.rows
         left = rows["kept"] + rows["repaired"]
-        agree = gr.update(value=self.t("Drop them and train on the other {n} rows", n=left), interactive=left > 0)
+        drop = self.t("Drop them and train on the other {n} rows", n=left)
+        word = self.t("Train on {n} rows all the same", n=left) if asked.share == 1 else drop
+        agree = gr.update(value=word, interactive=left > 0)
         return gr.update(visible=True), consent_html(asked.report, asked.share, self.t), agree, asked.share, queued
 
     def nothing(self) -> tuple[Any, ...]:
@@ -51,7 +53,15 @@ def consent_html(report: Report, share: float, t: Texts) -> str:
         part=f"{100 * share:.0f}",
         name=report.name,
     )
-    found = sorted((-count, code) for code, action, count, _ in by_code(report) if action == "dropped")
+    if share == 1 and report.counts["DS904", "kept"]:
+        said = t(
+            "{n} rows of {name} ask what a set asks that is kept for measuring: what is measured with it says less.",
+            n=report.counts["DS904", "kept"],
+            name=report.name,
+        )
+    found = sorted(
+        (-count, code) for code, action, count, _ in by_code(report) if action == "dropped" or code == "DS904"
+    )
     rows = [[f"<b>{escape(code)}</b>", escape(meaning(code, t)), number(-count)] for count, code in found]
     return f'{note(said, "warn")}{sum_html(report, t)}<div class="tb-wrap">{table(_heads(t), rows)}</div>'
 

@@ -40,7 +40,7 @@ def _declares_check(command: argparse.ArgumentParser) -> None:
         "--boilerplate", action="store_true", help="count answers with placeholders or boilerplate of refusals"
     )
     command.add_argument("--no-cache", action="store_true", help="read the file even if nothing has changed")
-    train_options(command, *_RENDERING, "eval_dataset", "dataset_num_proc", *_READING)
+    train_options(command, *_RENDERING, "eval_dataset", "benchmarks", "dataset_num_proc", "drop_duplicates", *_READING)
 
 
 @command("data check", _declares_check)

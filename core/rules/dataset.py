@@ -1,6 +1,6 @@
 """Rules about a dataset as a whole: duplicates, conflicts, overlap, one answer everywhere, too few rows, secrets.
 
-`DatasetFacts` takes conversations one at a time and keeps thirty-two bytes for each, so that a file of any size can be
+`DatasetFacts` takes conversations one at a time and keeps forty-eight bytes for each, so that a file of any size can be
 looked at as a stream.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 from core.conversation import Conversation, Finding, Message
 
 FEW, DOMINANT = 50, 0.3
-# Two hashes in one: any odd number that is far from small ones.
-_ODD = 0x9E3779B97F4A7C15
+# Questions shorter than this are everybody's.
+_TELLING = 12
 # Fewer answers than this say nothing about one of them being everywhere.
 _ENOUGH_ANSWERS = 10
 _SECRETS = {
@@ -51,8 +51,9 @@ def _numbers() -> array[int]:
 class DatasetFacts:
     """What is known of the conversations so far; `scans` are the searches of `SCANS` that were asked for.
 
-    For each conversation in order, `prompts` and `answers` stand for what is asked and answered last, and `lines` is
-    where it came from; `ids` are those of the raw rows. The facts of two parts can be merged into those of both.
+    For each conversation in order, `prompts` and `answers` stand for what is asked and answered last, `wholes` for all
+    of it, and `places` and `lines` for where it came from; `ids` are those of the raw rows. The facts of two parts can
+    be merged into those of both.
     """
 
     scans: frozenset[str] = frozenset()
@@ -60,6 +61,8 @@ class DatasetFacts:
     prompts: array[int] = field(default_factory=_numbers)
     answers: array[int] = field(default_factory=_numbers)
     lines: array[int] = field(default_factory=_numbers)
+    wholes: array[int] = field(default_factory=_numbers)
+    places: array[int] = field(default_factory=_numbers)
     ids: array[int] = field(default_factory=_numbers)
 
     def add_id(self, data: Any) -> None:
@@ -68,13 +71,15 @@ class DatasetFacts:
         if isinstance(name, str | int):
             self.ids.append(_hash(str(name)))
 
-    def add(self, conversation: Conversation, said: tuple[int, int] | None = None) -> None:
-        """One conversation that is kept; `said` is its `said_hashes`, where they are known."""
+    def add(self, conversation: Conversation, said: tuple[int, int] | None = None, whole: int | None = None) -> None:
+        """One conversation that is kept; `said` is its `said_hashes`, `whole` its `whole_hash`, if they are known."""
         self._count(conversation)
         prompt, answer = said or said_hashes(conversation)
         self.prompts.append(prompt)
         self.answers.append(answer)
         self.lines.append(conversation.line)
+        self.wholes.append(whole_hash(conversation) if whole is None else whole)
+        self.places.append(place_hash(conversation))
         for scan in self.scans:
             self.counts.update(SCANS[scan](conversation))
 
@@ -85,7 +90,7 @@ class DatasetFacts:
             mine.extend(more)
 
     def _arrays(self) -> tuple[array[int], ...]:
-        return self.prompts, self.answers, self.lines, self.ids
+        return self.prompts, self.answers, self.lines, self.wholes, self.places, self.ids
 
     def _count(self, conversation: Conversation) -> None:
         counts = self.counts
@@ -124,16 +129,26 @@ class DatasetFacts:
         _, first, group = numpy.unique(prompts, return_index=True, return_inverse=True)
         return {
             "doubled ids": len(ids) - len(numpy.unique(ids)),
-            "duplicates": len(prompts) - len(numpy.unique(prompts * numpy.uint64(_ODD) + answers)),
+            "duplicates": len(self.wholes) - len(numpy.unique(numpy.asarray(self.wholes, dtype=numpy.uint64))),
             "conflicts": int((answers != answers[first][group]).sum()) if len(prompts) else 0,
             "most": int(numpy.unique(answers, return_counts=True)[1].max(initial=0)),
         }
+
+    def firsts_of_copies(self) -> dict[int, tuple[int, int]]:
+        """The place and the line of the first of several like conversations, by its `whole_hash`."""
+        import numpy
+
+        wholes = numpy.asarray(self.wholes, dtype=numpy.uint64)
+        names, first, counts = numpy.unique(wholes, return_index=True, return_counts=True)
+        several = counts > 1
+        pairs = zip(names[several].tolist(), first[several].tolist(), strict=True)
+        return {name: (self.places[at], self.lines[at]) for name, at in pairs}
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         counts, total = self.counts + Counter(self._repeated()), self.counts["conversations"]
         said = (
             ("SH112", counts["doubled ids"], "{} rows have an id that another row has too"),
-            ("DS901", counts["duplicates"], "{} duplicate rows"),
+            ("DS901", counts["duplicates"], "{} rows are exact copies of earlier ones"),
             ("DS902", counts["conflicts"], "{} rows ask what another row asks and answer something else"),
             ("DS907", counts["secrets"], "{} rows look like they hold secrets or addresses"),
             (
@@ -195,6 +210,27 @@ def said_hashes(conversation: Conversation) -> tuple[int, int]:
     """
     parts = [_normal(message) for message in conversation.messages]
     return _hash("\x1e".join(parts if conversation.plain else parts[:-1])), _hash("".join(parts[-1:]))
+
+
+def whole_hash(conversation: Conversation) -> int:
+    """A number for all of a conversation, to the letter; only the names of its calls' ids do not count."""
+    parts = [
+        f"{m.role}\x1f{m.content}\x1f{m.reasoning}\x1f{m.train}\x1f{m.weight}"
+        + "".join(f"\x1f{call.name}{call.arguments!r}" for call in m.tool_calls)
+        for m in conversation.messages
+    ]
+    return _hash("\x1e".join([*parts, repr(conversation.tools) if conversation.tools else ""]))
+
+
+def place_hash(conversation: Conversation) -> int:
+    """A number for the file and the line that a conversation came from."""
+    return _hash(f"{conversation.file}\x1f{conversation.line}")
+
+
+def asked_hash(text: str) -> int:
+    """A number for a question, whatever the case and the spacing; 0 for what is too short to be told from others."""
+    normal = " ".join(text.lower().split())
+    return _hash(normal) if len(normal) >= _TELLING else 0
 
 
 def _normal(message: Message) -> str:
