@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.encode import IGNORED
+from core.label import IGNORED
 from core.pack import packed
 from core.template.spans import KINDS
 

@@ -25,6 +25,7 @@ from typing import Any
 from core.datasets.pieces import Piece
 from core.errors import UserError
 from core.examine import Job, Part, examine
+from core.tokens import Pieces
 
 # With fewer pieces than this, helpers cost more time than they save.
 WORTH_HELPERS = 3
@@ -48,8 +49,9 @@ def parts(pieces: Iterable[Piece], job: Job, tokenizer: Any = None, processes: i
     stream = _until_failure(pieces, failures)
     first = list(itertools.islice(stream, WORTH_HELPERS))
     if count == 1 or len(first) < WORTH_HELPERS:
+        known = Pieces(tokenizer) if tokenizer is not None else None
         for piece in itertools.chain(first, stream):
-            yield examine(piece, job, tokenizer)
+            yield examine(piece, job, known)
     else:
         with _helpers(count, job, tokenizer) as idle, ThreadPoolExecutor(count) as threads:
             waiting: deque[Future[Part]] = deque()
@@ -119,18 +121,18 @@ def main() -> None:
     """A helper's life: the job, then pieces until the connection is closed."""
     connection = Connection(int(sys.argv[1]))
     job, tokenizer = connection.recv()
-    backend = _tokenizer(tokenizer) if tokenizer else None
+    known = Pieces(_tokenizer(tokenizer)) if tokenizer else None
     while True:
         try:
             piece = connection.recv()
         except EOFError:
             return
-        connection.send(_answer(piece, job, backend))
+        connection.send(_answer(piece, job, known))
 
 
-def _answer(piece: Piece, job: Job, tokenizer: Any) -> Part | UserError:
+def _answer(piece: Piece, job: Job, known: Pieces | None) -> Part | UserError:
     try:
-        return examine(piece, job, tokenizer)
+        return examine(piece, job, known)
     except UserError as error:
         return error
 

@@ -1,25 +1,24 @@
-"""Rendered text into token ids and labels: once, here, for training, preview and evaluation alike."""
+"""Conversations into training rows: rendered, encoded and made to fit, for training, preview and evaluation alike."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, RowRefusedError
 from core.errors import UserError
-from core.rules.samples import calls_keep_their_results, notes_on_samples
+from core.label import Example, encode_all
+from core.overlong import shortened
+from core.rules.samples import notes_on_samples
 from core.template.ends import with_one_start, with_stop
 from core.template.parallel import one_call_a_turn
 from core.template.sandbox import Template
-from core.template.spans import KINDS, Rendered, render, trained_turns
-from core.tokens import borders_of, encodings_of, pieces_of, tokenise
-from core.window import last_window, windows
+from core.template.spans import Rendered, render
+from core.tokens import Pieces
 
-IGNORED = -100
 # What a template may leave out without a word, by the code of the finding that says so.
 SWALLOWED = {
     "MK705": "the results of tools",
@@ -39,95 +38,6 @@ _OTHER_WAYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One training row; four lists of the same length.
-
-    `labels` are the ids where there is loss and −100 elsewhere; `kinds` index `KINDS` from 1 (0: no loss); `weights`
-    multiply the loss of each token.
-    """
-
-    input_ids: list[int]
-    labels: list[int]
-    kinds: list[int]
-    weights: list[float]
-
-    @property
-    def trained(self) -> int:
-        """How many tokens carry loss."""
-        return len(self.labels) - self.labels.count(IGNORED)
-
-
-def encode(rendered: Rendered, tokenizer: Any) -> Example:
-    """Tokenise a sample and label the tokens of its spans.
-
-    A token belongs to the span in which its first character lies that is not a space: a span often begins behind the
-    space that a tokenizer joins to the word. `tokenizer` is a fast transformers tokenizer.
-    """
-    return _labelled(rendered, *tokenise(rendered, tokenizer))
-
-
-def _labelled(rendered: Rendered, ids: list[int], starts: list[int]) -> Example:
-    """The tokens with the labels of the spans in which they start."""
-    labels, kinds, weights = [IGNORED] * len(ids), [0] * len(ids), [0.0] * len(ids)
-    for span in rendered.spans:
-        token = _first_token(rendered.text, starts, span.start)
-        kind = KINDS.index(span.kind) + 1
-        while token < len(ids) and starts[token] < span.end:
-            labels[token], kinds[token], weights[token] = ids[token], kind, span.weight
-            token += 1
-    return Example(ids, labels, kinds, weights)
-
-
-def _first_token(text: str, starts: Sequence[int], at: int) -> int:
-    """The first token that begins at `at`, or before it with nothing but space between."""
-    token = bisect_left(starts, at)
-    if token and (token == len(starts) or starts[token] > at) and text[starts[token - 1] : at].isspace():
-        # The token before reaches into the span, and what it has outside is space. Nothing but space is not ours.
-        end = starts[token] if token < len(starts) else len(text)
-        if not text[starts[token - 1] : end].isspace():
-            return token - 1
-    return token
-
-
-def encode_all(samples: Sequence[Rendered], tokenizer: Any) -> list[Example]:
-    """`encode` for many samples at once: the same examples, with the tokenizer on every core.
-
-    Texts are cut at control tokens, where a tokenizer cuts them anyway, and a piece that recurs (a system prompt, the
-    tools, the history that samples share) is tokenised once.
-    """
-    borders = borders_of(tokenizer)
-    cut = [[] if sample.breaks else pieces_of(sample.text, borders) for sample in samples]
-    distinct = list(dict.fromkeys(piece for pieces in cut for piece in pieces))
-    encodings = encodings_of(distinct, tokenizer) if distinct else []
-    known = {
-        piece: (encoding.ids, [start for start, _ in encoding.offsets])
-        for piece, encoding in zip(distinct, encodings, strict=True)
-    }
-    return [
-        encode(sample, tokenizer) if sample.breaks else _labelled(sample, *_joined(pieces, known))
-        for sample, pieces in zip(samples, cut, strict=True)
-    ]
-
-
-def _joined(pieces: Sequence[str], known: Mapping[str, tuple[list[int], list[int]]]) -> tuple[list[int], list[int]]:
-    """The ids and starts of a text, from those of its pieces."""
-    ids: list[int] = []
-    starts: list[int] = []
-    position = 0
-    for piece in pieces:
-        piece_ids, piece_starts = known[piece]
-        ids += piece_ids
-        starts += [position + start for start in piece_starts]
-        position += len(piece)
-    return ids, starts
-
-
-def trained_text(example: Example, tokenizer: Any) -> str:
-    """The trained tokens, decoded: what the model learns to write."""
-    return tokenizer.decode([label for label in example.labels if label != IGNORED])
-
-
 @dataclass(slots=True)
 class Made:
     """What became of one conversation: its samples with their examples, or why there are none (`refusal`).
@@ -142,23 +52,32 @@ class Made:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def make(conversations: Sequence[Conversation], template: Template, tokenizer: Any, config: DataOptions) -> list[Made]:
+def make(
+    conversations: Sequence[Conversation],
+    template: Template,
+    tokenizer: Any,
+    config: DataOptions,
+    pieces: Pieces | None = None,
+) -> list[Made]:
     """Render and encode conversations, each on its own; what cannot be trained has a refusal, never an exception.
 
-    A refusal that stops (`overlong: error`) is for the caller to raise, and so is `swallowed: stop`.
+    A refusal that stops (`overlong: error`) is for the caller to raise, and so is `swallowed: stop`. Whoever makes
+    conversations a few at a time gives the same `pieces` each time: what recurs is then tokenised once.
     """
+    pieces = pieces or Pieces(tokenizer)
     made = [Made() for _ in conversations]
     rendered = [
         _rendered(conversation, template, config, one) for conversation, one in zip(conversations, made, strict=True)
     ]
-    examples = iter(encode_all([sample for _, samples in rendered for sample in samples], tokenizer))
+    examples = iter(encode_all([sample for _, samples in rendered for sample in samples], pieces))
     for (conversation, samples), one in zip(rendered, made, strict=True):
         one.samples = [(sample, next(examples)) for sample in samples]
         if one.refusal is None:
             try:
-                _finish(conversation, one, template, tokenizer, config)
+                _finish(conversation, one, template, pieces, config)
             except RowRefusedError as refused:
                 one.samples, one.refusal = [], refused.finding
+    pieces.forget()
     return made
 
 
@@ -198,15 +117,17 @@ def _split(
         return None, []
 
 
-def _finish(conversation: Conversation, made: Made, template: Template, tokenizer: Any, config: DataOptions) -> None:
+def _finish(conversation: Conversation, made: Made, template: Template, pieces: Pieces, config: DataOptions) -> None:
     """Cut what is too long, and leave out what trains nothing. Raises `RowRefusedError`."""
     made.longest = max((len(example.input_ids) for _, example in made.samples), default=0)
     if made.longest > config.max_length:
-        made.samples, more = _shortened(conversation, made, template, tokenizer, config)
-        made.notes += more
+        short = shortened(conversation, made.samples, template, pieces, config)
+        made.samples = short.samples
+        made.notes += short.notes
+        made.counts.update(short.counts)
     samples = [sample for sample, _ in made.samples]
     everything = config.train_on == "all"
-    made.notes += notes_on_samples(conversation, samples, template, tokenizer, all_trained=everything)
+    made.notes += notes_on_samples(conversation, samples, template, pieces.tokenizer, all_trained=everything)
     lost = [note for note in made.notes if note.code in SWALLOWED]
     if lost and config.swallowed == "drop":
         raise RowRefusedError(replace(lost[0], action="dropped"))
@@ -291,58 +212,6 @@ def _rewritings(conversation: Conversation, template: Template) -> list[Finding]
     return [replace(finding, action="repaired") for finding in found]
 
 
-def _shortened(
-    conversation: Conversation, made: Made, template: Template, tokenizer: Any, config: DataOptions
-) -> tuple[list[tuple[Rendered, Example]], list[Finding]]:
-    """What `config.overlong` makes of a conversation that is too long. Raises `RowRefusedError`."""
-    counts = made.counts
-    too_long = f"longer than {config.max_length} tokens ({made.longest})"
-    if config.overlong == "error":
-        remedy = f"--max-length {made.longest}, or --overlong windows"
-        raise RowRefusedError(
-            replace(_refusal(conversation, "LN803", f"{too_long} — {remedy}").finding, action="stopped")
-        )
-    if config.overlong == "truncate":
-        counts["truncated"] += 1
-        cut = [(sample, _truncated(example, config.max_length)) for sample, example in made.samples]
-        return cut, [_note(conversation, "LN802", f"{too_long}; cut at the end, no stop token is learned there")]
-    if config.overlong == "drop" or config.train_on == "all":
-        raise _refusal(conversation, "LN803", too_long)
-    history = config.unstable_history
-
-    def attempt(part: Conversation) -> list[tuple[Rendered, Example]] | None:
-        calls_keep_their_results(part)
-        samples = render(part, template, "assistant", history)
-        if config.append_stop:
-            samples = [with_stop(sample, template) for sample in samples]
-        tried = [(sample, encode(sample, tokenizer)) for sample in samples]
-        return tried if all(len(example.input_ids) <= config.max_length for _, example in tried) else None
-
-    turns = trained_turns(conversation, config.train_on)
-    if config.overlong == "drop_oldest":
-        window = last_window(conversation, turns, attempt)
-        if window is None:
-            raise _refusal(conversation, "LN803", f"{too_long}, and so is its last exchange")
-        counts["oldest_dropped"] += 1
-        return window.made, [_repair(conversation, "LN801", f"{too_long}; {window.dropped} oldest exchanges removed")]
-    found, hopeless = windows(conversation, turns, attempt)
-    if not found:
-        raise _refusal(conversation, "LN803", f"{too_long}, and so is every exchange of it")
-    counts["windowed"] += 1
-    counts["windows"] += len(found)
-    counts["turns_too_long"] += len(hopeless)
-    notes = [_repair(conversation, "LN801", f"{too_long}; {len(found)} windows")]
-    if hopeless:
-        notes.append(_note(conversation, "LN803", f"{len(hopeless)} turns do not fit even alone and are not trained"))
-    return [pair for window in found for pair in window.made], notes
-
-
-def _truncated(example: Example, length: int) -> Example:
-    return Example(
-        example.input_ids[:length], example.labels[:length], example.kinds[:length], example.weights[:length]
-    )
-
-
 def _refusal(conversation: Conversation, code: str, message: str) -> RowRefusedError:
     return RowRefusedError(Finding(code, "dropped", message, conversation.file, conversation.line))
 
@@ -353,14 +222,3 @@ def _note(conversation: Conversation, code: str, message: str) -> Finding:
 
 def _repair(conversation: Conversation, code: str, message: str) -> Finding:
     return Finding(code, "repaired", message, conversation.file, conversation.line)
-
-
-def columns(examples: Sequence[Example]) -> dict[str, list[Any]]:
-    """The examples as columns for a `datasets.Dataset`; `length` lets the sampler group rows of like length."""
-    return {
-        "input_ids": [example.input_ids for example in examples],
-        "labels": [example.labels for example in examples],
-        "kinds": [example.kinds for example in examples],
-        "weights": [example.weights for example in examples],
-        "length": [len(example.input_ids) for example in examples],
-    }

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.encode import Example
+from core.label import IGNORED, Example
 
 ROWS = "rows.arrow"
 
@@ -27,26 +27,24 @@ def schema() -> Any:
 
 def packed(conversations: Iterable[Sequence[Example]]) -> bytes:
     """The examples of some conversations as bytes that `Writer` takes; `row` counts from 0 here."""
+    import numpy
     import pyarrow as pa
 
     pairs = [(row, example) for row, examples in enumerate(conversations) for example in examples]
     lengths = [len(example.input_ids) for _, example in pairs]
     offsets = pa.array(itertools.accumulate(lengths, initial=0), pa.int32())
-
-    def lists(values: Iterable[Iterable[Any]], code: str, kind: Any) -> Any:
-        flat = array(code)
-        for value in values:
-            flat.extend(value)
-        return pa.ListArray.from_arrays(offsets, pa.Array.from_buffers(kind, len(flat), [None, pa.py_buffer(flat)]))
-
-    columns = [
-        lists((example.input_ids for _, example in pairs), "i", pa.int32()),
-        lists((example.labels for _, example in pairs), "i", pa.int32()),
-        lists((example.kinds for _, example in pairs), "b", pa.int8()),
-        lists((example.weights for _, example in pairs), "f", pa.float32()),
-        pa.array(lengths, pa.int32()),
-        pa.array([row for row, _ in pairs], pa.int32()),
-    ]
+    flat = array("i")
+    for _, example in pairs:
+        flat.extend(example.input_ids)
+    ids = numpy.frombuffer(flat, numpy.int32)
+    labels = numpy.full(len(ids), IGNORED, numpy.int32)
+    kinds, weights = numpy.zeros(len(ids), numpy.int8), numpy.zeros(len(ids), numpy.float32)
+    for begin, (_, example) in zip(itertools.accumulate(lengths, initial=0), pairs, strict=False):
+        for run in example.runs:
+            trained = slice(begin + run.first, begin + run.end)
+            labels[trained], kinds[trained], weights[trained] = ids[trained], run.kind, run.weight
+    columns = [pa.ListArray.from_arrays(offsets, pa.array(values)) for values in (ids, labels, kinds, weights)]
+    columns += [pa.array(lengths, pa.int32()), pa.array([row for row, _ in pairs], pa.int32())]
     return pa.record_batch(columns, schema=schema()).serialize().to_pybytes()
 
 

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from core.config import EvalConfig, GenerationOptions
 from core.conversation import Conversation, JsonObject, Message, ToolCall
-from core.encode import IGNORED, Example, prepare
+from core.encode import prepare
 from core.errors import UserError
 from core.generate import prompt_ids, write_texts
+from core.label import IGNORED, Example
 from core.model import LoadedModel
 from core.template.reader import call_syntax, describe, read
 from core.template.spans import KINDS, trained_turns

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Action, Conversation, Finding, JsonObject
 from core.datasets import Converted, converted
 from core.datasets.pieces import Piece, rows_of
-from core.encode import Example, Made, make
+from core.encode import Made, make
 from core.encoded import packed
 from core.formats import ignored_columns
 from core.formats.write import openai_row
+from core.label import Example
 from core.measure import Measure
 from core.report import Report
 from core.rules import strictly
 from core.rules.dataset import DatasetFacts, asked_hash, place_hash, said_hashes, whole_hash
 from core.template.sandbox import Template
+from core.tokens import Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,13 @@ class Part:
     seen: set[int] = field(default_factory=set)
 
 
-def examine(piece: Piece, job: Job, tokenizer: Any = None) -> Part:
-    """What becomes of the rows of a piece."""
+def examine(piece: Piece, job: Job, known: Pieces | None = None) -> Part:
+    """What becomes of the rows of a piece; `known` are the texts that the tokenizer has seen before."""
     profile = job.options.profile
     part = Part(Report("", "", profile), DatasetFacts(job.scans))
     rows = [converted(row, layout, profile) for row, layout in rows_of(piece, lenient=profile == "lenient")]
     read = [done.conversation for done in rows if done.conversation is not None]
-    made = iter(make(read, job.template, tokenizer, job.options) if job.template is not None else [])
+    made = iter(make(read, job.template, known.tokenizer, job.options, known) if job.template and known else [])
     kept: list[list[Example]] = []
     for done in rows:
         one = next(made) if done.conversation is not None and job.template is not None else None

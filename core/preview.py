@@ -14,9 +14,10 @@ from typing import Any
 from core.config import TrainConfig
 from core.conversation import Conversation, Finding, Row
 from core.datasets import Converted, Source, converted, find_source, iterate_rows, with_options
-from core.encode import Example, make
+from core.encode import make
 from core.errors import UserError
 from core.formats import Layout
+from core.label import Example
 from core.model import load_template, load_tokenizer
 from core.template.spans import KINDS, Kind, Rendered
 from core.tokens import tokenise

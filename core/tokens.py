@@ -11,6 +11,9 @@ from typing import Any
 
 from core.template.spans import Rendered
 
+# Tokens of pieces of text that are kept in case the pieces recur.
+MOST_KNOWN = 400_000
+
 
 def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
     """Token ids, and the offset of each token's first character in `rendered.text`.
@@ -31,32 +34,119 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
     return ids, starts
 
 
-def borders_of(tokenizer: Any) -> re.Pattern[str] | None:
-    """Finds the control tokens at which a tokenizer cuts; a group marks those that leave what is before them alone."""
-    tokens = [
-        token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values() if not token.normalized
-    ]
-    if not tokens or any(token.single_word for token in tokens):
-        return None
-    longest_first = sorted(tokens, key=lambda token: len(token.content), reverse=True)
-    written = [re.escape(token.content) if token.lstrip else f"({re.escape(token.content)})" for token in longest_first]
-    return re.compile("|".join(written))
+def first_token(text: str, starts: Sequence[int], at: int) -> int:
+    """The first token that begins at `at`, or before it with nothing but space between."""
+    token = bisect_left(starts, at)
+    if token and (token == len(starts) or starts[token] > at) and text[starts[token - 1] : at].isspace():
+        # The token before reaches into the span, and what it has outside is space. Nothing but space is not ours.
+        end = starts[token] if token < len(starts) else len(text)
+        if not text[starts[token - 1] : end].isspace():
+            return token - 1
+    return token
 
 
-def pieces_of(text: str, borders: re.Pattern[str] | None) -> list[str]:
-    """The text, cut in front of control tokens."""
-    if borders is None:
-        return [text]
-    places = [found.start() for found in borders.finditer(text) if found.lastindex and found.start()]
-    return [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
+class Piece:
+    """The tokens of a piece of text; where they begin is found out when it is asked."""
+
+    __slots__ = ("_encoding", "_starts", "_tokenizer", "ids", "text")
+
+    def __init__(self, text: str, encoding: Any, tokenizer: Any) -> None:
+        self.text = text
+        self.ids: list[int] = encoding.ids
+        self._encoding, self._tokenizer = encoding, tokenizer
+        self._starts: list[int] | None = None
+
+    def token_at(self, at: int, *, begins: bool) -> int:
+        """The first token that begins at character `at` or behind it; with `begins`, as `first_token` has it."""
+        token = self._exactly_at(at)
+        if token is not None:
+            return token
+        if self._starts is None:
+            self._starts = _tokens(self.text, self._tokenizer)[1]
+        return first_token(self.text, self._starts, at) if begins else bisect_left(self._starts, at)
+
+    def _exactly_at(self, at: int) -> int | None:
+        """The first token that begins at `at`, if the encoding tells without listing where all of them begin."""
+        token = self._encoding.char_to_token(at) if self._encoding is not None else None
+        if token is None or self._encoding.token_to_chars(token)[0] != at:
+            return None
+        return token if not token or self._encoding.token_to_chars(token - 1)[0] < at else None
+
+    def forget(self) -> None:
+        """Keep the tokens alone."""
+        self._encoding = self._starts = None
+
+
+class Pieces:
+    """Texts in pieces, cut in front of control tokens, where a tokenizer cuts them anyway; each is tokenised once.
+
+    What recurs is known from one call to the next: the newest `most_known` tokens, and as many of those before them.
+    """
+
+    def __init__(self, tokenizer: Any, most_known: int = MOST_KNOWN) -> None:
+        self.most_known = most_known
+        self.tokenizer = tokenizer
+        self._borders = _Borders(tokenizer)
+        self._known: dict[str, Piece] = {}
+        self._before: dict[str, Piece] = {}
+        self._whole: list[Piece] = []
+        self._tokens = 0
+
+    def of(self, texts: Sequence[str]) -> list[list[Piece]]:
+        """The pieces of each text; what is not known is tokenised at once, on every core."""
+        cut = [self._borders.cut(text) for text in texts]
+        missing = list(dict.fromkeys(text for parts in cut for text in parts if not self._knows(text)))
+        if missing:
+            for text, encoding in zip(missing, _encodings(missing, self.tokenizer), strict=True):
+                self._keep(Piece(text, encoding, self.tokenizer))
+        return [[self._known[text] for text in parts] for parts in cut]
+
+    def forget(self) -> None:
+        """The texts so far are done with: of their pieces the tokens are kept, and not where they begin."""
+        for piece in self._whole:
+            piece.forget()
+        self._whole = []
+        if self._tokens > self.most_known:
+            self._known, self._before, self._tokens = {}, self._known, 0
+
+    def _knows(self, text: str) -> bool:
+        if text not in self._known and text in self._before:
+            self._keep(self._before.pop(text))
+        return text in self._known
+
+    def _keep(self, piece: Piece) -> None:
+        self._known[piece.text] = piece
+        self._whole.append(piece)
+        self._tokens += len(piece.ids)
+
+
+class _Borders:
+    """Where texts may be cut: in front of control tokens, at which a tokenizer cuts."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        added = tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
+        tokens = [token for token in added if not token.normalized]
+        longest_first = sorted((token.content for token in tokens), key=len, reverse=True)
+        known = tokens and not any(token.single_word for token in tokens)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if known else None
+        # Those that take the space in front of them belong to what is there.
+        self._greedy = {token.content for token in tokens if token.lstrip}
+
+    def cut(self, text: str) -> list[str]:
+        """The text in pieces."""
+        if self._pattern is None:
+            return [text]
+        found = self._pattern.finditer(text)
+        places = [one.start() for one in found if one.start() and one.group() not in self._greedy]
+        return [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
 
 
 def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
-    (encoding,) = encodings_of([text], tokenizer)
+    (encoding,) = _encodings([text], tokenizer)
     return encoding.ids, [start for start, _ in encoding.offsets]
 
 
-def encodings_of(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:
+def _encodings(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:
     """The encodings of texts; a tokenizer that last cut or padded is asked the slow way, which undoes that."""
     backend = tokenizer.backend_tokenizer
     if backend.truncation is None and backend.padding is None:

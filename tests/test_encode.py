@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
+import pyarrow
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, ToolCall
-from core.encode import IGNORED, encode, encode_all, make, trained_text
+from core.encode import make
+from core.encoded import packed, schema
+from core.label import IGNORED, encode, encode_all, trained_text
 from core.template.choose import choose_template
 from core.template.ends import with_stop
-from core.template.spans import Rendered, render
-from core.tokens import tokenise
+from core.template.spans import KINDS, Rendered, Span, render
+from core.tokens import Pieces, tokenise
 from tests.material import all_templates, tool
 
 CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "[INST]", "[/INST]"]
@@ -80,11 +87,11 @@ def unigram() -> Tokenizer:
     return tokenizer
 
 
-KINDS = {f.__name__: f for f in (byte_level, byte_level_untrimmed, metaspace, prepended, unigram)}
+KINDS_OF_TOKENIZERS = {f.__name__: f for f in (byte_level, byte_level_untrimmed, metaspace, prepended, unigram)}
 
 
 def tokenizer_of(kind: str, template: str, strip: bool = False, add_bos: bool = False) -> Any:
-    made = KINDS[kind]()
+    made = KINDS_OF_TOKENIZERS[kind]()
     made.add_special_tokens([AddedToken(t, lstrip=strip, rstrip=strip, normalized=False) for t in CONTROL[:4]])
     made.add_tokens([AddedToken(t, lstrip=strip, rstrip=strip, normalized=False) for t in CONTROL[4:]])
     if add_bos:
@@ -108,7 +115,7 @@ TALK = Conversation(
 
 @pytest.mark.parametrize("strip", [False, True])
 @pytest.mark.parametrize("source", [CHATML, INST])
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(KINDS_OF_TOKENIZERS))
 def test_trained_tokens_are_the_answers_and_their_stop(kind: str, source: str, strip: bool) -> None:
     tokenizer = tokenizer_of(kind, source, strip)
     template = choose_template("auto", tokenizer)
@@ -125,7 +132,7 @@ def test_trained_tokens_are_the_answers_and_their_stop(kind: str, source: str, s
     assert "user" not in text
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(KINDS_OF_TOKENIZERS))
 def test_control_tokens_in_content_are_plain_text(kind: str) -> None:
     tokenizer = tokenizer_of(kind, CHATML)
     template = choose_template("auto", tokenizer)
@@ -185,14 +192,14 @@ def test_weights_and_kinds_follow_the_message() -> None:
 
 @pytest.mark.parametrize("add_bos", [False, True])
 @pytest.mark.parametrize("strip", [False, True])
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(KINDS_OF_TOKENIZERS))
 def test_many_at_once_are_what_each_is_alone(kind: str, strip: bool, add_bos: bool) -> None:
     for source in (CHATML, INST, "{{ bos_token }}" + CHATML.replace("'\\n' + m.content", "' ' + m.content + '  '")):
         tokenizer = tokenizer_of(kind, source, strip, add_bos)
         template = choose_template("auto", tokenizer)
         talks = [TALK, Conversation(TALK.messages[:2]), Conversation((Message("user", "<s> x"), *TALK.messages[1:]))]
         samples = [sample for talk in talks for sample in render(talk, template)]
-        assert encode_all(samples, tokenizer) == [encode(sample, tokenizer) for sample in samples]
+        assert encode_all(samples, Pieces(tokenizer)) == [encode(sample, tokenizer) for sample in samples]
 
 
 def test_a_missing_stop_is_added_where_a_conversation_ends() -> None:
@@ -232,3 +239,62 @@ def test_calls_at_once_are_split_where_a_template_allows_one() -> None:
     (made,) = make([unanswered], template, tokenizer, TrainConfig())
     assert made.refusal is not None
     assert made.refusal.action == "dropped"
+
+
+def _slowly(sample: Rendered, tokenizer: Any) -> tuple[list[int], list[int], list[int], list[float]]:
+    """Ids, labels, kinds and weights, token by token."""
+    ids, starts = tokenise(sample, tokenizer)
+    labels, kinds, weights = [IGNORED] * len(ids), [0] * len(ids), [0.0] * len(ids)
+    for span in sample.spans:
+        token = next((number for number, start in enumerate(starts) if start >= span.start), len(ids))
+        end = starts[token] if token < len(ids) else len(sample.text)
+        if token and end > span.start and sample.text[starts[token - 1] : span.start].isspace():
+            token -= 1 if sample.text[starts[token - 1] : end].strip() else 0
+        while token < len(ids) and starts[token] < span.end:
+            labels[token], kinds[token], weights[token] = ids[token], KINDS.index(span.kind) + 1, span.weight
+            token += 1
+    return ids, labels, kinds, weights
+
+
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("kind", sorted(KINDS_OF_TOKENIZERS))
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_pieces_that_are_known_make_no_difference(kind: str, strip: bool, data: st.DataObject) -> None:
+    """Texts of control tokens, words, spaces and characters of several bytes, with spans anywhere, in batches."""
+    tokenizer = _tokenizer_once(kind, strip)
+    words = st.sampled_from([*CONTROL, "the fox", " dog", "  ", "\n", "é", "日本", "🙂", "|", "<", "x"])
+    pieces = Pieces(tokenizer, most_known=20)
+    for _ in range(data.draw(st.integers(1, 4))):
+        text = "".join(data.draw(st.lists(words, max_size=12)))
+        places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+        spans = tuple(
+            Span(start, end, KINDS[number % 4], number, number / 2)
+            for number, (start, end) in enumerate(zip(places[::2], places[1::2], strict=False))
+        )
+        samples = [Rendered(text, spans), Rendered(text[:7], ())]
+        for sample, example in zip(samples, encode_all(samples, pieces), strict=True):
+            found = (example.input_ids, example.labels, example.kinds, example.weights)
+            assert found == _slowly(sample, tokenizer)
+            assert example == encode(sample, tokenizer)
+            assert example.trained == sum(label != IGNORED for label in example.labels)
+            assert example.up_to(3).labels == example.labels[:3]
+        pieces.forget()
+
+
+@lru_cache
+def _tokenizer_once(kind: str, strip: bool) -> Any:
+    return tokenizer_of(kind, CHATML, strip)
+
+
+def test_packed_rows_are_the_examples() -> None:
+    tokenizer = tokenizer_of("byte_level", CHATML)
+    (sample,) = render(TALK, choose_template("auto", tokenizer))
+    examples = [encode(sample, tokenizer), encode(replace(sample, spans=sample.spans[:1]), tokenizer)]
+    batch = pyarrow.ipc.read_record_batch(packed([examples, [], examples[1:]]), schema())
+    rows = batch.to_pylist()
+    assert [row["row"] for row in rows] == [0, 0, 2]
+    for row, example in zip(rows, [*examples, examples[1]], strict=True):
+        assert row["length"] == len(example.input_ids)
+        for name in ("input_ids", "labels", "kinds", "weights"):
+            assert row[name] == getattr(example, name)

@@ -12,7 +12,8 @@ from core.checked import check_dataset
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, ToolCall, template_messages
 from core.datasets import Loaded, find_source, load_dataset, registry
-from core.encode import IGNORED, encode, prepare, trained_text
+from core.encode import prepare
+from core.label import IGNORED, encode, trained_text
 from core.preview import preview, row_number
 from core.template.reader import call_syntax, read, visible
 from core.template.sandbox import Template

@@ -16,10 +16,11 @@ from core.cli import main
 from core.config import TrainConfig
 from core.conversation import Finding
 from core.datasets import load_conversations
-from core.encode import IGNORED, prepare
+from core.encode import prepare
 from core.errors import UserError
 from core.examine import Job
 from core.gate import ConsentNeededError, look_first, require_consent
+from core.label import IGNORED
 from core.launch import start
 from core.report import report_from_json
 from core.run import Run

@@ -8,8 +8,9 @@ import pytest
 
 from core.config import DataOptions
 from core.conversation import Conversation, Message, ToolCall
-from core.encode import prepare, trained_text
+from core.encode import prepare
 from core.errors import UserError
+from core.label import trained_text
 from core.template.choose import choose_template
 from core.template.dialect import rewritten
 from tests.material import tool, trl_files

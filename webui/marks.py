@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from core.encode import Example
+from core.label import Example
 from core.preview import Preview, Token
 from core.template.spans import KINDS, Kind, Rendered
 from webui.markup import amount, escape

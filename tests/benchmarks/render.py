@@ -14,11 +14,12 @@ from typing import Any
 
 from core.conversation import Conversation, RowRefusedError
 from core.datasets import find_source, load_dataset
-from core.encode import encode_all
+from core.label import encode_all
 from core.model import load_tokenizer
 from core.template.choose import choose_template
 from core.template.spans import render
 from core.template.style import styled_messages
+from core.tokens import Pieces
 from tests.material import trl_files
 
 TEMPLATES = ("starter", "qwen2_5", "qwen3", "llama3_1", "qwen3_5_think", "glm4moe", "gptoss")
@@ -51,7 +52,7 @@ def measured(label: str, rows: list[Conversation], tokenizer: Any, rounds: int) 
             tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
 
     def ours() -> None:
-        encode_all([sample for row in taken for sample in render(row, template)], tokenizer)
+        encode_all([sample for row in taken for sample in render(row, template)], Pieces(tokenizer))
 
     best = {"plain": float("inf"), "ours": float("inf")}
     for _ in range(rounds):

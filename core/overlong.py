@@ -1,0 +1,85 @@
+"""Conversations that are longer than the context window: refused, cut, or shown in parts, as `overlong` says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.config import DataOptions
+from core.conversation import Action, Conversation, Finding, RowRefusedError
+from core.label import Example, encode_all
+from core.rules.samples import calls_keep_their_results
+from core.template.ends import with_stop
+from core.template.sandbox import Template
+from core.template.spans import Rendered, render, trained_turns
+from core.tokens import Pieces
+from core.window import last_window, windows
+
+Sample = tuple[Rendered, Example]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """The samples of a conversation that fit, what was done to it, and counts of that."""
+
+    samples: list[Sample]
+    notes: list[Finding]
+    counts: Counter[str]
+
+
+def shortened(
+    conversation: Conversation, samples: Sequence[Sample], template: Template, pieces: Pieces, config: DataOptions
+) -> Shortened:
+    """What `config.overlong` makes of a conversation whose `samples` are too long. Raises `RowRefusedError`."""
+    longest = max(len(example.input_ids) for _, example in samples)
+    too_long = f"longer than {config.max_length} tokens ({longest})"
+    if config.overlong == "error":
+        remedy = f"--max-length {longest}, or --overlong windows"
+        raise RowRefusedError(_finding(conversation, "LN803", f"{too_long} — {remedy}", "stopped"))
+    if config.overlong == "truncate":
+        cut = [(sample, example.up_to(config.max_length)) for sample, example in samples]
+        note = _finding(conversation, "LN802", f"{too_long}; cut at the end, no stop token is learned there", "kept")
+        return Shortened(cut, [note], Counter(truncated=1))
+    if config.overlong == "drop" or config.train_on == "all":
+        raise _refusal(conversation, too_long)
+    attempt = _attempts(template, pieces, config)
+    turns = trained_turns(conversation, config.train_on)
+    if config.overlong == "drop_oldest":
+        window = last_window(conversation, turns, attempt)
+        if window is None:
+            raise _refusal(conversation, f"{too_long}, and so is its last exchange")
+        note = _finding(conversation, "LN801", f"{too_long}; {window.dropped} oldest exchanges removed", "repaired")
+        return Shortened(window.made, [note], Counter(oldest_dropped=1))
+    found, hopeless = windows(conversation, turns, attempt)
+    if not found:
+        raise _refusal(conversation, f"{too_long}, and so is every exchange of it")
+    notes = [_finding(conversation, "LN801", f"{too_long}; {len(found)} windows", "repaired")]
+    if hopeless:
+        said = f"{len(hopeless)} turns do not fit even alone and are not trained"
+        notes.append(_finding(conversation, "LN803", said, "kept"))
+    counts = Counter(windowed=1, windows=len(found), turns_too_long=len(hopeless))
+    return Shortened([pair for window in found for pair in window.made], notes, counts)
+
+
+def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callable[[Conversation], list[Sample] | None]:
+    """A function that makes the samples of a part of a conversation, or None when one of them is too long."""
+
+    def attempt(part: Conversation) -> list[Sample] | None:
+        calls_keep_their_results(part)
+        samples = render(part, template, "assistant", config.unstable_history)
+        if config.append_stop:
+            samples = [with_stop(sample, template) for sample in samples]
+        examples = encode_all(samples, pieces)
+        fits = all(len(example.input_ids) <= config.max_length for example in examples)
+        return list(zip(samples, examples, strict=True)) if fits else None
+
+    return attempt
+
+
+def _refusal(conversation: Conversation, message: str) -> RowRefusedError:
+    return RowRefusedError(_finding(conversation, "LN803", message, "dropped"))
+
+
+def _finding(conversation: Conversation, code: str, message: str, action: Action) -> Finding:
+    return Finding(code, action, message, conversation.file, conversation.line)
