@@ -22,6 +22,7 @@ from core.errors import UserError
 from core.examine import Job, Part
 from core.report import Report, markdown
 from core.rules.dataset import DatasetFacts
+from core.vocabulary import token_findings
 
 # Is told now and then how many rows were looked at; what it raises ends the check.
 Watch = Callable[[int], None]
@@ -94,6 +95,7 @@ def _of_the_whole(sums: Part, source: Source, job: Job, tokenizer: Any) -> Itera
     yield from sums.facts.findings(file)
     if job.template is not None:
         yield from sums.measure.findings(file, job.options, job.template, tokenizer)
+        yield from token_findings(job.template, tokenizer, file)
 
 
 def _unused(ignored: dict[str, set[str]]) -> Iterator[Finding]:

@@ -79,10 +79,9 @@ def check_dataset(
 
     An `output` folder is written anew each time.
     """
-    from core.model import load_template, load_tokenizer
+    from core.model import load_vocabulary
 
-    tokenizer = load_tokenizer(config.model_name_or_path) if with_model else None
-    template = load_template(config, tokenizer) if with_model else None
+    tokenizer, template = load_vocabulary(config) if with_model else (None, None)
     job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
     if output is None and use_cache:
         return checked(name, config, job, tokenizer, watch=watch).report

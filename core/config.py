@@ -188,6 +188,13 @@ class TrainConfig(ModelOptions, DataOptions):
         main=True,
         label="Model",
     )
+    add_tokens: Literal["auto", "all", "none"] = knob(
+        "auto",
+        "Control tokens that the chat template writes and the tokenizer lacks. auto: where a turn of the chosen "
+        "template would otherwise end in several tokens, its turn markers are added, trained and saved with the "
+        "result; all: everything in it that looks like a control token; none: they stay text.",
+        "model",
+    )
     eval_dataset: list[str] = knob([], "Held-out datasets, evaluated while training.", "data")
     val_size: float | None = knob(
         None,

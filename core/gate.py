@@ -35,11 +35,10 @@ class ConsentNeededError(UserError):
 def look_first(config: TrainConfig) -> list[Report]:
     """The reports of the config's datasets, as far as they are small. Raises `UserError`, or `ConsentNeededError`."""
     from core.checked import checked, held_out_sets, job_of
-    from core.model import load_template, load_tokenizer
+    from core.model import load_vocabulary
 
     require_datasets(config)
-    tokenizer = load_tokenizer(config.model_name_or_path)
-    template = load_template(config, tokenizer)
+    tokenizer, template = load_vocabulary(config)
     if not _is_small(config):
         return []
     held_out = held_out_sets(config, template, tokenizer)

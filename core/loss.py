@@ -11,7 +11,10 @@ import functools
 from typing import Any, NamedTuple
 
 import torch
+from peft.tuners.trainable_tokens import TrainableTokensLayer
 from torch.nn.functional import cross_entropy
+
+from core.embeddings import rows_of
 
 # Numbers in one block of logits. On a CPU a block should stay in the cache while it is worked on; a GPU wants big ones.
 CPU_BLOCK = 2**22
@@ -68,9 +71,32 @@ def losses_of_head(
     head: torch.nn.Module, hidden: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, by_probability: bool
 ) -> Losses:
     """The losses of hidden states (labels, size): the head is applied to a block of them at a time."""
+    rows = rows_of(head)
+    if rows is not None:
+        head = _HeadWithRows(rows)
     parameters = [parameter for parameter in head.parameters() if parameter.requires_grad]
     learns = torch.is_grad_enabled() and (hidden.requires_grad or bool(parameters))
     return Losses(*_HeadLosses.apply(head, targets, weights, by_probability, learns, hidden, *parameters))
+
+
+class _HeadWithRows(torch.nn.Module):
+    """A head of which single rows are trained: their logits are put among the others.
+
+    peft puts the rows into a copy of all weights instead, and wants the gradient of all of it, for every block.
+    """
+
+    def __init__(self, rows: TrainableTokensLayer) -> None:
+        super().__init__()
+        (name,) = rows.active_adapters
+        self.base, self.rows = rows.get_base_layer(), rows.trainable_tokens_delta[name]
+        self.places = torch.tensor(rows.token_indices[name], device=self.rows.device)
+        self.out_features = len(self.base.weight)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits, shape (labels, vocabulary)."""
+        logits = torch.nn.functional.linear(hidden, self.base.weight)
+        own = torch.nn.functional.linear(hidden, self.rows.to(self.base.weight.dtype))
+        return logits.index_copy(1, self.places, own)
 
 
 class _HeadLosses(torch.autograd.Function):

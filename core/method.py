@@ -10,18 +10,29 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from core.config import TrainConfig
+from core.embeddings import fit_embeddings, free_tables, train_rows
 from core.errors import UserError, did_you_mean
 from core.model import load_weights
+from core.vocabulary import NewTokens
 
 
-def load_trainable(config: TrainConfig, *, place: bool = True) -> tuple[Any, LoraConfig | None]:
-    """The model in training mode, and the adapter that is to be put on it (None: it carries what is trained)."""
+def load_trainable(
+    config: TrainConfig, new: NewTokens | None = None, *, place: bool = True
+) -> tuple[Any, LoraConfig | None]:
+    """The model in training mode, and the adapter that is to be put on it (None: it carries what is trained).
+
+    With rows for `new` tokens, which are trained too.
+    """
     model = load_weights(config.model_name_or_path, config, quantisation=_quantisation(config), place=place)
     if config.attn_implementation == "auto":
         prefer_flash_attention(model)
     model.train()
+    if new is not None and (new.texts or config.adapter_name_or_path):
+        fit_embeddings(model, new)
     if config.finetuning_type == "freeze":
         freeze(model, config.freeze_trainable_layers)
+        if new is not None and new.texts:
+            free_tables(model)
     if config.finetuning_type != "lora":
         return model, None
     *merged, last = config.adapter_name_or_path or [""]
@@ -29,7 +40,7 @@ def load_trainable(config: TrainConfig, *, place: bool = True) -> tuple[Any, Lor
         model = _with_adapter(model, name, trainable=False).merge_and_unload()
     if last:
         return _with_adapter(model, last, trainable=True), None
-    return model, adapter_config(config, model)
+    return model, adapter_config(config, model, new)
 
 
 def prefer_flash_attention(model: Any) -> None:
@@ -43,14 +54,17 @@ def prefer_flash_attention(model: Any) -> None:
             print(f"no flash attention: {str(error).splitlines()[0]}", flush=True)
 
 
-def adapter_config(config: TrainConfig, model: nn.Module) -> LoraConfig:
-    """The config as peft's. Raises `UserError` when a module is not there, or a rank is above its size."""
+def adapter_config(config: TrainConfig, model: nn.Module, new: NewTokens | None = None) -> LoraConfig:
+    """The config as peft's, for the rows of `new` tokens too.
+
+    Raises `UserError` when a module is not there, or a rank is above its size.
+    """
     faults = adapter_faults(config, model)
     if faults:
         raise UserError("; ".join(faults))
     wanted = config.lora_target_modules
     everything = wanted == ["all-linear"]
-    return LoraConfig(
+    adapter = LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
@@ -61,6 +75,9 @@ def adapter_config(config: TrainConfig, model: nn.Module) -> LoraConfig:
         init_lora_weights=True if config.init_lora_weights == "default" else config.init_lora_weights,
         task_type="CAUSAL_LM",
     )
+    if new is not None and new.texts:
+        train_rows(adapter, model, new)
+    return adapter
 
 
 def adapter_faults(config: TrainConfig, model: nn.Module) -> list[str]:

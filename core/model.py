@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.config import ModelOptions
+from core.config import ModelOptions, TrainConfig
 from core.errors import UserError
 from core.paths import STARTER, starter_dir
 from core.run import Run, find_run
-from core.template.choose import choose_template
+from core.template.choose import AddTokens, choose_template
 from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
+from core.vocabulary import add_tokens, is_tokenizer
 
 _IMPORTING = threading.Lock()
 
@@ -53,10 +54,27 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
-def load_template(config: ModelOptions, tokenizer: Any) -> Template:
-    """The chat template that the config asks for, with what the tokenizer knows, and what it lacks rewritten."""
-    chosen = settled(choose_template(config.template, tokenizer), config.chat_template_kwargs)
+def load_template(config: ModelOptions, tokenizer: Any, add_tokens: AddTokens = "none") -> Template:
+    """The chat template that the config asks for, with what the tokenizer knows, and what it lacks rewritten.
+
+    What the tokenizer is to be given is in its `added`.
+    """
+    chosen = settled(choose_template(config.template, tokenizer, add_tokens), config.chat_template_kwargs)
     return rewritten(chosen, config.tool_dialect, config.inline_reasoning)
+
+
+def load_vocabulary(config: TrainConfig) -> tuple[Any, Template]:
+    """Tokenizer and chat template of a training, as they go together. Raises `UserError`."""
+    tokenizer = load_tokenizer(tokenizer_name(config))
+    template = load_template(config, tokenizer, config.add_tokens)
+    add_tokens(tokenizer, template.added)
+    return tokenizer, template
+
+
+def tokenizer_name(config: TrainConfig) -> str:
+    """Whose tokenizer a training uses: an adapter that is trained on keeps the one that it was trained with."""
+    last = config.adapter_name_or_path[-1:]
+    return last[0] if last and is_tokenizer(last[0]) else config.model_name_or_path
 
 
 def load_weights(name: str, config: ModelOptions, quantisation: Any = None, *, place: bool = True) -> Any:
@@ -100,8 +118,12 @@ def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
     if (folder / "adapter_config.json").is_file():
         from peft import PeftModel
 
+        from core.embeddings import fit_embeddings, settle_rows
+
         model = load_weights(adapter_base(folder), config)
+        fit_embeddings(model, add_tokens(tokenizer, []))
         model = PeftModel.from_pretrained(model, str(folder)).eval()
+        settle_rows(model)
     else:
         model = load_weights(str(folder), config)
     return _loaded(model, tokenizer, load_template(config, tokenizer))

@@ -18,7 +18,7 @@ from core.encode import make
 from core.errors import UserError
 from core.formats import Layout
 from core.label import Example
-from core.model import load_template, load_tokenizer
+from core.model import load_vocabulary
 from core.template.spans import KINDS, Kind, Rendered
 from core.tokens import tokenise
 
@@ -104,8 +104,8 @@ def _walk(source: Source, done: Converted, config: TrainConfig) -> Preview:
     shown = Preview(source, done.row, done.fate, done.conversation, done.layout, done.evidence)
     if shown.conversation is None:
         return shown
-    tokenizer = load_tokenizer(config.model_name_or_path)
-    made = make([shown.conversation], load_template(config, tokenizer), tokenizer, config)[0]
+    tokenizer, template = load_vocabulary(config)
+    made = make([shown.conversation], template, tokenizer, config)[0]
     shown.samples = [sample for sample, _ in made.samples]
     shown.examples = [example for _, example in made.samples]
     shown.tokens = [tokens_of(sample, example, tokenizer) for sample, example in made.samples]

@@ -31,11 +31,11 @@ from core.checkpoint import checkpoints, newest_whole, step_of
 from core.checks import check_training
 from core.config import TrainConfig
 from core.cost import Costs
-from core.disk import write_atomic
+from core.embeddings import clashes, token_faults
 from core.environment import record_start
 from core.errors import UserError
 from core.method import load_trainable, trainable_parameters
-from core.model import LoadedModel, load_template, load_tokenizer, pick_device, stop_ids
+from core.model import LoadedModel, pick_device, stop_ids
 from core.outcome import FINISHED, RANKS, STOPPED, Outcome, conclude, write_outcome
 from core.pack import BY_ROW, attend_by_row
 from core.probes import below_adapter, packing_fault
@@ -47,11 +47,19 @@ from core.samples import write_samples
 from core.schedule import EpochEnds
 from core.sft import sft_config
 from core.sharding import Sharding, read_sharding
-from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.trainer import Trainer
-from core.training_data import TrainingData, changed_since_start, has_kept_data, kept_data, training_data
+from core.training_data import (
+    TrainingData,
+    changed_since_start,
+    has_kept_data,
+    kept_data,
+    kept_vocabulary,
+    new_vocabulary,
+    training_data,
+)
 from core.unheard import heard, unheard
+from core.vocabulary import NewTokens
 
 # Room that a run leaves on the disk for its log and metrics; less than this counts as full.
 SPARE_BYTES = 16 * 2**20
@@ -68,11 +76,13 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
     sharding = read_sharding(config)
     check_training(config)
     _starting(run, pulse, "reading the data")
-    tokenizer, template, data = _prepared(run, config, rank, resume=resume)
+    tokenizer, template, new, data = _prepared(run, config, rank, resume=resume)
+    if faults := [*token_faults(config, new, sharding), *clashes(config, tokenizer)]:
+        raise UserError("; ".join(faults))
     _starting(run, pulse, "loading the model")
     # The options come first: with ZeRO-3 a model is spread while it is loaded, as they say.
     options = sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out))
-    model, adapter = load_trainable(config, place=not sharding.spreads_weights)
+    model, adapter = load_trainable(config, new, place=not sharding.spreads_weights)
     _keep_template(model, tokenizer, template)
     checkpoint = rank.from_first(checkpoint_to_resume(run.path) if resume and rank.first else None)
     if rank.first:
@@ -109,20 +119,21 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
     return "finished"
 
 
-def _prepared(run: Run, config: TrainConfig, rank: Rank, *, resume: bool) -> tuple[Any, Template, TrainingData]:
-    """Tokenizer, template and rows. The first process puts them into the run's folder, where all find them."""
-    tokenizer = load_tokenizer(config.model_name_or_path)
+def _prepared(
+    run: Run, config: TrainConfig, rank: Rank, *, resume: bool
+) -> tuple[Any, Template, NewTokens, TrainingData]:
+    """Tokenizer, template, new tokens, and rows. The first process puts them into the run's folder for all."""
     if rank.first:
-        _prepare(run, config, tokenizer, resume=resume)
+        _prepare(run, config, resume=resume)
     rank.wait_for_all()
-    return tokenizer, _template(run, config, tokenizer, kept=True), kept_data(run)
+    return *kept_vocabulary(run, config), kept_data(run)
 
 
-def _prepare(run: Run, config: TrainConfig, tokenizer: Any, *, resume: bool) -> None:
+def _prepare(run: Run, config: TrainConfig, *, resume: bool) -> None:
     """Read and encode the rows of a new run; of a resumed one, say what has changed since."""
     for file in changed_since_start(run, config) if resume else []:
         print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
-    template = _template(run, config, tokenizer, kept=resume)
+    tokenizer, template = kept_vocabulary(run, config)[:2] if resume else new_vocabulary(run, config)
     data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
     calls = sum(bool(turn.reference.tool_calls) for turn in data.turns)
     if faults := best_faults(config, data.held_out_kinds(), calls):
@@ -258,16 +269,6 @@ def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None, together: 
 def _starting(run: Run, pulse: Pulse, doing: str) -> None:
     pulse.beat(doing)
     run.write_state("starting", message=doing)
-
-
-def _template(run: Run, config: TrainConfig, tokenizer: Any, *, kept: bool) -> Template:
-    """The chat template, kept with a new run; a resumed one goes on with what it kept, whatever the model has now."""
-    place = run.path / "template.jinja"
-    if kept and place.is_file():
-        return choose_template(str(place), tokenizer)
-    template = load_template(config, tokenizer)
-    write_atomic(place, template.source)
-    return template
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
@@ -20,6 +21,7 @@ from core.batch import Batch, Collator, Sums
 from core.best import Best, best_so_far
 from core.checkpoint import STAGE, fault_of, keep_newest, move_whole, seal, write_whole
 from core.config import TrainConfig
+from core.embeddings import save_rows_only
 from core.errors import UserError
 from core.loss import compute_losses_in
 from core.order import Order
@@ -52,6 +54,8 @@ class Trainer(SFTTrainer):
         self._tokens = 0
         self._needs_mask, plain = self._probed()
         compute_losses_in(below_adapter(self.model), head_is_plain=plain)
+        if isinstance(self.model, PeftModel):
+            save_rows_only(self.model)
 
     def _probed(self) -> tuple[bool, bool]:
         """Whether padding needs a mask, and whether the head is plain: tried by the first process, for all.

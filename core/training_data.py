@@ -25,17 +25,22 @@ from core.config import TrainConfig
 from core.conversation import Conversation, Finding
 from core.datasets import convert_rows, find_source, interleaved, sampled, split, split_by_file
 from core.datasets.load import files_of
-from core.disk import write_atomic_json
+from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
 from core.gate import require_consent, require_datasets, require_no_stop
+from core.model import load_tokenizer, load_vocabulary, tokenizer_name
 from core.report import together
 from core.rules.dataset import said_hashes
 from core.run import Run
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
+from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.template.spans import KINDS
+from core.vocabulary import NewTokens, add_tokens, token_findings
 
 ENCODED = "encoded"
+# What a run keeps of its chat template: the source, and the tokens that it added to the tokenizer.
+TEMPLATE, TOKENS = "template.jinja", "tokens.json"
 TRAIN = "train"
 _PARTS = "parts.json"
 # From so many conversations at the beginning of each held-out dataset the turns are chosen that the model writes.
@@ -93,6 +98,24 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
     keep_turns(run, choose_turns(held if config.eval_generate else [], template, tokenizer, config))
     write_whole(run.path / ENCODED, lambda stage: _keep(stage, sets))
     return kept_data(run)
+
+
+def new_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template]:
+    """Tokenizer and template of a new run; the template and the tokens that it adds are kept with the run."""
+    tokenizer, template = load_vocabulary(config)
+    write_atomic(run.path / TEMPLATE, template.source)
+    write_atomic_json(run.path / TOKENS, list(template.added))
+    for finding in token_findings(template, tokenizer):
+        print(finding.message, flush=True)
+    return tokenizer, template
+
+
+def kept_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template, NewTokens]:
+    """Those that the run has kept, whatever the model has now; and the tokens that the tokenizer was given."""
+    tokenizer = load_tokenizer(tokenizer_name(config))
+    kept = read_json(run.path / TOKENS)
+    new = add_tokens(tokenizer, kept if isinstance(kept, list) else [])
+    return tokenizer, choose_template(str(run.path / TEMPLATE), tokenizer), new
 
 
 def _sets(

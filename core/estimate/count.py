@@ -11,10 +11,12 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.config import TrainConfig
+from core.embeddings import fit_embeddings, free_tables
 from core.errors import UserError
 from core.estimate.simulate import Shape, Step, simulate
 from core.method import adapter_config, freeze
 from core.model import computes_in_bfloat16, pick_device, pick_dtype, resolve_model
+from core.vocabulary import NewTokens
 
 # Bytes of a weight in few bits with its part of the scales: nf4 in blocks of 64 with double quantisation; int8 rows.
 BYTES_4BIT, BYTES_8BIT = 0.516, 1.01
@@ -37,10 +39,13 @@ class Counted:
     step: Step
 
 
-def count(config: TrainConfig, shape: Shape) -> Counted:
-    """The model of a config. Raises `UserError` when there is none, or when its adapter does not fit it."""
+def count(config: TrainConfig, shape: Shape, new: NewTokens | None = None) -> Counted:
+    """The model of a config, with rows for `new` tokens.
+
+    Raises `UserError` when there is none, or when its adapter does not fit it.
+    """
     device = pick_device(config.device)
-    model = skeleton(config, device)
+    model = skeleton(config, device, new)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     packed = _packed(model) if config.load_in_4bit or config.load_in_8bit else []
     saved = sum(weight.numel() * weight.element_size() for weight in packed)
@@ -59,7 +64,7 @@ def count(config: TrainConfig, shape: Shape) -> Counted:
     )
 
 
-def skeleton(config: TrainConfig, device: str) -> Any:
+def skeleton(config: TrainConfig, device: str, new: NewTokens | None = None) -> Any:
     """The model with what is trained of it, on the meta device, in training mode. Raises `UserError`."""
     name = config.model_name_or_path
     try:
@@ -70,16 +75,21 @@ def skeleton(config: TrainConfig, device: str) -> Any:
         reason = str(error).strip().split("\n")[0]
         raise UserError(f'cannot read the config of the model "{name}": {reason}') from None
     model.train()
+    added = new is not None and bool(new.texts)
+    if new is not None and added:
+        fit_embeddings(model, new)
     if config.finetuning_type == "freeze":
         freeze(model, config.freeze_trainable_layers)
+        if added:
+            free_tables(model)
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return model if config.finetuning_type != "lora" else _adapted(model, config)
+    return model if config.finetuning_type != "lora" else _adapted(model, config, new)
 
 
-def _adapted(model: Any, config: TrainConfig) -> Any:
+def _adapted(model: Any, config: TrainConfig, new: NewTokens | None) -> Any:
     """With the adapter, which begins in the plain way: how it really begins would need the weights."""
-    wanted = adapter_config(config.model_copy(update={"init_lora_weights": "default"}), model)
+    wanted = adapter_config(config.model_copy(update={"init_lora_weights": "default"}), model, new)
     if config.adapter_name_or_path:
         wanted = PeftConfig.from_pretrained(config.adapter_name_or_path[-1])
         wanted.inference_mode = False

@@ -18,7 +18,8 @@ from core.config import TrainConfig
 from core.estimate.count import Counted, count
 from core.estimate.lengths import Lengths, measure_lengths
 from core.estimate.machine import Rates, available_bytes, measure_rates, program_bytes
-from core.model import load_template, load_tokenizer, pick_device
+from core.model import load_vocabulary, pick_device
+from core.vocabulary import add_tokens
 
 # The rows of the batch for which a model is counted; what goes with the rows follows for other batches.
 COUNTED_ROWS = 4
@@ -65,9 +66,10 @@ class Estimator:
     def __init__(self, config: TrainConfig) -> None:
         """Raises `UserError` for what would also stop the training."""
         check_training(config)
-        tokenizer = load_tokenizer(config.model_name_or_path)
+        tokenizer, template = load_vocabulary(config)
+        self.new = add_tokens(tokenizer, template.added)
         self.device = pick_device(config.device)
-        self.lengths = measure_lengths(config, load_template(config, tokenizer), tokenizer)
+        self.lengths = measure_lengths(config, template, tokenizer)
         self.rates: Rates = measure_rates(self.device, config.dtype)
         self._counted: dict[tuple[Any, ...], Counted] = {}
 
@@ -114,7 +116,7 @@ class Estimator:
         shape = lengths.longest_batch(COUNTED_ROWS)
         key = (config.finetuning_type, config.gradient_checkpointing, config.load_in_4bit, shape)
         if key not in self._counted:
-            self._counted[key] = count(config, shape)
+            self._counted[key] = count(config, shape, self.new)
         return self._counted[key]
 
     def _seconds(self, config: TrainConfig, counted: Counted, lengths: Lengths) -> float:

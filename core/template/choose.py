@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.conversation import Message
 from core.errors import UserError, did_you_mean
@@ -23,6 +24,9 @@ from core.template.style import (
     try_render,
 )
 
+AddTokens = Literal["auto", "all", "none"]
+# The name of a template that came with the model.
+OWN = "the model's template"
 _LONGEST_TOKEN = 40
 LIBRARY = Path(__file__).parent / "library"
 # What a template file is given when there is no tokenizer beside it: the names that most tokenizers have.
@@ -33,26 +37,49 @@ _LIKE_A_TOKEN = re.compile(
 )
 
 
-def choose_template(name: str, tokenizer: Any) -> Template:
+def choose_template(name: str, tokenizer: Any, add_tokens: AddTokens = "none") -> Template:
     """The template called `name` (`auto`: the tokenizer's own, else chatml) for a transformers tokenizer.
 
-    Raises `UserError` when there is no such template or file, or it is not valid Jinja.
+    What of its control tokens the tokenizer lacks is plain text, or in `added`, as `add_tokens` says. With `auto` they
+    are added where the template was chosen for the model, and a turn would end in several tokens; a model's own
+    template is as the model has learned it. Raises `UserError` when there is no such template or file, or it is not
+    valid Jinja.
     """
     own = tokenizer.chat_template
     if name == "auto" and isinstance(own, dict):
         own = own.get("tool_use") or own.get("default")
-    label, source = (
-        ("the model's template", own) if name == "auto" and own else _by_name("chatml" if name == "auto" else name)
-    )
+    label, source = (OWN, own) if name == "auto" and own else _by_name("chatml" if name == "auto" else name)
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-    added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
+    there = {str(token) for token in tokenizer.added_tokens_decoder.values()}
     always = set(tokenizer.all_special_tokens)
     control = frozenset(
         token
-        for token in added
+        for token in there
         if token.strip() and (token in always or token in source or _LIKE_A_TOKEN.fullmatch(token))
     )
-    return made_template(source, label, special, control)
+    lacking = _lacking(source, special, control) - there
+    wanted = lacking if add_tokens == "auto" and label != OWN else frozenset()
+    if add_tokens == "all":
+        wanted = (_tokens_of(source, special) | lacking) - there
+    return replace(made_template(source, label, special, control | lacking | wanted), added=tuple(sorted(wanted)))
+
+
+def _lacking(source: str, special_tokens: Mapping[str, str], control: frozenset[str]) -> frozenset[str]:
+    """What marks the turns of a plain conversation, if an answer ends in something that is no control token."""
+    compiled(source)
+    template = Template(source, special_tokens)
+    eos = special_tokens.get("eos_token", "")
+    known = sorted({*control, *filter(None, [eos])}, key=len, reverse=True)
+    if _after_answer(template, known, eos)[0]:
+        return frozenset()
+    written = marks(template) | _closing(template, marks(template) | control)
+    stop, _ = _after_answer(template, sorted(written, key=len, reverse=True), eos)
+    return written if stop else frozenset()
+
+
+def marks(template: Template) -> frozenset[str]:
+    """What looks like a control token in a plain conversation, without tools."""
+    return frozenset(_LIKE_A_TOKEN.findall("\n".join(_plain_texts(template))))
 
 
 def bare_template(name: str, special_tokens: Mapping[str, str] | None = None) -> Template:
@@ -81,12 +108,16 @@ def _tokens_of(source: str, special_tokens: Mapping[str, str]) -> frozenset[str]
     """What a template writes that looks like a control token, also where it puts it together (`'<|' + role + '|>'`)."""
     compiled(source)
     template = Template(source, special_tokens)
+    return frozenset(_LIKE_A_TOKEN.findall("\n".join([source, *_plain_texts(template)])))
+
+
+def _plain_texts(template: Template) -> list[str]:
+    """Small conversations without tools."""
     question, answer, system = Message("user", QUESTION), Message("assistant", ANSWER), Message("system", QUESTION)
-    texts = [
+    return [
         try_render(template, style_of(template), messages) or ""
         for messages in ([question, answer, question], [system, question, answer])
     ]
-    return frozenset(_LIKE_A_TOKEN.findall("\n".join([source, *texts])))
 
 
 def _closing(template: Template, tokens: Iterable[str]) -> set[str]:

@@ -45,7 +45,8 @@ class Template:
     `special_tokens` are the variables that a template may print (`bos_token`, `eos_token`, …); `stop` the texts that
     end a turn; `control_tokens` the texts that a tokenizer would read as single control tokens, which must never come
     from anybody's content. `name` is for messages; `variables` are further ones for the template (`enable_thinking`);
-    `rewrites` says what of a conversation is rewritten for it (`core.template.dialect`).
+    `rewrites` says what of a conversation is rewritten for it (`core.template.dialect`); `added` are those of the
+    control tokens that the tokenizer does not have and is to get.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Template:
     name: str = "template"
     variables: Mapping[str, Any] = field(default_factory=dict)
     rewrites: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
     def render(
         self,

@@ -1,0 +1,59 @@
+"""Control tokens that a template needs and a tokenizer lacks: what is said of them, and how it gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.conversation import Finding
+from core.template.choose import OWN, marks
+from core.template.sandbox import Template
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokens:
+    """Tokens that a tokenizer was given: their `texts` and `ids`, those ids that did not exist (`fresh`), and how many
+    rows of embeddings the tokenizer then needs."""
+
+    texts: tuple[str, ...]
+    ids: tuple[int, ...]
+    fresh: tuple[int, ...]
+    size: int
+
+
+def is_tokenizer(name: str) -> bool:
+    """Whether a tokenizer is saved in this folder, or in this repository of the Hub."""
+    from transformers.utils import cached_file
+
+    try:
+        return cached_file(name, "tokenizer_config.json") is not None
+    except OSError:
+        return False
+
+
+def add_tokens(tokenizer: Any, texts: Sequence[str]) -> NewTokens:
+    """Give a tokenizer these tokens, as control tokens; those that it has stay as they are."""
+    from transformers import AddedToken
+
+    before = tokenizer.get_vocab()
+    missing = [AddedToken(text, normalized=False, special=True) for text in texts]
+    tokenizer.add_tokens(missing, special_tokens=True)
+    ids = tuple(tokenizer.convert_tokens_to_ids(list(texts)))
+    fresh = tuple(number for text, number in zip(texts, ids, strict=True) if text not in before)
+    return NewTokens(tuple(texts), ids, fresh, max([*before.values(), *ids]) + 1)
+
+
+def token_findings(template: Template, tokenizer: Any, file: str = "") -> Iterator[Finding]:
+    """What is to be known about a template's control tokens in this tokenizer."""
+    there = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    if template.added:
+        said = f"the tokenizer lacks {', '.join(template.added)}: added, trained and saved with the result"
+        yield Finding("MK712", "repaired", said, file)
+    plain = [text for text in template.stop if text not in there]
+    if plain:
+        said = f"turns end in {', '.join(plain)}, which is text here and no token: writing ends when it appears"
+        yield Finding("MK712", "kept", said, file)
+    elif template.name != OWN and (others := sorted(marks(template) - there)):
+        said = f"{', '.join(others)}: plain text in this tokenizer, and left so, for turns end in a token"
+        yield Finding("MK712", "kept", said, file)
