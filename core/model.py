@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,7 @@ def load_weights(name: str, config: ModelOptions, quantisation: Any = None, *, p
     device = pick_device(config.device)
     with _IMPORTING:
         from transformers import AutoModelForCausalLM
+    _bars_for_people()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             resolve_model(name),
@@ -103,6 +105,14 @@ def load_weights(name: str, config: ModelOptions, quantisation: Any = None, *, p
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f'cannot load the model "{name}": {_first_line(error)}', remedy=_remedy()) from None
     return (model.to(device) if place and not quantisation else model).eval()
+
+
+def _bars_for_people() -> None:
+    """No progress bars of loading where nobody watches them: in a log or a pipe."""
+    from transformers.utils import logging
+
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
 
 
 def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:

@@ -198,8 +198,10 @@ def train(model: Qwen3ForCausalLM, packer: Packer, args: argparse.Namespace) -> 
         first = progress < args.short_share
         rows, count = (early, 4 * args.rows) if first else (late, args.rows)
         ids, mask = packer.batch(rows, count, OTHERS)
-        hidden = body(input_ids=ids[:, :-1]).last_hidden_state
-        loss = functional.cross_entropy(model.lm_head(hidden[mask[:, 1:]]), ids[:, 1:][mask[:, 1:]])
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.bf16):
+            hidden = body(input_ids=ids[:, :-1]).last_hidden_state
+            logits = model.lm_head(hidden[mask[:, 1:]])
+        loss = functional.cross_entropy(logits.float(), ids[:, 1:][mask[:, 1:]])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scale = min(1.0, (step + 1) / 40) * min(1.0, max(0.0, 1 - progress) / 0.6)
@@ -242,6 +244,9 @@ def main() -> None:
     parser.add_argument("--keep", type=int, default=0, help="write this many checkpoints along the way")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--compile", action="store_true", help="use torch.compile (needs a C++ compiler; faster)")
+    parser.add_argument(
+        "--bf16", action="store_true", help="compute in bfloat16 (faster where the CPU has matrix units)"
+    )
     parser.add_argument("--resume", type=Path, help="go on from this checkpoint instead of from scratch")
     parser.add_argument("--vocab", type=int, default=3584)
     parser.add_argument("--layers", type=int, default=4)
