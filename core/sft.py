@@ -25,6 +25,7 @@ OURS = {
     "padding_free",
     "packing_strategy",
     "eval_packing",
+    "activation_checkpointing",
 }
 
 
@@ -42,6 +43,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
     options: dict[str, Any] = {
         "output_dir": str(output_dir),
         "learning_rate": config.peak_learning_rate(),
+        "activation_checkpointing": config.gradient_checkpointing,
         "warmup_steps": config.warmup_ratio,
         "train_sampling_strategy": "group_by_length",
         "eval_strategy": "steps" if has_eval else "no",
@@ -63,6 +65,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
     }
     same = set(SFTConfig.__dataclass_fields__) & set(TrainConfig.model_fields) - {
         "learning_rate",
+        "gradient_checkpointing",
         "packing",
         "eval_steps",
         "save_steps",

@@ -162,7 +162,7 @@ class DatasetFacts:
         )
         yield from ((code, text.format(count)) for code, count, text in said if count)
         if 0 < total < FEW:
-            yield "DS905", f"only {total} usable rows"
+            yield "DS905", f"only {total} usable row{'' if total == 1 else 's'}"
         if total >= _ENOUGH_ANSWERS and counts["most"] > DOMINANT * total:
             yield "DS906", f"one answer is {100 * counts['most'] / total:.0f} % of the data"
         yield from self._tool_texts()
