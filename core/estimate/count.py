@@ -83,7 +83,7 @@ def skeleton(config: TrainConfig, device: str, new: NewTokens | None = None) -> 
         if added:
             free_tables(model)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     return model if config.finetuning_type != "lora" else _adapted(model, config, new)
 
 
