@@ -19,7 +19,8 @@ from core.formats import read_tools
 from core.generate import exchanges_to_drop, stream_text
 from core.model import LoadedModel, load_for_chat
 from core.run import Run
-from core.template.reader import call_syntax, read, visible
+from core.template.reader import behind, call_syntax, read, visible
+from core.template.spans import prompt
 from core.window import without_oldest
 
 MOST_ROUNDS = 8
@@ -71,13 +72,14 @@ class Chat:
         said = self.conversation()
         self.forgotten = exchanges_to_drop(self.loaded, said, self.config)
         shown_part = without_oldest(said, self.forgotten) if self.forgotten else said
+        syntax = behind(prompt(shown_part, self.loaded.template).text, self.syntax)
         for piece in stream_text(self.loaded, shown_part, self.config):
             raw += piece
-            text = visible(raw, self.syntax)
+            text = visible(raw, syntax)
             if len(text) > shown:
                 yield text[shown:]
                 shown = len(text)
-        message = read(raw, self.syntax, self.tools)
+        message = read(raw, syntax, self.tools)
         self.messages.append(self._numbered(message))
         if len(message.content) > shown:
             yield message.content[shown:]

@@ -9,9 +9,9 @@ import pytest
 
 from core.conversation import Conversation, Message, RowRefusedError, ToolCall
 from core.evaluate import same_value
-from core.template.reader import call_syntax, read, read_answer, read_so_far, visible
+from core.template.derive import answer_syntax
+from core.template.reader import behind, call_syntax, read, read_answer, read_so_far, visible
 from core.template.spans import render
-from core.template.syntax import answer_syntax
 from tests.material import all_templates, arguments, schema_of, tool
 
 CALLING = sorted(name for name, template in all_templates().items() if answer_syntax(template).call is not None)
@@ -58,13 +58,13 @@ def test_rendered_calls_read_back_equal(name: str) -> None:
 @pytest.mark.parametrize("name", CALLING)
 def test_half_a_marker_never_shows(name: str) -> None:
     template = all_templates()[name]
-    syntax = answer_syntax(template)
     conversation = turn(4)
     try:
         sample = render(conversation, template)[-1]
     except RowRefusedError:
         return
     spans = [span for span in sample.spans if span.kind != "stop"]
+    syntax = behind(sample.text[: spans[0].start], answer_syntax(template))
     text = sample.text[spans[0].start : spans[-1].end]
     full = read(text, syntax, conversation.tools)
     seen = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.conversation import Finding, JsonObject, ToolCall, snippet
 from core.errors import did_you_mean
-from core.template.values import decode_json, parse_literal
+from core.template.values import as_looks
 
 _TYPES = {
     "string": (str,),
@@ -71,21 +71,12 @@ def _cast(value: Any, types: tuple[str, ...], raw: bool) -> Any:
         return int(value) if isinstance(value, float) and types == ("integer",) and value.is_integer() else value
     if raw and "null" in types and value in ("null", "None"):
         return None
+    if raw and not value.strip() and types in (("object",), ("array",)):
+        return {} if types == ("object",) else []
     if "string" in types or (not types and not raw):
         return value
-    read = _read_value(value)
+    read = as_looks(value)
     if types:
         return read if _fits(read, types) else value
     # Nothing says what it is: a number, a word like true, a list or an object is taken for what it looks like.
     return value if isinstance(read, str) else read
-
-
-def _read_value(text: str) -> Any:
-    found = decode_json(text.strip(), 0)
-    if found is not None and found[1] == len(text.strip()):
-        return found[0]
-    try:
-        value, end = parse_literal(text, 0)
-    except ValueError:
-        return text
-    return value if not text[end:].strip() else text

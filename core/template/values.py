@@ -8,7 +8,7 @@ from typing import Any
 
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None, "none": None}
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile("|".join(_WORDS))
 _BARE_KEY = re.compile(r"[^\s\"':,{}\[\]()][^:,{}\[\]()]*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "\n": ""}
 _HEX = {"x": 2, "u": 4, "U": 8}
@@ -48,9 +48,21 @@ def parse_literal(text: str, start: int, quote: str = "", raw: bool = False, dep
         written = number.group()
         return (int(written) if written.lstrip("-").isdigit() else float(written)), number.end()
     word = _WORD.match(text, start)
-    if word is None or word.group() not in _WORDS:
+    if word is None:
         raise ValueError("no value")
     return _WORDS[word.group()], word.end()
+
+
+def as_looks(text: str) -> Any:
+    """A text as what it looks like: JSON, or a literal of Python; itself where it looks like neither."""
+    found = decode_json(text.strip(), 0)
+    if found is not None and found[1] == len(text.strip()):
+        return found[0]
+    try:
+        value, end = parse_literal(text, 0)
+    except ValueError:
+        return text
+    return value if not text[end:].strip() else text
 
 
 def skip_space(text: str, position: int) -> int:
