@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.config import GenerationOptions
@@ -62,7 +62,7 @@ def write_texts(
 
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     pad = loaded.tokenizer.pad_token_id
-    pad = loaded.stop_ids[0] if pad is None else pad
+    pad = next(iter(loaded.stop_ids), 0) if pad is None else pad
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
         width = max(len(prompts[index]) for index in batch)
@@ -71,7 +71,8 @@ def write_texts(
         device = loaded.model.device
         out = loaded.model.generate(ids.to(device), attention_mask=mask.to(device), **_settings(loaded, options))
         for index, row in zip(batch, out[:, width:].tolist(), strict=True):
-            yield index, loaded.tokenizer.decode(_until_stop(row, {*loaded.stop_ids, pad}))
+            text = loaded.tokenizer.decode(_until_stop(row, {*loaded.stop_ids, pad}))
+            yield index, "".join(_without_stop([text], loaded.stop_texts))
 
 
 def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> list[int]:
@@ -113,24 +114,34 @@ def _settings(loaded: LoadedModel, options: GenerationOptions) -> dict[str, Any]
         "pad_token_id": loaded.stop_ids[0] if pad is None and loaded.stop_ids else pad,
         "do_sample": options.temperature > 0,
     }
+    if loaded.stop_texts:
+        settings |= {"stop_strings": list(loaded.stop_texts), "tokenizer": loaded.tokenizer}
     if options.temperature > 0:
         settings |= {"temperature": options.temperature, "top_p": options.top_p}
     return settings
 
 
-def _without_stop(pieces: Iterator[str], stops: Sequence[str]) -> Iterator[str]:
-    """The pieces up to the first stop text."""
+def _without_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """The pieces up to the first stop text; what may be the beginning of one is held back until that is known."""
     text = ""
     shown = 0
     for piece in pieces:
         text += piece
         cut = min((at for stop in stops if (at := text.find(stop)) >= 0), default=-1)
-        end = cut if cut >= 0 else len(text)
+        end = cut if cut >= 0 else len(text) - _begun(text, stops)
         if end > shown:
             yield text[shown:end]
             shown = end
         if cut >= 0:
             return
+    if text[shown:]:
+        yield text[shown:]
+
+
+def _begun(text: str, stops: Sequence[str]) -> int:
+    """How many characters at the end of the text are the beginning of a stop text."""
+    most = min(len(text), max(map(len, stops), default=0))
+    return next((n for n in range(most, 0, -1) if any(stop.startswith(text[-n:]) for stop in stops)), 0)
 
 
 def _until_stop(ids: list[int], stops: set[int | None]) -> list[int]:

@@ -13,6 +13,7 @@ from core.config import ModelOptions, TrainConfig
 from core.errors import UserError
 from core.paths import STARTER, starter_dir
 from core.run import Run, find_run
+from core.stops import own_stops, stop_ids, stop_texts
 from core.template.choose import AddTokens, choose_template
 from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
@@ -23,12 +24,13 @@ _IMPORTING = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to write: torch module, fast tokenizer, template, and the ids on which it stops."""
+    """A model ready to write: torch module, fast tokenizer, template, and the ids and texts on which it stops."""
 
     model: Any
     tokenizer: Any
     template: Template
     stop_ids: tuple[int, ...]
+    stop_texts: tuple[str, ...] = ()
 
 
 def auto_tokenizer() -> Any:
@@ -120,7 +122,7 @@ def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
     run = target if isinstance(target, Run) else find_run(target)
     if run is None:
         tokenizer = load_tokenizer(str(target))
-        return _loaded(load_weights(str(target), config), tokenizer, load_template(config, tokenizer))
+        return ready(load_weights(str(target), config), tokenizer, load_template(config, tokenizer))
     if not run.has_model:
         raise UserError(f"the run is {run.state().state} and has no model yet", file=run.path)
     folder = run.model_dir
@@ -136,7 +138,7 @@ def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
         settle_rows(model)
     else:
         model = load_weights(str(folder), config)
-    return _loaded(model, tokenizer, load_template(config, tokenizer))
+    return ready(model, tokenizer, load_template(config, tokenizer))
 
 
 def adapter_base(folder: Path) -> str:
@@ -174,14 +176,10 @@ def computes_in_bfloat16(device: str) -> bool:
     return device == "cpu" and torch.cpu._is_amx_tile_supported()
 
 
-def stop_ids(template: Template, tokenizer: Any) -> tuple[int, ...]:
-    """The token ids on which generation ends: those that the template's turns end with."""
-    ids = [tokenizer.convert_tokens_to_ids(text) for text in template.stop]
-    return tuple(token for token in ids if token is not None and token != tokenizer.unk_token_id)
-
-
-def _loaded(model: Any, tokenizer: Any, template: Template) -> LoadedModel:
-    return LoadedModel(model, tokenizer, template, stop_ids(template, tokenizer))
+def ready(model: Any, tokenizer: Any, template: Template) -> LoadedModel:
+    """A model with what it needs to write, and where its writing ends."""
+    ids = stop_ids(template, tokenizer, own_stops(model.generation_config))
+    return LoadedModel(model, tokenizer, template, ids, tuple(stop_texts(template, tokenizer)))
 
 
 def _first_line(error: Exception) -> str:

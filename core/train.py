@@ -35,7 +35,7 @@ from core.embeddings import clashes, token_faults
 from core.environment import record_start
 from core.errors import UserError
 from core.method import load_trainable, trainable_parameters
-from core.model import LoadedModel, pick_device, stop_ids
+from core.model import pick_device, ready
 from core.outcome import FINISHED, RANKS, STOPPED, Outcome, conclude, write_outcome
 from core.pack import BY_ROW, attend_by_row
 from core.probes import below_adapter, packing_fault
@@ -47,6 +47,7 @@ from core.samples import write_samples
 from core.schedule import EpochEnds
 from core.sft import sft_config
 from core.sharding import Sharding, read_sharding
+from core.stops import own_stops, stop_ids
 from core.template.sandbox import Template
 from core.trainer import Trainer
 from core.training_data import (
@@ -91,7 +92,7 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
 
     def writes(tuned: Any, step: int) -> dict[str, float]:
         pulse.beat("letting the model write")
-        loaded = LoadedModel(tuned, tokenizer, template, stop_ids(template, tokenizer))
+        loaded = ready(tuned, tokenizer, template)
         return write_samples(loaded, data.turns, config, run, step) if data.turns else {}
 
     trainer = Trainer(
@@ -252,7 +253,8 @@ def checkpoint_to_resume(run: Path) -> Path | None:
 def _keep_template(model: Any, tokenizer: Any, template: Template) -> None:
     """The result is saved with the template that it was trained with, and stops where its turns stop."""
     tokenizer.chat_template = template.source
-    model.generation_config.eos_token_id = list(stop_ids(template, tokenizer)) or model.generation_config.eos_token_id
+    ids = stop_ids(template, tokenizer, own_stops(model.generation_config))
+    model.generation_config.eos_token_id = list(ids) or None
 
 
 def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None, together: dict[str, Any]) -> None:

@@ -28,11 +28,12 @@ from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
 from core.gate import require_consent, require_datasets, require_no_stop
-from core.model import load_tokenizer, load_vocabulary, tokenizer_name
+from core.model import load_tokenizer, load_vocabulary, resolve_model, tokenizer_name
 from core.report import together
 from core.rules.dataset import said_hashes
 from core.run import Run
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
+from core.stops import stop_findings, stops_of
 from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.template.spans import KINDS
@@ -91,6 +92,7 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
     job = job_of(config, template, held_out)
     entries = [checked(name, config, job, tokenizer, scratch=run.path, watch=watch) for name in config.dataset]
     sets, notes = _sets(entries, held_out, config)
+    notes += _stop_findings(config, template, tokenizer)
     _write_report(run, config, entries, held_out, sets, notes)
     require_no_stop(entry.report for entry in held_out.values())
     require_consent([entry.report for entry in entries], config)
@@ -105,9 +107,13 @@ def new_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template]:
     tokenizer, template = load_vocabulary(config)
     write_atomic(run.path / TEMPLATE, template.source)
     write_atomic_json(run.path / TOKENS, list(template.added))
-    for finding in token_findings(template, tokenizer):
+    for finding in (*token_findings(template, tokenizer), *_stop_findings(config, template, tokenizer)):
         print(finding.message, flush=True)
     return tokenizer, template
+
+
+def _stop_findings(config: TrainConfig, template: Template, tokenizer: Any) -> Iterator[Finding]:
+    return stop_findings(template, tokenizer, stops_of(resolve_model(config.model_name_or_path)))
 
 
 def kept_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template, NewTokens]:

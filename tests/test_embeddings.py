@@ -12,9 +12,8 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config
+from transformers import AutoModelForCausalLM
 
 from core.chat import Chat
 from core.config import ChatConfig, EvalConfig, ExportConfig, TrainConfig
@@ -26,51 +25,19 @@ from core.evaluate import evaluate
 from core.export import export
 from core.loss import losses_of_head
 from core.method import load_trainable
-from core.model import load_for_chat, load_tokenizer, load_vocabulary, stop_ids
+from core.model import load_for_chat, load_tokenizer, load_vocabulary
 from core.run import Run
 from core.sharding import Sharding
+from core.stops import stop_ids
 from core.template.choose import choose_template
 from core.train import train_run
 from core.training_data import kept_vocabulary
 from core.vocabulary import add_tokens, token_findings
+from tests.bases import VOCABULARY, base_model
 from tests.conftest import small
 
 MARKS = ("<|im_end|>", "<|im_start|>")
-VOCABULARY = 281
 FEW = {"max_samples": 8, "max_steps": 4, "learning_rate": 1e-2, "save_steps": 2, "max_length": 256}
-
-
-def base_model(folder: Path, kind: str, **options: Any) -> str:
-    """A random base model: a byte-level tokenizer with `<s>` and `</s>`, no chat template.
-
-    transformers gives the tokenizer of a Qwen2 one more token than the model has rows, as it happens to people.
-    """
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    words = ["the model answers the user", "who are you", "I am a small model"] * 9
-    special = ["<s>", "</s>"]
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, initial_alphabet=alphabet, special_tokens=special)
-    backend.train_from_iterator(words, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    tokenizer.save_pretrained(folder)
-    shape = {
-        "vocab_size": len(tokenizer) + options.pop("room", 0),
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
-        "bos_token_id": 0,
-        "eos_token_id": 1,
-        **options,
-    }
-    torch.manual_seed(0)
-    config = LlamaConfig(**shape) if kind == "untied" else Qwen2Config(**shape, tie_word_embeddings=True)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    return str(folder)
 
 
 def logits(model: nn.Module, length: int = 40) -> torch.Tensor:

@@ -203,6 +203,8 @@ _RULES = [
     Rule("MK711", "I", "The padding token is also the end token. Labels are set by position, so the end is learned."),
     Rule("MK712", "R/I", "The template's control tokens are not in the tokenizer: added and trained, or left as text.",
          "add_tokens says which."),
+    Rule("MK713", "R", "The model's generation config ends writing elsewhere than the template's turns end; the result"
+         " ends where turns end, and not inside them."),
     Rule("LN801", "R", "A conversation is too long and loses its oldest exchanges."),
     Rule("LN802", "W", "A conversation is cut inside an answer."),
     Rule("LN803", "D/W/E", "A conversation is longer than max_length and no part of it fits; single turns that do not"
