@@ -444,7 +444,13 @@ class GenerationOptions(Config):
 class EvalConfig(ModelOptions, DataOptions, GenerationOptions):
     """Options of `core-cli eval`."""
 
-    base: bool = knob(False, "Evaluate the model below the adapter too, for comparison.", "evaluation", main=True)
+    base: bool = knob(
+        False,
+        "Evaluate the model as it was before the training too, for comparison.",
+        "evaluation",
+        main=True,
+        label="Also before the training",
+    )
     examples: int = knob(0, "Print this many whole conversations with what the model wrote.", "evaluation", ge=0)
     batch_size: int = knob(16, "Turns generated at once.", "evaluation", ge=1)
 

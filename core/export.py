@@ -17,6 +17,7 @@ from core.config import ChatConfig, ExportConfig
 from core.errors import UserError
 from core.model_card import model_card
 from core.run import Run
+from core.task import Task
 
 EXPORTS = "exports"
 # Of a run's folder with an adapter, what belongs to the training and not to the adapter.
@@ -105,3 +106,8 @@ def stored_dtype(model: str) -> str:
 
     said = str(AutoConfig.from_pretrained(resolve_model(model)).dtype).removeprefix("torch.")
     return said if said in ("bfloat16", "float16") else "float32"
+
+
+def task(run: Run) -> Task:
+    """The export that was asked for last, in a process of its own."""
+    return Task(run.path / "tasks" / "export")

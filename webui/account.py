@@ -8,7 +8,7 @@ from pathlib import Path
 from core.conversation import Finding
 from core.report import Report, by_code
 from core.rules import RULES, severity
-from webui.markup import amount, escape, note, number, tiles
+from webui.markup import amount, escape, note, number, pager, tiles
 from webui.rulebook import meaning, remedy
 from webui.texts import Texts
 
@@ -131,7 +131,7 @@ def code_html(report: Report, code: str, page: int, t: Texts) -> str:
     body = "".join(_finding_row(place, finding, t) for place, finding in shown)
     return (
         f'{head}<table class="tb-table tb-found"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
-        f"{_pager(code, page, pages, t)}{more if counted > len(found) else ''}"
+        f"{pager('code', code, page, pages, t)}{more if counted > len(found) else ''}"
     )
 
 
@@ -149,22 +149,4 @@ def _finding_row(place: int, finding: Finding, t: Texts) -> str:
         f'<tr><td><code title="{escape(finding.file)}">{escape(where)}</code>{path}</td>'
         f"<td>{badge(finding.action, finding.code, t)}</td><td>{escape(finding.message)}{change}</td>"
         f"<td>{jump}</td></tr>"
-    )
-
-
-def _pager(code: str, page: int, pages: int, t: Texts) -> str:
-    if pages < 2:
-        return ""
-
-    def button(to: int, word: str) -> str:
-        off = "" if 0 <= to < pages else " disabled"
-        return (
-            f'<button type="button" class="tb-button" data-code="{escape(code)}" data-page="{to}"{off}>'
-            f"{escape(word)}</button>"
-        )
-
-    place = escape(t("page {n} of {all}", n=page + 1, all=pages))
-    return (
-        f'<div class="tb-pager">{button(page - 1, "← " + t("Previous"))}<span>{place}</span>'
-        f"{button(page + 1, t('Next') + ' →')}</div>"
     )

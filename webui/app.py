@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from webui.models import Models
 
 # The tabs, in order: each is a module in webui/tabs with a `build(board)`.
-TABS = ("data", "template", "train", "chat", "runs")
+TABS = ("data", "template", "train", "evaluate", "chat", "export", "runs")
 # Uploads that nothing took: looked for each hour, removed when they are an hour old.
 LEFT_OVERS = (3600, 3600)
 ICON = (
@@ -184,7 +184,9 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
             "data": t("Data"),
             "template": t("Template"),
             "train": t("Train"),
+            "evaluate": t("Evaluate"),
             "chat": t("Chat"),
+            "export": t("Export"),
             "runs": t("Runs"),
         }
         picker: dict[str, Any] = {"allow_custom_value": True, "render": False}

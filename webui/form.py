@@ -157,25 +157,26 @@ def _mapping(name: str, text: Any) -> Any:
         raise UserError(f"{name}: not `key: value` lines: " + str(error).split("\n")[0]) from None
 
 
-def command_line(config: Config, program: str, skip: Sequence[str] = ()) -> str:
-    """The command that does the same, with only the options that are not at their default, one a line.
+def command_line(config: Config, program: str) -> str:
+    """The command that does the same, with only the options that are not at their default, one a line."""
+    return " \\\n    ".join([program, *(shlex.join(words) for words in command_words(config))])
 
-    The default of a training's option is what its preset says.
-    """
-    lines = [program]
+
+def command_words(config: Config) -> list[list[str]]:
+    """The flag and its values for each option that is not at its default; of a training, what its preset says."""
+    found = []
     preset = PRESETS[config.preset].changes if isinstance(config, TrainConfig) else {}
     for name, info in type(config).model_fields.items():
         value = getattr(config, name)
-        if name in skip or value == preset.get(name, default_of(info)):
+        if value == preset.get(name, default_of(info)):
             continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
-            words = [flag if value else flag.replace("--", "--no-", 1)]
+            found.append([flag if value else flag.replace("--", "--no-", 1)])
         elif isinstance(value, list):
-            words = [flag, *map(str, value)]
+            found.append([flag, *map(str, value)])
         elif isinstance(value, dict):
-            words = [flag, yaml.safe_dump(value, default_flow_style=True, width=10**6).strip()]
+            found.append([flag, yaml.safe_dump(value, default_flow_style=True, width=10**6).strip()])
         else:
-            words = [flag, str(value)]
-        lines.append(shlex.join(words))
-    return " \\\n    ".join(lines)
+            found.append([flag, str(value)])
+    return found

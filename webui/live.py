@@ -14,7 +14,7 @@ from core.run import Run
 from webui.account import badge
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
-from webui.markup import bar, dot, empty, escape, note, number, table, tiles
+from webui.markup import bar, dot, empty, escape, note, number, tiles
 from webui.rulebook import meaning
 from webui.texts import Texts
 
@@ -135,40 +135,6 @@ def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) 
     return f'<ul class="tb-findings">{"".join(items)}</ul><div class="tb-dim">{escape(more)}</div>' if items else ""
 
 
-def evals_html(run: Run, t: Texts) -> str:
-    """The figures of the run's evaluations, a table for each data set, before and after side by side."""
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
-    for path in sorted((run.path / "evals").glob("*.json")):
-        data, _, label = path.stem.rpartition("-")
-        content = _json(path)
-        if isinstance(content, dict) and isinstance(content.get("metrics"), dict):
-            tables.setdefault(data, {})[label] = content["metrics"]
-    if not tables:
-        return empty(t("No evaluation yet: core-cli eval measures the run on held-out conversations."))
-    return "".join(_evaluation(data, results, t) for data, results in tables.items())
-
-
-def _evaluation(data: str, results: dict[str, dict[str, Any]], t: Texts) -> str:
-    heads = {"base": t("before"), "tuned": t("after")}
-    names = {
-        "tool_call_exact": t("calls exactly right"),
-        "argument_exact": t("arguments exactly right"),
-        "tool_call_name": t("calls of the right tool"),
-        "call_decision": t("called or silent as it should"),
-        "loss_tool_call": t("loss on calls"),
-        "loss_text": t("loss on text"),
-        "loss": t("Loss"),
-        "reference_calls": t("calls in the data"),
-        "turns": t("assistant turns"),
-    }
-    rows = [
-        [escape(name), *(_figure(key, metrics.get(key)) for metrics in results.values())]
-        for key, name in names.items()
-        if any(key in metrics for metrics in results.values())
-    ]
-    return table([data, *(heads.get(label, label) for label in results)], rows, "tb-numbers")
-
-
 def runs_html(runs: Sequence[Run], chosen: str | None, board: Board) -> str:
     """The table of runs; a row carries the folder's name for the click."""
     t = board.t
@@ -216,14 +182,6 @@ def _time_left(metrics: Sequence[dict[str, Any]], max_steps: int) -> str:
     seconds = max(0, round(pace * (max_steps - rows[-1]["step"])))
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
-
-
-def _figure(key: str, value: Any) -> str:
-    if not isinstance(value, int | float):
-        return "–"
-    if key in ("turns", "reference_calls"):
-        return str(int(value))
-    return f"{value:.3f}" if "loss" in key else f"{100 * value:.1f} %"
 
 
 def _json(path: Path) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.run import State
-from webui.texts import NARROW_SPACE
+from webui.texts import NARROW_SPACE, Texts
 
 # gr.HTML reads its value as a template too: `${…}` and `{{…}}` in data must stay what they are.
 TEMPLATE_SIGNS = {ord("$"): "&#36;", ord("{"): "&#123;", ord("}"): "&#125;", ord("@"): "&#64;", ord("`"): "&#96;"}
@@ -90,3 +90,22 @@ def links(folder: Path) -> str:
         for file in files
     )
     return f'<ul class="tb-files">{shown}</ul>'
+
+
+def pager(key: str, value: str, page: int, pages: int, t: Texts) -> str:
+    """Buttons to the pages beside this one, which carry `data-KEY` and `data-page`; nothing where there is one page."""
+    if pages < 2:
+        return ""
+
+    def button(to: int, word: str) -> str:
+        off = "" if 0 <= to < pages else " disabled"
+        return (
+            f'<button type="button" class="tb-button" data-{key}="{escape(value)}" data-page="{to}"{off}>'
+            f"{escape(word)}</button>"
+        )
+
+    place = escape(t("page {n} of {all}", n=page + 1, all=pages))
+    return (
+        f'<div class="tb-pager">{button(page - 1, "← " + t("Previous page"))}<span>{place}</span>'
+        f"{button(page + 1, t('Next page') + ' →')}</div>"
+    )

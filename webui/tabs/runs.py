@@ -13,7 +13,8 @@ from core.run import RESUMABLE, Run
 from core.trash import delete
 from webui.board import LIGHT, QUIET, Board
 from webui.compared import compared_html, options_html, origin_html
-from webui.live import evals_html, loss_html, other_html, report_html, runs_html, signature, status_html
+from webui.judged import evals_html
+from webui.live import loss_html, other_html, report_html, runs_html, signature, status_html
 from webui.markup import note, title
 
 # Older runs are still there for `core-cli runs list`; a page that redraws thousands of rows helps nobody.
