@@ -21,7 +21,7 @@ _HOME = {
     "ToolCall": "core.conversation",
     "TrainConfig": "core.config",
     "UserError": "core.errors",
-    "encode": "core.encode",
+    "encode": "core.label",
     "evaluate": "core.evaluate",
     "export": "core.export",
     "load_conversations": "core.datasets",

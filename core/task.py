@@ -59,7 +59,7 @@ class Task:
             (self.folder / name).unlink(missing_ok=True)
         with (self.folder / "log.txt").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "core.task", str(self.folder.resolve()), *words],
+                [sys.executable, "-m", "core.errand", str(self.folder.resolve()), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -128,22 +128,3 @@ def tell(doing: str, done: int, of: int) -> None:
     folder = os.environ.get(VARIABLE)
     if folder:
         write_atomic_json(Path(folder) / "progress.json", {"doing": doing, "done": done, "of": of}, durable=False)
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command, and leave its exit code behind."""
-    from core.cli import main as run_command
-
-    folder, code = Path(argv[0]), 1
-    os.environ[VARIABLE] = str(folder)
-    try:
-        code = run_command(argv[1:])
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-    finally:
-        write_atomic_json(folder / "ended.json", {"code": code})
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
