@@ -111,7 +111,7 @@ class Row:
 
     `unreadable` is the reason when the line could not even be parsed, and `unreadable_code` its rule; `data` is then
     None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair. `counted` are things
-    that need no finding for each row, by their codes.
+    that need no finding for each row, by their codes. A row that is `formatted` is meant for a model as it is.
     """
 
     data: Any
@@ -122,6 +122,7 @@ class Row:
     unreadable_code: str = "IO001"
     lenient: bool = False
     counted: dict[str, int] = field(default_factory=dict)
+    formatted: bool = False
 
     def count(self, code: str) -> None:
         """Count something that is only worth a sum over the dataset."""

@@ -66,7 +66,9 @@ def examine(piece: Piece, job: Job, known: Pieces | None = None) -> Part:
     """What becomes of the rows of a piece; `known` are the texts that the tokenizer has seen before."""
     profile = job.options.profile
     part = Part(Report("", "", profile), DatasetFacts(job.scans))
-    rows = [converted(row, layout, profile) for row, layout in rows_of(piece, lenient=profile == "lenient")]
+    formatted = job.template is not None and job.template.adds_nothing
+    given = rows_of(piece, lenient=profile == "lenient")
+    rows = [converted(row, layout, profile, formatted=formatted) for row, layout in given]
     read = [done.conversation for done in rows if done.conversation is not None]
     made = iter(make(read, job.template, known.tokenizer, job.options, known) if job.template and known else [])
     kept: list[list[Example]] = []

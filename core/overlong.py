@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from core.config import DataOptions
 from core.conversation import Action, Conversation, Finding, RowRefusedError
 from core.label import Example, encode_all
+from core.longtext import text_pieces
 from core.rules.samples import calls_keep_their_results
 from core.template.ends import with_stop
 from core.template.sandbox import Template
@@ -43,6 +44,8 @@ def shortened(
         return Shortened(cut, [note], Counter(truncated=1))
     if config.overlong == "drop" or config.train_on == "all":
         raise _refusal(conversation, too_long)
+    if conversation.plain:
+        return _cut_text(conversation, samples, too_long, pieces, config)
     attempt = _attempts(template, pieces, config)
     turns = trained_turns(conversation, config.train_on)
     if config.overlong == "drop_oldest":
@@ -60,6 +63,18 @@ def shortened(
         notes.append(_finding(conversation, "LN803", said, "kept"))
     counts = Counter(windowed=1, windows=len(found), turns_too_long=len(hopeless))
     return Shortened([pair for window in found for pair in window.made], notes, counts)
+
+
+def _cut_text(
+    conversation: Conversation, samples: Sequence[Sample], too_long: str, pieces: Pieces, config: DataOptions
+) -> Shortened:
+    """Text without turns in pieces that fit; only the last of them when the oldest is to be dropped."""
+    cut = [piece for sample, _ in samples for piece in text_pieces(sample, pieces.tokenizer, config.max_length)]
+    if config.overlong == "drop_oldest":
+        note = _finding(conversation, "LN801", f"{too_long}; only its end is used", "repaired")
+        return Shortened(cut[-1:], [note], Counter(oldest_dropped=1))
+    note = _finding(conversation, "LN801", f"{too_long}; {len(cut)} pieces", "repaired")
+    return Shortened(cut, [note], Counter(windowed=1, windows=len(cut)))
 
 
 def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callable[[Conversation], list[Sample] | None]:

@@ -83,7 +83,8 @@ def preview(name: str, number: int, config: TrainConfig) -> Preview:
     for row, layout in iterate_rows(source, lenient=config.profile == "lenient"):
         count += 1
         if count == number:
-            return _walk(source, converted(row, layout, config.profile), config)
+            done = converted(row, layout, config.profile, formatted=config.template == "none")
+            return _walk(source, done, config)
     raise UserError(f"there is no row {number}: it has {count} rows", file=source.file)
 
 

@@ -158,22 +158,22 @@ def _token_lines(tokens: JsonObject | None) -> list[str]:
         return []
     head = (
         f"tokens     {tokens['tokens']} in {tokens['samples']} samples, {tokens['trained %']} % of them trained; "
-        f"{tokens['over the window']} samples over the window of {tokens['window']}"
+        f"{tokens['over the window']} conversations over the window of {tokens['window']}"
     )
     return [head, *histogram(tokens["lengths"], tokens["window"])]
 
 
 def histogram(lengths: list[list[int]], window: int, bars: int = 10, width: int = 40) -> list[str]:
     """Sample lengths as bars; `|` marks the bar in which the window ends."""
-    longest = max(length for length, _ in lengths)
-    step = max(1, -(-longest // bars))
-    counts = Counter({length // step: 0 for length in range(0, longest + 1, step)})
+    shortest, longest = min(length for length, _ in lengths), max(length for length, _ in lengths)
+    step = max(1, -(-(longest - shortest + 1) // bars))
+    counts = Counter(dict.fromkeys(range((longest - shortest) // step + 1), 0))
     for length, count in lengths:
-        counts[length // step] += count
+        counts[(length - shortest) // step] += count
     most = max(counts.values())
     lines = []
     for bar in sorted(counts):
-        low, high = bar * step, (bar + 1) * step - 1
+        low, high = shortest + bar * step, shortest + (bar + 1) * step - 1
         mark = "|" if low <= window <= high else " "
         size = -(-counts[bar] * width // most)
         lines.append(f"  {low:>7}–{high:<7}{mark}{'█' * size} {counts[bar]}")

@@ -266,7 +266,9 @@ def _read_again(
 ) -> Iterator[Conversation]:
     """The conversations with the `wanted` numbers among those that were kept, told by their lines and prompts."""
     number, expected = 0, next(kept, None)
-    for done in convert_rows(entry.source, [], config.profile, config.max_samples) if wanted else ():
+    formatted = config.template == "none"
+    rows = convert_rows(entry.source, [], config.profile, config.max_samples, formatted=formatted)
+    for done in rows if wanted else ():
         conversation = done.conversation
         if conversation is None or (conversation.line, said_hashes(conversation)[0]) != expected:
             continue

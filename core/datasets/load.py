@@ -119,14 +119,19 @@ def mixed_formats(source: Source, formats: Mapping[str, int]) -> list[Finding]:
 
 
 def convert_rows(
-    source: Source, notes: list[Finding], profile: Profile = "default", max_samples: int | None = None
+    source: Source,
+    notes: list[Finding],
+    profile: Profile = "default",
+    max_samples: int | None = None,
+    *,
+    formatted: bool = False,
 ) -> Iterator[Converted]:
-    """Every row of a source, as a stream; what concerns a whole file goes to `notes`."""
+    """Every row of a source, as a stream, `formatted` or not; what concerns a whole file goes to `notes`."""
     ignored: dict[str, set[str]] = {}
     for count, (row, layout) in enumerate(iterate_rows(source, notes, lenient=profile == "lenient")):
         if max_samples is not None and count >= max_samples:
             break
-        done = converted(row, layout, profile)
+        done = converted(row, layout, profile, formatted=formatted)
         if done.layout is not None:
             ignored.setdefault(row.file, set()).update(ignored_columns(row, done.layout))
         yield done
@@ -142,8 +147,9 @@ def convert_row(row: Row, layout: Layout | None, profile: Profile = "default") -
     return done.fate, done.conversation
 
 
-def converted(row: Row, layout: Layout | None, profile: Profile = "default") -> Converted:
-    """What becomes of a row; the findings are on the row."""
+def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, formatted: bool = False) -> Converted:
+    """What becomes of a row; the findings are on the row. `formatted`: it is meant for a model as it is."""
+    row.formatted = formatted
     found = Recognition(layout, "as declared")
     conversation: Conversation | None = None
     try:

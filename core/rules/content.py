@@ -118,6 +118,9 @@ def _result_in(message: Message) -> Message:
 def no_leaked_stop(row: Row, conversation: Conversation) -> Conversation:
     """CT307: a stop token at the end of an answer leaked out of a template; it is removed."""
 
+    if row.formatted:
+        return conversation
+
     def cleaned(index: int, message: Message) -> Message:
         if not message.content.rstrip().endswith(">"):
             return message
@@ -133,11 +136,13 @@ def no_leaked_stop(row: Row, conversation: Conversation) -> Conversation:
 
 def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
     """CT306: text that is already formatted for a model would be formatted twice."""
+    if row.formatted:
+        return conversation
     for index, message in enumerate(conversation.messages):
         found = _TEMPLATED.search(message.content) if "[" in message.content or "<" in message.content else None
         if found is None and "### " in message.content:
             found = _TEMPLATED.search(message.content)
-        if found is not None and not conversation.plain:
+        if found is not None:
             row.kept(
                 "CT306",
                 f"messages[{index}].content",

@@ -205,7 +205,8 @@ _RULES = [
          "add_tokens says which."),
     Rule("MK713", "R", "The model's generation config ends writing elsewhere than the template's turns end; the result"
          " ends where turns end, and not inside them."),
-    Rule("LN801", "R", "A conversation is too long and loses its oldest exchanges."),
+    Rule("LN801", "R", "A conversation is longer than max_length: it becomes several windows, or loses its oldest"
+         " exchanges, as --overlong says."),
     Rule("LN802", "W", "A conversation is cut inside an answer."),
     Rule("LN803", "D/W/E", "A conversation is longer than max_length and no part of it fits; single turns that do not"
          " fit are not trained. With --overlong error the first one stops."),

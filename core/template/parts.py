@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.conversation import Conversation, Finding, Message, RowRefusedError
@@ -41,6 +41,9 @@ def turn_spans(
     call, or reasoning, that the template swallows is noted.
     """
     message = conversation.messages[index]
+    if template.adds_nothing:
+        own_stop, _ = _first_stop(message.content, template.stop)
+        message = replace(message, content=message.content[:own_stop])
     turn = text[begin:]
     stop_at, stop_end = _first_stop(turn, template.stop)
     body = turn if stop_at is None else turn[:stop_at]

@@ -58,6 +58,11 @@ class Template:
     rewrites: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
 
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether it is the library's template for text that is already formatted for a model."""
+        return self.name == "none.jinja"
+
     def render(
         self,
         messages: Sequence[JsonObject],

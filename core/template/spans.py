@@ -113,7 +113,9 @@ class _History:
 
     def __init__(self, conversation: Conversation, template: Template) -> None:
         self.template = template
-        self.conversation = protect(conversation, template.control_tokens | set(template.stop))
+        # In text that is already formatted for a model its tokens are meant.
+        control = () if template.adds_nothing else template.control_tokens | set(template.stop)
+        self.conversation = protect(conversation, control)
         self.messages: list[JsonObject] = styled_messages(template, self.conversation.messages)
         self._replay = Replay(template, self.messages, self.conversation.tools)
         self._texts: dict[tuple[int, bool], str] = {}
