@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
@@ -170,6 +171,9 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
     """The layout to read a row with. Raises `RowRefusedError` when there is none, or there are two."""
     if row.unreadable:
         raise row.refuse(row.unreadable_code, "$", row.unreadable)
+    if _is_a_talk(row.data) and layout is None:
+        row.repaired("SH101", "$", "row is a list of messages; read as its messages")
+        row.data = {"messages": row.data}
     if not isinstance(row.data, dict) or (layout is not None and layout.formatting):
         return Recognition(layout or Layout("openai"), "as declared")
     found = recognise(row.data)
@@ -182,6 +186,11 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
         hint = nearest(row.data)
         raise row.refuse("IO006", "$", f"cannot recognise the format; keys seen: {keys}. {hint}")
     return replace(found, layout=_overlaid(found.layout, layout)) if layout is not None else found
+
+
+def _is_a_talk(data: Any) -> bool:
+    """Whether a row is nothing but a list of messages, as nanochat's are."""
+    return isinstance(data, list) and bool(data) and all(isinstance(item, dict) and "role" in item for item in data)
 
 
 def _overlaid(found: Layout, given: Layout) -> Layout:

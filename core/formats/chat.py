@@ -17,8 +17,10 @@ from core.formats.tools import foreign_style, read_tools
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _FLAG_KEYS = ("weight", "loss_weight", "train", "training", "masked")
+# axolotl's flags for stretches of a message's characters.
+_DETAIL_KEYS = ("train_detail", "training_detail", "message_field_training_detail")
 _MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "audio"}
-_MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, "eot", "ipython", "id"}
+_MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, *_DETAIL_KEYS, "eot", "ipython", "id"}
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
     *("messages", "tools", "functions", "system", "developer", "id", "conversation_id"),
@@ -103,6 +105,8 @@ def read_harmony(row: Row, layout: Layout) -> Conversation:
     for index, raw in enumerate(message_list(row, columns["messages"])):
         path = f"{columns['messages']}[{index}]"
         plain = {key: value for key, value in raw.items() if key not in ("channel", "recipient", "content_type")}
+        if str(raw.get("role")).startswith("functions."):
+            plain |= {"role": "tool", "name": raw["role"].removeprefix("functions.")}
         recipient = str(raw.get("recipient") or "")
         if raw.get("channel") == "analysis":
             thinking += read_message(row, path, plain, layout)[0].content
@@ -148,6 +152,9 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
         read = _from_parts(role, read_parts(row, at, content))
         if role == "assistant":
             reasoning = _reasoning(row, path, raw) or read[0].reasoning
+            if raw.get("ipython") is True and read[0].content and not calls:
+                # torchtune: the text is code for a tool that the row does not describe.
+                calls, read[0] = (ToolCall("python", {"code": read[0].content}),), replace(read[0], content="")
             read[0] = replace(read[0], reasoning=reasoning, tool_calls=(*read[0].tool_calls, *calls))
     return [flagged(row, path, raw, message) for message in read]
 
@@ -163,7 +170,7 @@ def _from_parts(role: Role, pieces: list[Parts]) -> list[Message]:
 
 def flagged(row: Row, path: str, raw: JsonObject, message: Message) -> Message:
     """The message with the loss flags of its raw form: `weight`, `loss_weight`, `train`, `training`, `masked`."""
-    given = {key: raw[key] for key in _FLAG_KEYS if raw.get(key) is not None}
+    given = {key: raw[key] for key in _FLAG_KEYS if raw.get(key) is not None} | _flags_of_parts(row, path, raw)
     if not given:
         return message
     weight = given.get("weight", given.get("loss_weight", 1))
@@ -182,11 +189,27 @@ def flagged(row: Row, path: str, raw: JsonObject, message: Message) -> Message:
     return replace(message, train=switch, weight=float(weight) or 1.0)
 
 
+def _flags_of_parts(row: Row, path: str, raw: JsonObject) -> JsonObject:
+    """What the flags of parts, or of stretches of characters, say of the whole message: nothing, or not to train it."""
+    detail = next((raw[key] for key in _DETAIL_KEYS if isinstance(raw.get(key), list) and raw[key]), None)
+    parts = raw.get("content") if detail is None else detail
+    if not isinstance(parts, list) or not parts:
+        return {}
+    flags = [next((bool(p[k]) for k in ("train", "weight") if isinstance(p, dict) and k in p), None) for p in parts]
+    if all(flag is False for flag in flags):
+        return {"train": False}
+    if detail is not None:
+        row.mend("MK707", path, "only some characters of the message are to be trained", "the whole message is trained")
+    return {}
+
+
 def result_text(row: Row, path: str, value: Any) -> str:
     """A tool's result as text; null and values are written as JSON."""
     if isinstance(value, str):
         return value
-    parts = isinstance(value, list) and all(isinstance(part, dict) and "text" in part for part in value)
+    parts = isinstance(value, list) and all(
+        isinstance(part, dict) and ("text" in part or part.get("type") == "text") for part in value
+    )
     if parts and value:
         return "".join(piece.text for piece in read_parts(row, path, value))
     text = "null" if value is None else json_text(value)

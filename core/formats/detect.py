@@ -96,7 +96,9 @@ def _refused_kind(record: JsonObject) -> Recognition | None:
     media = next((name for name in MEDIA if record.get(name)), None)
     if media is not None:
         return Recognition(None, refused=f'column "{media}" needs a vision or audio model')
-    if "ground_truth" in record and ("function" in record or "question" in record):
+    nested = isinstance(record.get("question"), list) and "function" in record
+    unanswered = {"correct_answer", "answers", "target_tool"} <= record.keys()
+    if nested or unanswered or ("ground_truth" in record and ("function" in record or "question" in record)):
         return Recognition(None, refused="this is a function-calling benchmark, held out: it is never trained on")
     return None
 
@@ -185,6 +187,10 @@ def _pairs(record: JsonObject) -> Recognition | None:
     for prompt, response in PAIRS:
         if isinstance(record.get(prompt), str) and isinstance(record.get(response), str):
             columns = {"prompt": prompt, "query": "", "response": response}
+            if isinstance(record.get("system_prompt"), str):
+                columns["system"] = "system_prompt"
+            if prompt == "instruction" and isinstance(record.get("context"), str):
+                columns["query"] = "context"
             return Recognition(Layout("alpaca", columns), f"columns {prompt} and {response}")
     return None
 

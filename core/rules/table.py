@@ -85,7 +85,7 @@ _RULES = [
     Rule("IO012", "R/D", "JSON that can be read with a little help: a trailing comma, objects one after the other on a"
          " line, text around turns. A row that the end of the file cuts off is dropped."),
     Rule("IO013", "I", "The file's suffix says one kind and its content is another; the content decides."),
-    Rule("SH101", "D", "A row is not an object."),
+    Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation."),
     Rule("SH102", "D", "A row has no list of messages where its format has one.", "Map the column with --columns."),
     Rule("SH103", "R", "The list of messages is JSON inside a text; it is parsed."),
     Rule("SH104", "D", "The list of messages is empty."),

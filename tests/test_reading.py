@@ -1,0 +1,89 @@
+"""Rows as people bring them, read on their whole way: what belongs together finds itself, and no flag is ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.conversation import Row
+from core.datasets import converted
+
+USER = {"role": "user", "content": "q"}
+ASSISTANT = {"role": "assistant", "content": "a"}
+
+
+def whole(data: Any) -> tuple[str, set[str], Any]:
+    """What becomes of a row on its whole way: its fate, the codes, and the conversation."""
+    row = Row(data)
+    done = converted(row, None)
+    return done.fate, {finding.code for finding in row.findings}, done.conversation
+
+
+def test_results_in_typed_parts_are_their_text() -> None:
+    call = {"type": "tool_call", "value": '{"name": "f", "arguments": {}}'}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "value": "q"}]},
+        {"role": "assistant", "content": [{"type": "reasoning", "value": "hm"}, call]},
+        {"role": "tool", "content": [{"type": "text", "value": "1"}]},
+        {"role": "assistant", "content": [{"type": "text", "value": "a"}]},
+    ]
+    fate, codes, conversation = whole({"messages": messages})
+    assert (fate, codes) == ("kept", {"TL410"})
+    assert conversation.messages[2].content == "1"
+
+
+def test_flags_of_characters_and_parts_are_not_ignored() -> None:
+    def talk(**flags: Any) -> Any:
+        user = {"role": "user", "content": "q"}
+        return {"messages": [user, {"role": "assistant", "content": "abc", **flags}, user, ASSISTANT]}
+
+    detail = [{"begin_offset": 0, "end_offset": 1, "train": True}]
+    assert whole(talk(train_detail=detail))[:2] == ("dropped", {"MK707"})
+    off = [{"begin_offset": 0, "end_offset": 2, "train": False}]
+    assert whole(talk(train_detail=off))[2].messages[1].train is False
+    parts = [{"type": "text", "text": "ab", "train": False}, {"type": "text", "text": "c", "weight": 0}]
+    assert whole(talk(content=parts))[2].messages[1].train is False
+
+
+def test_code_of_torchtune_and_results_of_harmony_find_each_other() -> None:
+    code = {"role": "assistant", "content": "print(3)", "ipython": True}
+    _, codes, conversation = whole({"messages": [USER, code, {"role": "ipython", "content": "3"}, ASSISTANT]})
+    assert codes == {"RO201", "TL410"}
+    assert conversation.messages[1].tool_calls[0].arguments == {"code": "print(3)"}
+    channels = [
+        USER,
+        {"role": "assistant", "channel": "commentary", "recipient": "functions.f", "content": '{"a": 1}'},
+        {"role": "functions.f", "channel": "commentary", "content": "1"},
+        {"role": "assistant", "channel": "final", "content": "a"},
+    ]
+    fate, codes, conversation = whole({"messages": channels})
+    assert (fate, codes) == ("kept", {"TL410"})
+    assert (conversation.messages[2].role, conversation.messages[2].name) == ("tool", "f")
+
+
+def test_a_row_that_is_only_its_messages() -> None:
+    fate, codes, conversation = whole([USER, ASSISTANT])
+    assert (fate, codes) == ("repaired", {"SH101"})
+    assert [message.content for message in conversation.messages] == ["q", "a"]
+    assert whole([USER, "a"])[:2] == ("dropped", {"SH101"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"id": "x", "question": [[USER]], "function": [{"name": "f"}]},
+        {"question": "q", "correct_answer": "direct", "answers": {"direct": "a"}, "target_tool": "f", "tools": []},
+    ],
+)
+def test_benchmarks_are_refused_by_name(data: Any) -> None:
+    row = Row(data)
+    assert converted(row, None).fate == "dropped"
+    assert "benchmark" in row.findings[0].message
+
+
+def test_columns_that_well_known_sets_have_beside_question_and_answer() -> None:
+    conversation = whole({"id": "1", "system_prompt": "s", "question": "q", "response": "a"})[2]
+    assert [message.content for message in conversation.messages] == ["s", "q", "a"]
+    conversation = whole({"instruction": "q", "context": "c", "response": "a", "category": "x"})[2]
+    assert [message.content for message in conversation.messages] == ["q\nc", "a"]
