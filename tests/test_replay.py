@@ -10,6 +10,7 @@ import pytest
 from core.conversation import JsonObject, Message
 from core.template.replay import Replay, driven_template
 from core.template.sandbox import Template, TemplateRefusedError
+from core.template.steps import Steps
 from core.template.style import styled_messages
 from tests.material import all_templates, generated
 
@@ -78,3 +79,34 @@ def test_a_loop_that_cannot_be_driven_is_rendered_plainly() -> None:
     )
     messages = [{"role": "user", "content": ""}] * 30
     assert Replay(Template(source), messages, ()).text(4) == "abab"
+
+
+FORWARD = (
+    "{% if messages[0].role == 'system' %}{{ messages[0].content }}!{% endif %}{% set ns = namespace(n=0) %}"
+    "{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ ns.n }}{{ m.content }}"
+    "{% if loop.previtem is defined %}{{ loop.previtem.role }}{% endif %};"
+    "{% for c in [1, 2] %}{{ loop.last }}{% endfor %}{% endfor %}{% if add_generation_prompt %}>{% endif %}"
+)
+
+
+def test_what_only_looks_back_is_taken_step_by_step() -> None:
+    messages = [{"role": "user", "content": str(n)} for n in range(9)]
+    template = Template(FORWARD)
+    compiled = driven_template(template)
+    assert compiled is not None
+    assert compiled.cut is not None
+    steps = Steps(compiled.marked, compiled.cut, template, messages, ())
+    for count in range(1, 10):
+        for ask in (False, True):
+            assert steps.text(count, ask=ask) == template.render(messages[:count], add_generation_prompt=ask)
+
+
+@pytest.mark.parametrize("ahead", ["loop.last", "loop.nextitem", "messages[loop.index]", "messages | length > 3"])
+def test_what_looks_ahead_is_never_taken_step_by_step(ahead: str) -> None:
+    source = FORWARD.replace("{{ m.content }}", "{% if " + ahead + " %}x{% endif %}")
+    compiled = driven_template(Template(source))
+    assert compiled is not None
+    assert compiled.marked is None
+    messages = [{"role": "user", "content": str(n)} for n in range(9)]
+    replay = Replay(Template(source), messages, ())
+    assert [replay.text(n) for n in range(1, 10)] == [Template(source).render(messages[:n]) for n in range(1, 10)]

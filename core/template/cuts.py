@@ -20,11 +20,16 @@ _ASK = "add_generation_prompt"
 @dataclass(frozen=True, slots=True)
 class Cut:
     """How to cut: loop `number` runs over the messages, `lists` are the names that hold them (from some place on), and
-    `least` messages must stay."""
+    `least` messages must stay.
+
+    The loop is statement `place` of the template; `alone`: what its body sees of the messages is one at a time.
+    """
 
     number: int
     lists: frozenset[str]
     least: int
+    place: int
+    alone: bool
 
 
 @dataclass(slots=True)
@@ -64,7 +69,8 @@ def _closed(tree: nodes.Template, number: int, walk: _Walk) -> Cut | None:
     seen |= seen_by_macros(seen, walk.macros)
     if seen & (walk.lists | written) or _ASK in free(tree.body[:number], set()):
         return None
-    return Cut(loop.call.args[0].value, frozenset(walk.lists), walk.least)  # type: ignore[attr-defined]
+    alone = not names & walk.lists
+    return Cut(loop.call.args[0].value, frozenset(walk.lists), walk.least, number, alone)  # type: ignore[attr-defined]
 
 
 def _prepares(statement: nodes.Node, walk: _Walk) -> bool:

@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from itertools import islice
 from typing import Any
 
 import jinja2.ext
@@ -192,7 +193,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def _check_filter(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         value, given = arguments[:1], arguments[1:]
         if name in _WIDE:
-            self._check_width(name, given, named)
+            if given or named:
+                self._check_width(name, given, named)
         elif name == "format" and isinstance(value[0], str):
             self._check_format(value[0])
         elif name == "join" and isinstance(value[0], (list, tuple)):
@@ -221,11 +223,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """What a template or a macro writes, piece by piece."""
         texts: list[str] = []
         length = 0
-        for part in parts:
-            texts.append(part)
-            length += len(part)
-            if length > MOST_CHARACTERS:
-                break
+        source = iter(parts)
+        while length <= MOST_CHARACTERS and (some := list(islice(source, _SHORT_LOOP))):
+            texts += some
+            length += sum(map(len, some))
         self.budget.grow(length)
         return texts
 

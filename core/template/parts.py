@@ -122,6 +122,8 @@ def _check_parts(
                 Finding("MK705", "dropped", "the template does not write this message as it is", *where)
             )
         notes.append(Finding("TC517", "kept", "text before the call is not rendered by this template", *where))
+    if not message.tool_calls:
+        return
     calls = body[reasoning[1] :] if reasoning else body
     if content:
         calls = body[reasoning[1] if reasoning else 0 : content[0]] + body[content[1] :]

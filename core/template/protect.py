@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from core.conversation import Conversation, Finding, Message, RowRefusedError
@@ -31,6 +32,8 @@ def protect(conversation: Conversation, control_tokens: Iterable[str]) -> Conver
     except ValueError as error:
         finding = Finding("MK705", "dropped", str(error), conversation.file, conversation.line)
         raise RowRefusedError(finding) from None
+    if all(map(is_, messages, conversation.messages)) and all(map(is_, tools, conversation.tools)):
+        return conversation
     return replace(conversation, messages=messages, tools=tools)
 
 
@@ -80,6 +83,8 @@ def _broken(value: Any, pattern: re.Pattern[str]) -> Any:
 
 def unprotected_text(text: str) -> tuple[str, tuple[int, ...]]:
     """The text without the breaks, and the offsets at which they were."""
+    if BREAK not in text:
+        return text, ()
     places = [found.start() for found in re.finditer(BREAK, text)]
     return text.replace(BREAK, ""), tuple(place - number for number, place in enumerate(places))
 
@@ -98,4 +103,5 @@ def _again(found: re.Match[str]) -> str:
 @lru_cache(maxsize=64)
 def _pattern(control_tokens: frozenset[str]) -> re.Pattern[str]:
     longest_first = sorted((token for token in control_tokens if len(token) > 1), key=len, reverse=True)
-    return re.compile("|".join([*(re.escape(token) for token in longest_first), f"[{MARKS}]"]))
+    # Each alternative begins with a character of its own, not with a class of them: so searching skips to those.
+    return re.compile("|".join(map(re.escape, [*longest_first, *MARKS])))

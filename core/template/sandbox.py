@@ -8,7 +8,7 @@ One thing differs on purpose: `strftime_now` always tells the same day, in train
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -199,5 +199,13 @@ def _tojson(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    text = _json_writer(ensure_ascii, indent, tuple(separators) if separators else None, sort_keys)(value)
     return text.replace(_ESCAPED_BREAK, BREAK) if ensure_ascii else text
+
+
+@lru_cache(maxsize=64, typed=True)
+def _json_writer(
+    ensure_ascii: bool, indent: Any, separators: tuple[str, str] | None, sort_keys: bool
+) -> Callable[[Any], str]:
+    """`json.dumps` with these options, made ready once."""
+    return json.JSONEncoder(ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys).encode

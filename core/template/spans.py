@@ -124,7 +124,9 @@ class _History:
         """All messages, as the template plainly renders them; what is replayed must give the same."""
         count = len(self.messages)
         plain = self.template.render(self.messages, self.conversation.tools)
-        if self.text(count) != plain:
+        if self._replay.plain:
+            self._texts[count, False] = plain
+        elif self.text(count) != plain:
             self._replay.distrust()
             self._texts = {(count, False): plain}
         return plain
