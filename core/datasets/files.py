@@ -20,6 +20,8 @@ from core.errors import UserError
 Kind = Literal["json", "csv", "tsv", "parquet", "arrow", "xlsx"]
 LONGEST_LINE = 16 * 1024 * 1024
 HEAD = 1 << 20
+# What is held in memory of a packed table.
+MOST_UNPACKED = 512 * 1024 * 1024
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".xlsx")
 COMPRESSED = (".gz", ".zst", ".zstd")
 _MARKS = (
@@ -76,6 +78,10 @@ def kind_of(file: Path, notes: list[Finding]) -> Kind:
 
 
 def _text_kind(file: Path, head: bytes, suffix: str, notes: list[Finding]) -> Kind:
+    marked = any(head.startswith(mark) for mark, _ in _MARKS)
+    if not marked and len(head) > 1 and head[:64].count(0) * 3 > len(head[:64]):
+        said = "looks like UTF-16 without a byte order mark"
+        raise UnusableError("IO002", said, file, remedy="save it as UTF-8")
     looks_json = _decoded(head).lstrip()[:1] in ("{", "[")
     if suffix in (".csv", ".tsv"):
         if not looks_json:
@@ -133,6 +139,16 @@ def _zstd(file: Path, stream: IO[bytes]) -> IO[bytes]:
             return len(piece)
 
     return io.BufferedReader(Reader(), HEAD)
+
+
+def in_memory(file: Path) -> IO[bytes]:
+    """A file that a library must read from memory, unpacked. Raises `UnusableError` when there is too much of it."""
+    with open_bytes(file) as stream:
+        data = stream.read(MOST_UNPACKED + 1)
+    if len(data) > MOST_UNPACKED:
+        said = f"unpacked it is larger than {MOST_UNPACKED >> 20} MB"
+        raise UnusableError("SH114", said, file, remedy="unpack it, or give it as JSON Lines")
+    return io.BytesIO(data)
 
 
 def open_utf8(file: Path, notes: list[Finding] | None = None) -> IO[bytes]:

@@ -318,6 +318,9 @@ class _Text:
             raise UnusableError("SH114", "nested deeper than 64 levels", self.file, number) from None
         except ValueError as error:
             return self._refused(error, number)
+        if self.position - self.start > LONGEST_LINE:
+            said = f"row is longer than {LONGEST_LINE >> 20} MB"
+            return _unreadable(self.file, number, "SH114", said, self.parser)
         return _row(self.file, number, self.text[self.start : self.position], value, self.parser)
 
     def _refused(self, error: ValueError, number: int) -> Row:
@@ -326,6 +329,8 @@ class _Text:
         if code == "IO012":
             self.position = len(self.text)
             return _unreadable(self.file, number, code, reason, self.parser)
+        if not self.ended and len(self.text) - self.position > LONGEST_LINE:
+            raise UnusableError("SH114", f"a row is longer than {LONGEST_LINE >> 20} MB", self.file, number) from None
         if isinstance(error, json.JSONDecodeError):
             line = number + self.text.count("\n", self.position, error.pos)
             column = error.pos - self.text.rfind("\n", 0, error.pos)

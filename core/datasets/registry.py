@@ -97,6 +97,10 @@ def find_source(name: str, dataset_dir: str = "") -> Source:
         return known[name]
     if path.is_dir():
         return Source(path.name, path)
+    if path.is_symlink() and not path.exists():
+        raise UserError("is a link that leads nowhere", file=name)
+    if path.exists():
+        raise UserError("is neither a file nor a folder", file=name)
     if path.suffix or "/" in name:
         hint = f"datasets by name: {did_you_mean(name, known)} A dataset of the Hub is {HUB}org/name"
         raise UserError("no such file", file=name, remedy=hint)

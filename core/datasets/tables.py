@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.conversation import Finding, Row
-from core.datasets.files import LONGEST_LINE, Kind, UnusableError, inner_suffix, open_bytes, open_utf8, readable
+from core.datasets.files import (
+    HEAD,
+    LONGEST_LINE,
+    MOST_UNPACKED,
+    Kind,
+    UnusableError,
+    in_memory,
+    inner_suffix,
+    open_utf8,
+    readable,
+)
 from core.formats.detect import MESSAGE_COLUMNS
 from core.formats.text import parse_text
 
@@ -36,9 +45,10 @@ def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, st
     # The module's limit is the process's: a cell may be as long as a line of JSON may be.
     csv.field_size_limit(LONGEST_LINE)
     with io.TextIOWrapper(open_utf8(file, notes), encoding="utf-8", newline="") as stream:
-        first = stream.readline()
+        first = stream.readline(LONGEST_LINE + 1)
         delimiter = "\t" if inner_suffix(file) == ".tsv" else max(_DELIMITERS, key=first.count)
-        reader = csv.reader(_lines(first, stream), delimiter=delimiter)
+        lines = _Lines(first, stream)
+        reader = csv.reader(lines, delimiter=delimiter)
         header: list[str] = []
         line = 1
         while True:
@@ -46,7 +56,7 @@ def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, st
                 cells = next(reader, None)
             except csv.Error as error:
                 yield line, None, f"not a table row ({error})"
-                line = reader.line_num + 1
+                line = reader.line_num + lines.skipped + 1
                 continue
             if cells is None:
                 break
@@ -56,13 +66,33 @@ def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, st
                 yield line, None, f"row has {len(cells)} cells, the header has {len(header)}"
             elif cells:
                 yield line, _decoded(dict(zip(header, cells, strict=False))), ""
-            line = reader.line_num + 1
+            line = reader.line_num + lines.skipped + 1
 
 
-def _lines(first: str, stream: Iterable[str]) -> Iterator[str]:
-    """The lines with NUL characters, which the csv module cannot take, made visible."""
-    for line in itertools.chain([first], stream):
-        yield line.replace("\0", "\ufffd")
+class _Lines:
+    """The lines with NUL characters, which the csv module cannot take, made visible.
+
+    One that is too long raises `csv.Error` in its place; `skipped` counts them.
+    """
+
+    def __init__(self, first: str, stream: IO[str]) -> None:
+        self._next, self._stream, self.skipped = first, stream, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line, ends = self._next, ("\n", "\r")
+        if not line:
+            raise StopIteration
+        too_long = len(line) > LONGEST_LINE and not line.endswith(ends)
+        while too_long and (rest := self._stream.readline(HEAD)) and not rest.endswith(ends):
+            pass
+        self._next = self._stream.readline(LONGEST_LINE + 1)
+        if too_long:
+            self.skipped += 1
+            raise csv.Error(f"line is longer than {LONGEST_LINE >> 20} MB")
+        return line.replace("\0", "\ufffd")
 
 
 def _header(file: Path, cells: Iterable[Any]) -> list[str]:
@@ -89,9 +119,8 @@ def _parquet(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]
     import pyarrow
     from pyarrow import parquet
 
-    with open_bytes(file) as stream:
+    with file.open("rb") if _is_plain(file) else in_memory(file) as source:
         try:
-            source: Any = stream if _is_plain(file) else io.BytesIO(stream.read())
             for batch in parquet.ParquetFile(source).iter_batches(_BATCH):
                 yield from _batch(batch)
         except pyarrow.ArrowException as error:
@@ -102,8 +131,7 @@ def _arrow(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
     """An Arrow file, or a stream, which is how `datasets` saves."""
     import pyarrow
 
-    with open_bytes(file) as stream:
-        source: Any = stream if _is_plain(file) else io.BytesIO(stream.read())
+    with file.open("rb") if _is_plain(file) else in_memory(file) as source:
         try:
             if source.read(6) == b"ARROW1":
                 reader = pyarrow.ipc.open_file(source)
@@ -151,21 +179,34 @@ def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
-    with open_bytes(file) as stream:
+    with in_memory(file) as stream:
         try:
-            book = openpyxl.load_workbook(io.BytesIO(stream.read()), read_only=True, data_only=True)
-            sheet = book.worksheets[0]
+            if sum(part.file_size for part in zipfile.ZipFile(stream).infolist()) > MOST_UNPACKED:
+                said = f"unpacked it is larger than {MOST_UNPACKED >> 20} MB"
+                raise UnusableError("SH114", said, file, remedy="save it as CSV")
+            values = openpyxl.load_workbook(stream, read_only=True, data_only=True).worksheets[0]
+            formulas = openpyxl.load_workbook(stream, read_only=True).worksheets[0]
             header: list[str] = []
-            for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-                if not any(cell not in (None, "") for cell in cells):
+            for number, (cells, written) in enumerate(_sheet_rows(values, formulas), start=1):
+                if not any(text not in (None, "") for text in written):
                     continue
                 if not header:
                     header = _header(file, cells)
                     continue
-                values = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
-                yield number, _decoded(values), ""
+                bare = next((i for i, cell in enumerate(cells) if cell is None and written[i] is not None), None)
+                if bare is not None:
+                    said = f"column {bare + 1} holds a formula without a value; open and save the file in a spreadsheet"
+                    yield number, None, said
+                    continue
+                row = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
+                yield number, _decoded(row), ""
         except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, IndexError) as error:
             raise UnusableError("IO001", f"damaged Excel file: {_first_line(error)}", file) from None
+
+
+def _sheet_rows(values: Any, formulas: Any) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """The rows of a sheet as values, and as they are written, where a formula is its own text."""
+    yield from zip(values.iter_rows(values_only=True), formulas.iter_rows(values_only=True), strict=True)
 
 
 def _cell(value: Any) -> Any:

@@ -185,7 +185,7 @@ def _pairs(record: JsonObject) -> Recognition | None:
     if "instruction" in record and "output" in record:
         return Recognition(Layout("alpaca"), "columns instruction and output")
     for prompt, response in PAIRS:
-        if isinstance(record.get(prompt), str) and isinstance(record.get(response), str):
+        if _is_pair(record, prompt, response):
             columns = {"prompt": prompt, "query": "", "response": response}
             if isinstance(record.get("system_prompt"), str):
                 columns["system"] = "system_prompt"
@@ -193,6 +193,14 @@ def _pairs(record: JsonObject) -> Recognition | None:
                 columns["query"] = "context"
             return Recognition(Layout("alpaca", columns), f"columns {prompt} and {response}")
     return None
+
+
+def _is_pair(record: JsonObject, prompt: str, response: str) -> bool:
+    """Whether two columns hold words or numbers; one of them may be empty in this row."""
+    if prompt not in record or response not in record:
+        return False
+    given = [value for value in (record[prompt], record[response]) if value is not None]
+    return bool(given) and all(isinstance(value, str | int | float) for value in given)
 
 
 def _text(record: JsonObject) -> Recognition | None:

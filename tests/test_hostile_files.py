@@ -1,0 +1,120 @@
+"""Files that want too much, or are no files: bounded memory, and one clear answer."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from core.check import check
+from core.cli import main
+from core.datasets import Source
+from core.datasets.files import LONGEST_LINE
+from core.report import Report
+
+GOOD = json.dumps({"instruction": "a", "output": "b"})
+
+
+def report_of(path: Path) -> Report:
+    return check(Source(path.stem, path)).report
+
+
+def stops(report: Report) -> set[tuple[str, str]]:
+    return {(f.code, f.message) for f in report.findings if f.action == "stopped" and f.code != "DS905"}
+
+
+def test_a_row_of_an_array_may_not_be_longer_than_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+
+    def written(size: int) -> Path:
+        long = json.dumps({"instruction": "x" * size, "output": "b"})
+        file.write_text(f"[{GOOD},\n{long},\n{GOOD}" + " " * (LONGEST_LINE * 2) + "]")
+        return file
+
+    report = report_of(written(LONGEST_LINE + 5))
+    assert report.rows == {"in": 3, "kept": 2, "repaired": 0, "dropped": 1}
+    assert [(f.line, f.message) for f in report.findings if f.code == "SH114"] == [(2, "row is longer than 16 MB")]
+    report = report_of(written(LONGEST_LINE * 4))
+    assert stops(report) == {("SH114", "a row is longer than 16 MB")}
+    assert next(f.line for f in report.findings if f.code == "SH114") == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_of_a_table_that_is_too_long_costs_that_line(packed: bool, tmp_path: Path) -> None:
+    text = 'prompt,response\na,"' + "x" * (LONGEST_LINE + 5) + '"\nc,d\ne,f,g\n'
+    file = tmp_path / ("a.csv.gz" if packed else "a.csv")
+    file.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    report = report_of(file)
+    assert report.rows == {"in": 3, "kept": 1, "repaired": 0, "dropped": 2}
+    assert [(f.line, f.message) for f in report.findings if f.code == "IO001"] == [
+        (2, "not a table row (line is longer than 16 MB)"),
+        (4, "row has 3 cells, the header has 2"),
+    ]
+
+
+def test_tables_that_grow_too_large_when_they_are_unpacked_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.datasets.files.MOST_UNPACKED", 1 << 20)
+    monkeypatch.setattr("core.datasets.tables.MOST_UNPACKED", 1 << 20)
+    file = tmp_path / "a.parquet.gz"
+    file.write_bytes(gzip.compress(b"PAR1" + bytes(3 << 20)))
+    assert stops(report_of(file)) == {("SH114", "unpacked it is larger than 1 MB")}
+    book = io.BytesIO()
+    with zipfile.ZipFile(book, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", bytes(3 << 20))
+    sheet = tmp_path / "a.xlsx"
+    sheet.write_bytes(book.getvalue())
+    assert stops(report_of(sheet)) == {("SH114", "unpacked it is larger than 1 MB")}
+
+
+def test_formulas_without_values_are_named(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for cells in (["prompt", "response"], ["a", '=CONCATENATE("x","y")'], ["2+2", 4], [None, None], ["b", "c"]):
+        book.active.append(cells)
+    book.save(tmp_path / "a.xlsx")
+    report = report_of(tmp_path / "a.xlsx")
+    assert report.rows == {"in": 3, "kept": 1, "repaired": 1, "dropped": 1}
+    (finding,) = (f for f in report.findings if f.action == "dropped")
+    assert (finding.line, finding.code) == (2, "IO001")
+    assert finding.message.startswith("column 2 holds a formula without a value")
+
+
+def test_two_columns_of_which_one_is_a_number_or_empty(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    rows = [{"question": "2+2?", "answer": 4}, {"question": "3+3?", "answer": None}, {"question": None, "answer": None}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = report_of(file)
+    assert report.rows == {"in": 3, "kept": 0, "repaired": 1, "dropped": 2}
+    codes = {(f.code, f.line) for f in report.findings if f.line}
+    assert codes == {("SH110", 1), ("SH111", 2), ("IO006", 3)}
+
+
+def test_utf16_without_a_mark_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(GOOD.encode("utf-16-le"))
+    assert stops(report_of(file)) == {("IO002", "looks like UTF-16 without a byte order mark")}
+
+
+def test_what_is_no_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    for name, said in (("pipe.jsonl", "is neither a file nor a folder"), ("one", "is a link that leads nowhere")):
+        assert main(["data", "check", str(tmp_path / name)]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1
+
+
+def test_a_folder_that_holds_itself_and_a_pipe_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD)
+    (tmp_path / "again").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "b.jsonl")
+    assert report_of(tmp_path).rows["in"] == 1
