@@ -5,6 +5,8 @@ A report is written for people (terminal, Markdown) and for programs (JSON); `co
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +20,8 @@ from core.rules.table import ACTIONS
 # Findings that are kept of each code; all of them are counted.
 MOST_OF_A_CODE = 1000
 EXAMPLES = 3
+# Lines of a report are no longer than this, however wide the terminal is.
+_WIDEST = 120
 
 
 @dataclass(slots=True)
@@ -130,7 +134,7 @@ def terminal(report: Report) -> str:
     formats = ", ".join(f"{name} ({count})" for name, count in report.formats.most_common()) or "none"
     lines = [
         f"{report.name}: {report.file}",
-        f"format     {formats}: {report.evidence}" if report.evidence else f"format     {formats}",
+        *_wrapped(f"format     {formats}: {report.evidence}" if report.evidence else f"format     {formats}", " " * 11),
         f"rows       {rows['in']} in = {rows['kept']} kept + {rows['repaired']} repaired + {rows['dropped']} dropped",
     ]
     figures = report.stats["dataset"]
@@ -140,11 +144,18 @@ def terminal(report: Report) -> str:
     )
     lines += _token_lines(report.stats.get("tokens"))
     for code, action, count, examples in by_code(report):
-        lines.append(f"\n{code} {action} × {count}: {RULES[code].what}")
-        lines += [f"  {_line(finding)}" for finding in examples]
+        lines += ["", *_wrapped(f"{code} {action} × {count}: {RULES[code].what}", "  ")]
+        lines += [line for finding in examples for line in _wrapped(f"  {_line(finding)}", "      ")]
         if count > len(examples):
             lines.append(f"  … and {count - len(examples)} more")
     return "\n".join(lines)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    """A text in lines of the terminal's width; paths and other long words stay whole."""
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    whole = textwrap.TextWrapper(width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return whole.wrap(text)
 
 
 def _line(finding: Finding) -> str:
@@ -157,8 +168,8 @@ def _token_lines(tokens: JsonObject | None) -> list[str]:
     if not tokens or not tokens["samples"]:
         return []
     head = (
-        f"tokens     {tokens['tokens']} in {tokens['samples']} samples, {tokens['trained %']} % of them trained; "
-        f"{tokens['over the window']} conversations over the window of {tokens['window']}"
+        f"tokens     {tokens['tokens']} in {tokens['samples']} samples, {tokens['trained %']} % of them trained\n"
+        f"           {tokens['over the window']} conversations over the window of {tokens['window']}"
     )
     return [head, *histogram(tokens["lengths"], tokens["window"])]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.conversation import Row
-from core.datasets import converted
+from core.datasets import converted, find_source, load_dataset
+from core.formats import Layout
 
 USER = {"role": "user", "content": "q"}
 ASSISTANT = {"role": "assistant", "content": "a"}
@@ -87,3 +90,13 @@ def test_columns_that_well_known_sets_have_beside_question_and_answer() -> None:
     assert [message.content for message in conversation.messages] == ["s", "q", "a"]
     conversation = whole({"instruction": "q", "context": "c", "response": "a", "category": "x"})[2]
     assert [message.content for message in conversation.messages] == ["q\nc", "a"]
+
+
+def test_one_column_declared_as_a_prompt_is_text_for_pre_training(tmp_path: Path) -> None:
+    (tmp_path / "wiki.json").write_text(json.dumps([{"text": "once"}]))
+    info = {"wiki": {"file_name": "wiki.json", "columns": {"prompt": "text"}}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    loaded = load_dataset(find_source("wiki", str(tmp_path)))
+    assert [conversation.plain for conversation in loaded.conversations] == [True]
+    row = Row({"q": "a", "output": "b"})
+    assert not converted(row, Layout("alpaca", {"prompt": "q"})).conversation.plain  # type: ignore[union-attr]

@@ -19,6 +19,7 @@ from core.errors import UserError
 from core.formats import Layout, detect
 from core.formats.write import WRITERS, writer
 from core.report import exceeds, histogram, report_from_json, terminal
+from core.rules import RULES
 from core.rules.dataset import DatasetFacts
 
 GOOD = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
@@ -84,6 +85,19 @@ def test_the_terminal_shows_three_examples_with_their_place(tmp_path: Path) -> N
     assert "RO211 dropped × 5" in shown
     assert "… and 2 more" in shown
     assert "format     openai (6): column messages with role and content" in shown
+
+
+def test_the_report_and_explanations_fit_a_terminal(
+    mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    run(["data", "check", "mixed.jsonl", "--model-name-or-path", "starter"], capsys)
+    code, out, _ = run(["data", "check", mixed.name, "--template", "chatml"], capsys)
+    assert code == 1
+    assert max(map(len, out.splitlines())) <= 80
+    for rule in RULES:
+        assert max(map(len, run(["data", "explain", rule], capsys)[1].splitlines())) <= 80, rule
 
 
 def test_no_file_of_many_findings_fills_the_memory(tmp_path: Path) -> None:

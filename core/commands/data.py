@@ -110,6 +110,8 @@ def data_convert(arguments: argparse.Namespace) -> int:
     for said, rows in (("lost", lost), ("left out", left_out)):
         for what, number in rows.most_common():
             print(f"  {said}: {what} ({number} rows)", file=sys.stderr)
+    if count["dropped"]:
+        print(f"  core-cli data check {arguments.dataset} says why rows are dropped", file=sys.stderr)
     if not count["written"]:
         return EXIT_UNUSABLE
     return 1 if left_out else 0

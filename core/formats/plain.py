@@ -17,6 +17,9 @@ def read_alpaca(row: Row, layout: Layout) -> Conversation:
     """`{"instruction", "input"?, "output", "system"?, "history"?: [[user, assistant], …]}`, or any two columns."""
     own = {"prompt": "instruction", "query": "input", "response": "output", "system": "system", "history": "history"}
     columns = own | dict(layout.columns)
+    if "prompt" in layout.columns and "response" not in layout.columns and "output" not in row.data:
+        # LLaMA-Factory's way to declare text for pre-training: one column, and no answer.
+        return read_text(row, Layout("text", {"text": columns["prompt"]}))
     messages = _history(row, columns["history"])
     for column in (columns["prompt"], columns["response"]):
         if row.data.get(column) in (None, "", []):

@@ -9,6 +9,7 @@ needs no finding of its own; it says why.
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,13 +55,13 @@ def explain(code: str) -> str:
     done = " or ".join(ACTIONS[letter] for letter in rule.action.split("/"))
     strict = {"R": "dropped", "W": "dropped", "D": "stops", "E": "stops", "I": "information"}
     lines = [
-        f"{rule.code} ({rule.group}): {rule.what}",
+        *textwrap.wrap(f"{rule.code} ({rule.group}): {rule.what}", 80, subsequent_indent="  "),
         f"  default   {done}",
         f"  strict    {' or '.join(dict.fromkeys(strict[letter] for letter in rule.action.split('/')))}",
         f"  lenient   {'repaired: ' + rule.lenient if rule.lenient else done}",
     ]
     if rule.remedy:
-        lines.append(f"  remedy    {rule.remedy}")
+        lines += textwrap.wrap(f"  remedy    {rule.remedy}", 80, subsequent_indent=" " * 12)
     if rule.silent:
         lines.append(f"  note      not reported: {rule.silent}")
     return "\n".join(lines)
