@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from core.cli import main
 from core.errors import UserError
-from core.template.choose import text_template
+from core.template.choose import bare_template, text_template
 from core.template.limits import MOST_SECONDS
 from core.template.probe import card
 from core.template.sandbox import Template, TemplateRefusedError
+from core.template.spans import render
+from tests.material import generated
 
 NS = "{% set ns = namespace(s='aaaaaaaaaaaaaaaa', l=[1], d={}, n=7) %}{% for i in range(60) %}"
 END = "{% endfor %}{{ ns.s }}{{ ns.l }}{{ ns.d }}{{ ns.n }}"
@@ -58,6 +63,26 @@ HOSTILE = {
     "nested blocks": "{% if 1 %}" * 3000 + "{% endif %}" * 3000,
     "long": "{{ range(99999) | map('string') | join | length }}" * 9000,
     "python": "{{ messages.__class__.__mro__ }}{{ ''.__class__.__base__.__subclasses__() }}",
+    "splits": "{{ ('a ' * 8000000).split() | length }}",
+    "wraps": "{{ ('a ' * 8000000) | wordwrap(5) | length }}",
+    "titles": "{{ ('a ' * 8000000) | title | length }}",
+    "links": "{{ ('http://a.b ' * 1000000) | urlize | length }}",
+    "sorts characters": "{{ ('ab' * 16000000) | sort | length }}",
+    "distinct characters": "{{ ('ab' * 16000000) | unique | list | length }}",
+    "characters in pairs": "{{ ('ab' * 16000000) | batch(2) | list | length }}",
+    "sums lists": "{{ ([[1]] * 100000) | sum(start=[]) | length }}",
+    "dates": "{{ strftime_now('%c' * 8000000) | length }}",
+    "translates": "{{ ('a' * 16000000).translate({97: 'b' * 1000}) | length }}",
+    "percent of many": "{{ ('%s' * 1000) % ((('a' * 1000000),) * 1000) }}",
+    "format of long": "{{ ('{0}' * 100000).format('a' * 100000) | length }}",
+    "prints a long text often": "{% set s = 'a' * 1000000 %}{{ [s] * 1000000 }}",
+    "by chance": "{{ [1, 2] | random }}",
+    "break": "{% break %}",
+    "half a character": "{{ '\ud800' }}",
+    "changes its input": "{% set _ = messages[0].update({'content': 'x'}) %}",
+    "grows its input": "{% set _ = messages.append({'role': 'user', 'content': 'x'}) %}",
+    "unknown filter": "{{ messages | nope }}",
+    "2 MB": "a" * 2_000_000,
     "includes": "{% include '/etc/passwd' %}",
 }
 
@@ -87,6 +112,60 @@ def test_a_limit_does_not_outlive_its_render() -> None:
 
 def test_the_date_is_always_the_same() -> None:
     assert Template("{{ strftime_now('%d %b %Y') }}").render([]) == "01 Jan 2026"
+
+
+def test_what_is_wrong_is_said() -> None:
+    with pytest.raises(UserError, match="'break' outside loop"):
+        Template(HOSTILE["break"]).render([])
+    with pytest.raises(UserError, match="No filter named 'random'"):
+        Template(HOSTILE["by chance"]).render([])
+    with pytest.raises(UserError, match="lone surrogate"):
+        Template(HOSTILE["half a character"]).render([])
+
+
+def test_sixteen_threads_render_what_one_does(template: Template) -> None:
+    talks = [generated(seed, tools=seed % 2 == 0, reasoning=False, system=seed % 3 == 0) for seed in range(160)]
+    alone = [render(talk, template) for talk in talks]
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda talk: render(talk, template), talks)) == alone
+
+
+def test_one_thread_that_is_cut_off_does_not_cut_off_others() -> None:
+    good = Template("{% for m in messages %}{{ m.content }}{% endfor %}")
+    bad = Template(HOSTILE["doubles"])
+
+    def tried(number: int) -> str:
+        if number % 2:
+            return good.render([{"role": "user", "content": str(number)}])
+        with pytest.raises(TemplateRefusedError):
+            bad.render([])
+        return str(number)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(tried, range(64))) == [str(number) for number in range(64)]
+
+
+@pytest.mark.parametrize("name", ["loops", "wraps", "calls itself twice", "2 MB", "percent of many"])
+def test_commands_end_with_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "hostile.jinja"
+    file.write_text(HOSTILE[name])
+    for command in (
+        ["template", "card", str(file)],
+        ["data", "check", "identity", "--max-samples", "2", "--model-name-or-path", "starter", "--template", str(file)],
+        ["train", "--dataset", "identity", "--template", str(file), "--runs-dir", str(tmp_path / "runs")],
+    ):
+        begun = time.thread_time()
+        assert main(command) in (1, 2), command
+        assert time.thread_time() - begun < 2 * MOST_SECONDS
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1, said
+        assert "template" in said[0]
+
+
+def test_a_file_that_is_no_text_is_no_template(tmp_path: Path) -> None:
+    (tmp_path / "latin.jinja").write_bytes("{{ 'é' }}".encode("latin-1"))
+    with pytest.raises(UserError, match="cannot be read"):
+        bare_template(str(tmp_path / "latin.jinja"))
 
 
 @pytest.mark.parametrize("name", ["loops", "times"])

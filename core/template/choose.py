@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from core.conversation import Message
 from core.errors import UserError, did_you_mean
+from core.template.limits import MOST_SOURCE
 from core.template.sandbox import Template, compiled
 from core.template.style import (
     AGAIN,
@@ -212,6 +213,9 @@ def _by_name(name: str) -> tuple[str, str]:
     if not path.is_file():
         raise UserError(f'unknown template "{name}"', remedy=did_you_mean(name, ["auto", *library_names()]))
     try:
+        # Checked before it is read: a file may be of any size.
+        if path.stat().st_size > 4 * MOST_SOURCE:
+            raise UserError(f"not a chat template: longer than {MOST_SOURCE} characters", file=path)
         return path.name, path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read: {error}", file=path) from None

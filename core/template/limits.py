@@ -34,10 +34,16 @@ _SHORT_LOOP = 64
 _EACH = "tuneboard_each"
 _MADE = "tuneboard_made"
 _WIDE = {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "slice", "tojson", "wordwrap", "zfill"}
+# Filters that go through a text as fast as it can be copied; all others take it only up to a length.
+_QUICK = {"capitalize", "count", "d", "default", "e", "escape", "first", "float", "format", "int", "last", "length",
+          "lower", "replace", "safe", "string", "tojson", "trim", "truncate", "upper"}  # fmt: skip
+MOST_WORKED = 1 << 20
 _WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
 _OF_OBJECTS = frozenset(dir(dict))
 _PLACES = frozenset({"index", "index0", "first", "last"})
 _NO_USE = ("lipsum", "cycler")
+# What is rendered twice must be the same twice.
+_BY_CHANCE = "random"
 
 
 class LimitError(jinja2.TemplateError):
@@ -77,8 +83,9 @@ class _Budget(threading.local):
 
     def hold(self, value: Any, times: int = 1) -> None:
         """A list or an object that the template has made: what it holds counts as often as it is held."""
-        self.nodes += _nodes(value, {}) * times
-        if self.nodes > MOST_NODES:
+        nodes, characters = _size(value, {})
+        self.nodes += nodes * times
+        if self.nodes > MOST_NODES or characters * times > MOST_CHARACTERS:
             raise LimitError("the template makes too large a list")
 
 
@@ -97,6 +104,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.globals["range"] = self._range
         for name in _NO_USE:
             del self.globals[name]
+        del self.filters[_BY_CHANCE]
         for name, function in list(self.filters.items()):
             self.bounded_filter(name, function)
         self.filters[_EACH] = self._each
@@ -146,7 +154,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         value = super().call(__context, __obj, *args, **kwargs)
         if isinstance(value, str) and len(value) > MOST_WIDTH:
             __self.budget.grow(len(value))
-        elif isinstance(value, dict):
+        elif isinstance(value, dict | list):
             __self.budget.hold(value)
         return value
 
@@ -163,7 +171,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
                     self.budget.hold(right)
         elif operator == "%":
             if isinstance(left, str):
-                self._check_format(left)
+                self._check_format(left, right)
         else:
             self._check_product(operator, left, right)
         return super().call_binop(context, operator, left, right)
@@ -183,7 +191,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if name in _WIDE:
             self._check_width(name, arguments, named)
         elif name in ("format", "format_map"):
-            self._check_format(owner)
+            self._check_format(owner, [arguments, named])
+        elif name in ("translate", "maketrans"):
+            raise LimitError(f"{name} is not for templates")
         elif name == "join" and arguments and isinstance(arguments[0], (list, tuple)):
             self.budget.grow(sum(len(part) for part in arguments[0] if isinstance(part, str)))
             self.budget.grow(len(owner) * len(arguments[0]))
@@ -192,11 +202,15 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def _check_filter(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         value, given = arguments[:1], arguments[1:]
+        if name not in _QUICK and value and isinstance(value[0], str) and len(value[0]) > MOST_WORKED:
+            raise LimitError(f"{name} is given a text of more than {MOST_WORKED} characters")
+        if name == "sum" and any(isinstance(start, Sized) for start in (*given[1:], *named.values())):
+            raise LimitError("sum is for numbers; lists and texts are put together with +")
         if name in _WIDE:
             if given or named:
                 self._check_width(name, given, named)
         elif name == "format" and isinstance(value[0], str):
-            self._check_format(value[0])
+            self._check_format(value[0], [given, named])
         elif name == "join" and isinstance(value[0], (list, tuple)):
             self.budget.grow(sum(len(part) for part in value[0] if isinstance(part, str)))
         elif name == "replace" and len(given) > 1:
@@ -210,11 +224,14 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             if isinstance(value, str) and len(value) > MOST_WIDTH:
                 raise LimitError(f"{name} is given a text that is too long")
 
-    def _check_format(self, pattern: str) -> None:
-        if "%" in pattern or "{" in pattern:
+    def _check_format(self, pattern: str, given: Any) -> None:
+        places = pattern.count("%") + pattern.count("{")
+        if places:
             found = _WIDE_FORMAT.search(pattern)
             if found is not None:
                 raise LimitError(f"a format asks for a width of {found.group()[:20]}")
+            nodes, characters = _size(given, {})
+            self.budget.grow(places * (nodes + characters))
 
     def _concat(self, parts: Iterable[str]) -> str:
         return "".join(self.bounded(parts))
@@ -268,13 +285,22 @@ def _timed(items: Iterable[Any], budget: _Budget) -> Iterator[Any]:
         yield item
 
 
-def _nodes(value: Any, known: dict[int, int]) -> int:
-    """How many values a value holds, one that is held twice counted twice; `known` keeps this from taking as long."""
+def _size(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values a value holds, and how many characters they have; one that is held twice is counted twice.
+
+    `known` keeps this from taking as long.
+    """
+    if isinstance(value, str):
+        return 1, len(value)
     if not isinstance(value, (dict, list, tuple)):
-        return 1
+        return 1, 0
     if id(value) not in known:
         parts = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_nodes(part, known) for part in parts)
+        nodes, characters = 1, 0
+        for part in parts:
+            more, longer = _size(part, known)
+            nodes, characters = nodes + more, characters + longer
+        known[id(value)] = nodes, characters
     return known[id(value)]
 
 

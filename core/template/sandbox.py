@@ -8,6 +8,7 @@ One thing differs on purpose: `strftime_now` always tells the same day, in train
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,8 @@ from core.template.limits import REFUSALS, BoundedEnvironment, LimitError
 
 # A date in the prompt is part of what a model is trained on: were it today's, no two runs and no chat would agree.
 TODAY = datetime(2026, 1, 1, 12, 0, 0)
+_LONGEST_DATE = 1000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Stands inside control tokens that come from content, while the template renders them; never reaches the tokenizer.
 BREAK = "\U000f1002"
 _ESCAPED_BREAK = json.dumps(BREAK)[1:-1]
@@ -131,6 +134,8 @@ def compiled(source: str) -> jinja2.Template:
 
 def parsed(env: BoundedEnvironment, source: str) -> nodes.Template:
     """The template's tree. Raises `UserError` with the line when it is not valid Jinja."""
+    if not source.isascii() and _SURROGATE.search(source):
+        raise UserError("not a valid chat template: it holds half of a character (a lone surrogate)", file="template")
     try:
         return env.parsed(source)
     except jinja2.TemplateSyntaxError as error:
@@ -146,7 +151,10 @@ def compiled_tree(env: BoundedEnvironment, tree: nodes.Template) -> jinja2.Templ
         return jinja2.Template.from_code(env, env.compile(tree), dict(env.globals))
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"not a valid chat template: {error.message}", file="template", line=error.lineno) from None
-    except (SyntaxError, RecursionError, MemoryError):
+    except SyntaxError as error:
+        reason = error.msg if "loop" in error.msg else "it is nested too deeply"
+        raise UserError(f"not a valid chat template: {reason}", file="template") from None
+    except (RecursionError, MemoryError):
         raise UserError("not a valid chat template: it is nested too deeply", file="template") from None
 
 
@@ -167,7 +175,7 @@ def environment() -> BoundedEnvironment:
 
     env.bounded_filter("tojson", tojson)
     env.globals["raise_exception"] = _raise_exception
-    env.globals["strftime_now"] = TODAY.strftime
+    env.globals["strftime_now"] = _strftime_now
     return env
 
 
@@ -186,6 +194,12 @@ class _GenerationTag(jinja2.ext.Extension):
 
     def _body(self, caller: Any) -> str:
         return caller()
+
+
+def _strftime_now(pattern: str) -> str:
+    if len(pattern) > _LONGEST_DATE:
+        raise LimitError(f"strftime_now is given a format of more than {_LONGEST_DATE} characters")
+    return TODAY.strftime(pattern)
 
 
 def _raise_exception(message: str) -> None:
