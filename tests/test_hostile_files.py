@@ -118,3 +118,25 @@ def test_a_folder_that_holds_itself_and_a_pipe_is_read_once(tmp_path: Path) -> N
     (tmp_path / "again").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "b.jsonl")
     assert report_of(tmp_path).rows["in"] == 1
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD)
+    (tmp_path / "shut").mkdir()
+    scan = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", refusing)
+    assert main(["data", "check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'shut'}: cannot be read: Permission denied\n"
+
+
+def test_an_empty_name_is_no_dataset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", ""]) == 2
+    assert "no dataset: its name is empty" in capsys.readouterr().err

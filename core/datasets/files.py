@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -196,11 +197,26 @@ class _Recoded(io.RawIOBase):
 
 
 def data_files(folder: Path) -> list[Path]:
-    """The data files of a folder and the folders in it, by name; a saved `datasets` folder gives its own files."""
+    """The data files of a folder and the folders in it, by name; a saved `datasets` folder gives its own files.
+
+    Raises `UserError`, also for a folder inside that cannot be read: its files must not be left out in silence.
+    """
     if (folder / "state.json").is_file():
         return sorted(folder.glob("*.arrow"))
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and inner_suffix(path) in SUFFIXES]
+    found = sorted(path for path in _files_below(folder) if inner_suffix(path) in SUFFIXES)
     listed = [path for path in found if path.name not in ("dataset_info.json", "dataset_dict.json", "state.json")]
     if not listed:
         raise UnusableError("IO005", "the folder holds no data files", folder, remedy=", ".join(SUFFIXES))
-    return [path for path in listed if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return listed
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file that is not hidden; links to folders are not followed."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"cannot be read: {error.strerror}", file=error.filename)
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(place, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())

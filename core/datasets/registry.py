@@ -85,6 +85,8 @@ def find_source(name: str, dataset_dir: str = "") -> Source:
 
     Raises `UserError` with the nearest name, or with why the dataset cannot be used.
     """
+    if not name.strip():
+        raise UserError("no dataset: its name is empty")
     if name.startswith(HUB):
         return _hub_source(name)
     path = resolve_file(name)
@@ -96,7 +98,7 @@ def find_source(name: str, dataset_dir: str = "") -> Source:
             raise UserError(f'dataset "{name}": {known[name].refused}')
         return known[name]
     if path.is_dir():
-        return Source(path.name, path)
+        return Source(path.resolve().name, path)
     if path.is_symlink() and not path.exists():
         raise UserError("is a link that leads nowhere", file=name)
     if path.exists():
