@@ -113,8 +113,9 @@ def _by_row(
     if cu_seq_lens_q is None:
         mask = attention_mask.whole if isinstance(attention_mask, RowMasks) else attention_mask
         return attend(module, query, key, value, mask, **options)
-    parts = []
-    for start, end, mask in attention_mask.rows(cu_seq_lens_q):
-        own = [states[:, :, start:end] for states in (query, key, value)]
-        parts.append(attend(module, *own, mask, **options)[0])
+    rows = attention_mask.rows(cu_seq_lens_q)
+    # Split, not sliced: the gradients of slices are added up, each in a tensor of the whole batch's size.
+    lengths = [end - start for start, end, _ in rows]
+    own = zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True)
+    parts = [attend(module, *states, mask, **options)[0] for states, (_, _, mask) in zip(own, rows, strict=True)]
     return torch.cat(parts, dim=1), None

@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 from trl import SFTTrainer
 
+from core.adapted import compute_adapters_in_place
 from core.batch import Batch, Collator, Sums
 from core.best import Best, best_so_far
 from core.checkpoint import STAGE, fault_of, keep_newest, move_whole, seal, write_whole
@@ -54,6 +55,8 @@ class Trainer(SFTTrainer):
         self._tokens = 0
         self._needs_mask, plain = self._probed()
         compute_losses_in(below_adapter(self.model), head_is_plain=plain)
+        if not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            compute_adapters_in_place(self.model)
         if isinstance(self.model, PeftModel):
             save_rows_only(self.model)
 

@@ -7,7 +7,8 @@ in a process of its own. LLaMA-Factory is run by the python that `--peer-python`
 skipped without one.
 
 What is timed is the training alone: on the clock, and in processor time, which a busy machine disturbs less. Every side
-keeps its own defaults in all else; ours is what `core-cli train` does. Rates are per row and per token of our encoding.
+keeps its own defaults in all else; ours is what `core-cli train` does. Rates are per row and per token of our encoding;
+what each side reads is counted too, for the peer has a template of its own.
 """
 
 from __future__ import annotations
@@ -43,14 +44,16 @@ import json, resource, sys, time
 from transformers import TrainerCallback
 from llamafactory.train.tuner import run_exp
 class Clock(TrainerCallback):
-    def on_train_begin(self, *args, **others):
+    def on_train_begin(self, *args, train_dataloader=None, **others):
+        self.tokens = sum(len(row["input_ids"]) for row in train_dataloader.dataset)
         self.begun = time.perf_counter(), time.process_time()
     def on_train_end(self, *args, **others):
         self.took = time.perf_counter() - self.begun[0], time.process_time() - self.begun[1]
 clock = Clock()
 run_exp(json.loads(sys.argv[1]), callbacks=[clock])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"seconds": clock.took[0], "cpu_seconds": clock.took[1], "peak_mib": peak}))
+took = {"seconds": clock.took[0], "cpu_seconds": clock.took[1]}
+print(json.dumps({**took, "tokens": clock.tokens, "peak_mib": peak}))
 """
 
 
@@ -120,6 +123,7 @@ def clocked(trainer_class: Any) -> dict[str, float]:
     train: Callable[..., Any] = trainer_class.train
 
     def timed(*arguments: Any, **options: Any) -> Any:
+        figures["tokens"] = sum(len(row["input_ids"]) for row in arguments[0].train_dataset)
         begun = time.perf_counter(), time.process_time()
         result = train(*arguments, **options)
         figures.update(seconds=time.perf_counter() - begun[0], cpu_seconds=time.process_time() - begun[1])
@@ -206,7 +210,9 @@ def run_side(side: str, folder: Path, arguments: argparse.Namespace) -> dict[str
     else:
         command = [sys.executable, "-m", "tests.benchmarks.train", "--child", side, str(folder)]
         command += ["--dtype", arguments.dtype, "--device", arguments.device]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The peer must not find our packages before its own.
+    found = {name: value for name, value in os.environ.items() if side != "llamafactory" or name != "PYTHONPATH"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=found)
     if done.returncode:
         raise SystemExit(f"{side} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -248,6 +254,7 @@ def show(figures: dict[str, list[dict[str, float]]], facts: dict[str, Any], rows
         "processor time, s": lambda m: m["cpu_seconds"],
         "rows/s": lambda m: rows / m["seconds"],
         "rows/s of processor time": lambda m: rows / m["cpu_seconds"],
+        "tokens read": lambda m: m["tokens"],
         "trained tokens/s": lambda m: facts["trained"] / m["seconds"],
         "share of the matrix rate, %": lambda m: 100 * facts["work"] / m[clock] / rate,
         "peak memory, MiB": lambda m: m["peak_mib"],
