@@ -14,6 +14,7 @@ from core.label import Example, encode_all
 from core.overlong import shortened
 from core.rules.samples import notes_on_samples
 from core.template.ends import with_one_start, with_stop
+from core.template.losses import lost_calls
 from core.template.parallel import one_call_a_turn
 from core.template.sandbox import Template
 from core.template.spans import Rendered, render
@@ -101,6 +102,7 @@ def _rendered(
     if config.append_stop:
         samples = [with_stop(sample, template) for sample in samples]
     made.notes = [*notes, *(note for sample in samples for note in sample.notes)]
+    made.notes += lost_calls(conversation, samples, template)
     return conversation, samples
 
 

@@ -32,7 +32,7 @@ CONVERSATIONS = {
 
 
 def shown(name: str, template: Template) -> str:
-    parts = ["\n".join(lines_of(replace(card(template), name=name))[:19])]
+    parts = ["\n".join(lines_of(replace(card(template), name=name))[:20])]
     for title, conversation in CONVERSATIONS.items():
         parts.append(f"── {title}")
         try:

@@ -57,6 +57,7 @@ def _facts(card: TemplateCard, t: Texts) -> list[tuple[str, str]]:
     learns = t("yes") if card.stops else t("no: the model would not learn to stop")
     return [
         (t("Arguments of calls"), escape(arguments[card.arguments])),
+        (t("Lost in calls"), escape(", ".join(t(what) for what in card.calls_lost) or t("nothing"))),
         (t("Ids of calls"), escape(ids[card.call_ids])),
         (t("User and assistant must alternate"), escape(t("yes") if card.alternates else t("no"))),
         (t("Stop tokens"), stops or escape(t("none"))),

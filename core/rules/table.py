@@ -176,6 +176,8 @@ _RULES = [
     Rule("TC520", "W", "Text looks like a call and does not parse; it stays text."),
     Rule("TC521", "R", "A table format filled arguments with the null keys of other tools; they are removed."),
     Rule("TC522", "R", "One user message holds tool results and text; they are split."),
+    Rule("TC523", "W", "The chat template loses something of a call (quotation marks, nulls, the words beside it): what"
+         " it writes cannot be read back as it was meant."),
     Rule("RS601", "R", "Reasoning stands in tags in the answer (<think>, <reasoning>, …); it is set apart."),
     Rule("RS602", "W", "A reasoning tag is not closed, or not opened; the text stays as it is."),
     Rule("RS603", "W", "Reasoning is given twice, differently; the longest is used."),

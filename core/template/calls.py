@@ -209,7 +209,7 @@ def _literal(text: str, at: int, syntax: CallSyntax, whole: bool) -> _Read | Non
     try:
         while not text.startswith(syntax.end, end):
             assign = text.index(syntax.assign, end)
-            key = text[end:assign].strip().strip(syntax.quote or "\"'")
+            key = _unquoted(text[end:assign].strip(), syntax.quote)
             if not _KEY.fullmatch(key):
                 return None
             arguments[key], end = _assigned(text, assign + 1, syntax, whole)
@@ -221,6 +221,10 @@ def _literal(text: str, at: int, syntax: CallSyntax, whole: bool) -> _Read | Non
     except ValueError:
         return None
     return [ToolCall(name, arguments)], end + len(syntax.end), syntax.untyped
+
+
+def _unquoted(key: str, quote: str) -> str:
+    return key.removeprefix(quote).removesuffix(quote) if quote else key.strip("\"'")
 
 
 def _assigned(text: str, at: int, syntax: CallSyntax, whole: bool) -> tuple[Any, int]:

@@ -172,10 +172,18 @@ def _after_answer(template: Template, tokens: list[str], eos_token: str) -> tupl
     alone = try_render(template, style, messages[:2]) or ""
     run = _run_of_tokens(alone.rpartition(ANSWER)[2], tokens)
     if run:
-        return (eos_token if eos_token in run else run[0]), True
+        return (eos_token if eos_token in run else _only_once(template, alone, run[0], tokens)), True
     later = try_render(template, style, messages) or ""
     run = _run_of_tokens(later.partition(ANSWER)[2].partition(AGAIN)[0], tokens)
     return next(iter(run), ""), False
+
+
+def _only_once(template: Template, text: str, token: str, tokens: list[str]) -> str:
+    """The token, or, where it stands at other places of the turn too, the one that stands only at its end."""
+    asked = try_render(template, style_of(template), [Message("user", QUESTION)], ask=True) or ""
+    turn = text[len(asked) :] if text.startswith(asked) else ""
+    last = next((other for other in tokens if turn.rstrip().endswith(other)), token)
+    return last if turn.count(token) > 1 and turn.count(last) == 1 else token
 
 
 def _after_calls(template: Template, tokens: list[str], closed: bool) -> str:

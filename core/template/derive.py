@@ -21,7 +21,7 @@ from core.template.style import ANSWER, KEY, QUESTION, RESULT, TOOL, VALUE, sent
 from core.template.syntax import AnswerSyntax, CallSyntax, split_reasoning
 
 _THOUGHT = "sentinelthought"
-_LAST_TAG = re.compile(r"<[^<>\s]+>\s*$")
+_LAST_TAG = re.compile(r"<[^<>\s]+>\w*\s*$")
 _CLOSING_TAG = re.compile(r"</([^<>\s]+)>")
 
 
@@ -126,7 +126,7 @@ def _asked(template: Template) -> str:
 def _prompt_opens(syntax: AnswerSyntax, asked: str) -> bool:
     """Whether the generation prompt itself opens the reasoning, and leaves it open."""
     if not syntax.reasoning_close or not syntax.reasoning_open:
-        return bool(syntax.reasoning_close)
+        return bool(syntax.reasoning_close) and not asked.rstrip().endswith(syntax.reasoning_close)
     return asked.rfind(syntax.reasoning_open) > asked.rfind(syntax.reasoning_close)
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from core.conversation import Conversation, JsonObject, Message, RowRefusedError
+from core.template.losses import lost_in_calls
 from core.template.parts import Span
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.spans import Rendered, render
@@ -37,6 +38,7 @@ class TemplateCard:
     """What a template does with each part of a conversation.
 
     `ends_with_call`: a conversation may end with a call that has no result. `arguments`: how calls take them.
+    `calls_lost`: what of calls cannot be read back as it was.
     `call_ids`: which ids it accepts. `alternates`: user and assistant must take turns. `stops`: turns end with a stop
     token. `history`: `stable` when an earlier turn is shown as it was written. `example` has its trained text in ⟦ ⟧.
     """
@@ -54,6 +56,7 @@ class TemplateCard:
     reasoning_in_history: Fate
     content_parts: Fate
     arguments: Literal["object", "text", "none"]
+    calls_lost: tuple[str, ...]
     call_ids: Literal["any", "nine characters"]
     alternates: bool
     stop_tokens: tuple[str, ...]
@@ -105,6 +108,7 @@ def card(template: Template) -> TemplateCard:
         reasoning_in_history=fate(_THOUGHT, question, thought, again, answer),
         content_parts=_parts(template, style),
         arguments="none" if arguments != "yes" else "text" if style.json_arguments else "object",
+        calls_lost=lost_in_calls(template) if arguments == "yes" else (),
         call_ids="nine characters" if style.nine_ids else "any",
         alternates=fate(QUESTION, question, again, answer) == "refused",
         stop_tokens=template.stop,
@@ -239,6 +243,7 @@ def lines_of(of: TemplateCard) -> list[str]:
         ("reasoning in history", said[of.reasoning_in_history]),
         ("content in parts", said[of.content_parts]),
         ("arguments", of.arguments),
+        ("lost in calls", ", ".join(of.calls_lost) or ("nothing" if of.arguments != "none" else "all")),
         ("call ids", of.call_ids),
         ("strict alternation", "yes" if of.alternates else "no"),
         ("stop tokens", " ".join(of.stop_tokens) if of.stop_tokens else "NONE"),

@@ -92,7 +92,8 @@ def _opened(text: str, syntax: AnswerSyntax, whole: bool) -> tuple[bool, str]:
     """Whether the words are opened, and the text behind that; nothing while it may still be opened."""
     for mark in syntax.answer_opens:
         at = marks.after(text, mark, 0)
-        if at >= 0:
+        # A word that opens is not the beginning of a longer one.
+        if at >= 0 and not (mark[-1].isalnum() and text[at : at + 1].isalnum()):
             return True, text[at:]
     if not whole and any(mark.startswith(text.strip()) for mark in syntax.answer_opens):
         return False, ""

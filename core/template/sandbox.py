@@ -104,10 +104,10 @@ def render_pieces(
     add_generation_prompt: bool,
     **variables: Any,
 ) -> list[str]:
-    """`render_compiled`, in the pieces that the template writes one after the other."""
-    env = template.environment
-    assert isinstance(env, BoundedEnvironment)
-    env.budget.start(tools)
+    """`render_compiled`, in the pieces that the template writes one after the other.
+
+    No tools are `None`, as transformers has it; a template that cannot stand that is given an empty list.
+    """
     given = {
         "messages": list(messages),
         "tools": list(tools) or None,
@@ -118,11 +118,23 @@ def render_pieces(
         **variables,
     }
     try:
-        return env.bounded(template.root_render_func(template.new_context(given)))
+        try:
+            return _pieces(template, tools, given)
+        except TypeError as error:
+            if tools or "NoneType" not in str(error):
+                raise
+            return _pieces(template, tools, {**given, "tools": []})
     except REFUSALS as error:
         reason = "it calls itself without end" if isinstance(error, RecursionError) else error
         kind = TemplateLimitError if isinstance(error, LimitError) else TemplateRefusedError
         raise kind(f"{of.name} refuses this conversation: {reason}") from None
+
+
+def _pieces(template: jinja2.Template, tools: Sequence[JsonObject], given: Mapping[str, Any]) -> list[str]:
+    env = template.environment
+    assert isinstance(env, BoundedEnvironment)
+    env.budget.start(tools)
+    return env.bounded(template.root_render_func(template.new_context(dict(given))))
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Protocol
 
 from core.conversation import JsonObject
@@ -22,6 +23,7 @@ from core.template.values import decode_json
 
 _SECOND, _LAST_KEY, _WORDS, _INNER = "sentinelsecond", "sentinel_last", "sentinelwords", "sentinel_inner"
 _NUMBER = 73519
+_DATA: tuple[tuple[Any, str], ...] = ((_NUMBER, str(_NUMBER)), (True, "true"), ([_NUMBER], f"[{_NUMBER}]"))
 _BRACKETS, _HALF = ("<", "[", "{", "("), ("<", "[", "{", "(", "/")
 _NASTY, _SPECIAL = "q\"w\\e'r", "a<b&c\nd"
 
@@ -189,9 +191,13 @@ def _apart(one: str, calls: Calls) -> _Shape | None:
     behind = one[found[0] + len(TOOL) : found[1]]
     two = calls({KEY: VALUE}, {KEY: _SECOND})
     second = parts(two, _SECOND)
-    if second and two[second[0] + len(TOOL) : second[1]] != behind:
-        behind = re.sub(r"\d+", marks.ID, behind)
+    behind = _counting(behind, two[second[0] + len(TOOL) : second[1]] if second else behind)
     return _Shape(CallSyntax("apart", behind_name=behind, head=marks.NAME + behind), place)
+
+
+def _counting(behind: str, behind_second: str) -> str:
+    """What stands behind a call's name, with holes for numbers if it is not the same behind the second one's."""
+    return behind if behind == behind_second else re.sub(r"\d+", marks.ID, behind)
 
 
 def _written_out(one: str, calls: Calls) -> _Shape | None:
@@ -210,6 +216,8 @@ def _written_out(one: str, calls: Calls) -> _Shape | None:
     shared = shared[1:] if shared.startswith(">") else shared
     close = middle[: len(middle) - len(shared)].replace(KEY, marks.NAME)
     if shared.strip() and close.strip() and tail.startswith(close.rstrip().replace(marks.NAME, _LAST_KEY)):
+        second = calls({KEY: VALUE}, {KEY: _SECOND}).rpartition(TOOL)[2].partition(KEY)[0]
+        behind = _counting(behind, second if second.endswith(shared) else behind)
         behind = behind[: len(behind) - len(shared)].strip()
         syntax = CallSyntax(
             "xml", behind_name=behind, key_open=shared.strip(), assign=assign, value_close=close.strip()
@@ -242,9 +250,9 @@ def _of_values(syntax: CallSyntax, calls: Calls) -> CallSyntax:
         inner = opened[: closed[0]] if closed else ""
         return (inner.partition(needle)[0], inner.partition(needle)[2]) if needle in inner else ("", "")
 
-    data = written(_NUMBER, str(_NUMBER))[0]
-    if data.strip() and data.strip() != syntax.assign.strip():
-        syntax = replace(syntax, assign_data=data)
+    data = {written(value, needle)[0] for value, needle in _DATA} - {"", syntax.assign}
+    if data and not any(mark.strip() == syntax.assign.strip() for mark in data):
+        syntax = replace(syntax, assign_data=_varying(sorted(data)))
     before, behind = written(_SPECIAL, _SPECIAL)
     if before.startswith(syntax.assign) and before[len(syntax.assign) :].strip() and behind.strip():
         syntax = replace(syntax, wrap=(before[len(syntax.assign) :].strip(), behind.strip()))
@@ -254,6 +262,13 @@ def _of_values(syntax: CallSyntax, calls: Calls) -> CallSyntax:
         item = re.search(re.escape(syntax.key_open) + r"([\w\-]+)" + re.escape(syntax.assign.strip()) + r"\s*$", listed)
         syntax = replace(syntax, nested=True, item=item.group(1) if item else "")
     return syntax
+
+
+def _varying(data: list[str]) -> str:
+    """What stands before values of several types, with a hole for the word that names the type."""
+    start = reduce(lambda a, b: _shared_end(a[::-1], b[::-1])[::-1], data)
+    end = reduce(_shared_end, [text[len(start) :] for text in data])
+    return start if len(data) == 1 else start + marks.NAME + end
 
 
 def _literal(behind: str, assign: str, middle: str, tail: str, calls: Calls) -> CallSyntax | None:

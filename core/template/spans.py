@@ -176,6 +176,8 @@ def _turn(history: _History, whole: str, index: int) -> _Turn:
             state = "on" if thinking else "off"
             notes.append(_note(history.conversation, "RS607", f"messages[{index}]", f"trained with thinking {state}"))
             seen = other
+    if not text.startswith(seen) and (asked := _asked_again(history, seen, index)):
+        text, end = asked, None
     if text.startswith(seen):
         start = begin = len(seen)
     else:
@@ -187,6 +189,16 @@ def _turn(history: _History, whole: str, index: int) -> _Turn:
         reason = "the template writes nothing of this message"
         raise _refusal(history.conversation, "MK705", f"messages[{index}]", reason)
     return _Turn(index, text[: spans[-1].end], spans, notes)
+
+
+def _asked_again(history: _History, seen: str, index: int) -> str:
+    """The text up to the turn's stop token, of a template that writes another beginning when it asks for an answer."""
+    try:
+        text = history.text(index + 1, ask=True)
+    except TemplateRefusedError:
+        return ""
+    ends = [at + len(stop) for stop in history.template.stop if (at := text.find(stop, len(seen))) >= 0]
+    return text[: min(ends)] if text.startswith(seen) and ends else ""
 
 
 def _behind_another_text(history: _History, seen: str, text: str, index: int) -> tuple[str, int, int, list[Finding]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from core.template import marks
+
+_ONE_TAG = re.compile(r"<[^<>]+>|\[[^\[\]]+\]|[^\w\s]*/\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def split_reasoning(text: str, syntax: AnswerSyntax) -> tuple[str | None, str]:
     A closing tag of reasoning that nothing has opened: the prompt has.
     """
     opened = marks.after(text, syntax.reasoning_open, 0) if syntax.reasoning_open else -1
-    if opened < 0 and not syntax.thinks_at_once and "/" not in syntax.reasoning_close:
+    if opened < 0 and not syntax.thinks_at_once and not _ONE_TAG.fullmatch(syntax.reasoning_close):
         return None, text
     inner = text[max(opened, 0) :]
     closed = marks.find(inner, syntax.reasoning_close, 0) if syntax.reasoning_close else None
