@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from core.stops import own_stops, stop_ids, stop_texts
 from core.template.choose import AddTokens, choose_template
 from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
-from core.vocabulary import add_tokens, is_tokenizer
+from core.vocabulary import add_tokens, is_tokenizer, make_exact
 
 _IMPORTING = threading.Lock()
 
@@ -71,7 +71,7 @@ def load_vocabulary(config: TrainConfig) -> tuple[Any, Template]:
     tokenizer = load_tokenizer(tokenizer_name(config))
     template = load_template(config, tokenizer, config.add_tokens)
     add_tokens(tokenizer, template.added)
-    return tokenizer, template
+    return tokenizer, replace(template, exact=make_exact(tokenizer, template.control_tokens))
 
 
 def tokenizer_name(config: TrainConfig) -> str:
@@ -122,7 +122,9 @@ def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
     run = target if isinstance(target, Run) else find_run(target)
     if run is None:
         tokenizer = load_tokenizer(str(target))
-        return ready(load_weights(str(target), config), tokenizer, load_template(config, tokenizer))
+        template = load_template(config, tokenizer)
+        make_exact(tokenizer, template.control_tokens)
+        return ready(load_weights(str(target), config), tokenizer, template)
     if not run.has_model:
         raise UserError(f"the run is {run.state().state} and has no model yet", file=run.path)
     folder = run.model_dir

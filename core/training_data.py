@@ -37,7 +37,7 @@ from core.stops import stop_findings, stops_of
 from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.template.spans import KINDS
-from core.vocabulary import NewTokens, add_tokens, token_findings
+from core.vocabulary import NewTokens, add_tokens, make_exact, token_findings
 
 ENCODED = "encoded"
 # What a run keeps of its chat template: the source, and the tokens that it added to the tokenizer.
@@ -121,7 +121,9 @@ def kept_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template, NewTo
     tokenizer = load_tokenizer(tokenizer_name(config))
     kept = read_json(run.path / TOKENS)
     new = add_tokens(tokenizer, kept if isinstance(kept, list) else [])
-    return tokenizer, choose_template(str(run.path / TEMPLATE), tokenizer), new
+    template = choose_template(str(run.path / TEMPLATE), tokenizer)
+    make_exact(tokenizer, template.control_tokens)
+    return tokenizer, template, new
 
 
 def _sets(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,12 +45,35 @@ def add_tokens(tokenizer: Any, texts: Sequence[str]) -> NewTokens:
     return NewTokens(tuple(texts), ids, fresh, max([*before.values(), *ids]) + 1)
 
 
+def make_exact(tokenizer: Any, texts: Iterable[str]) -> tuple[str, ...]:
+    """Let control tokens be read where they are written exactly so, and nowhere else. Returns those that were not.
+
+    A token that is looked for in normalised text is found in `<|IM_END|>` of anybody's content, or not found behind a
+    word; one that must be a word of its own is not found where templates write it.
+    """
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    wanted, loose = set(texts), []
+    for token in backend["added_tokens"]:
+        normalised = token["normalized"] and backend["normalizer"] is not None
+        if token["content"] in wanted and (normalised or token["single_word"]):
+            token["normalized"] = token["single_word"] = False
+            loose.append(token["content"])
+    if loose:
+        from tokenizers import Tokenizer
+
+        tokenizer._tokenizer = Tokenizer.from_str(json.dumps(backend))
+    return tuple(sorted(loose))
+
+
 def token_findings(template: Template, tokenizer: Any, file: str = "") -> Iterator[Finding]:
     """What is to be known about a template's control tokens in this tokenizer."""
     there = {str(token) for token in tokenizer.added_tokens_decoder.values()}
     if template.added:
         said = f"the tokenizer lacks {', '.join(template.added)}: added, trained and saved with the result"
         yield Finding("MK712", "repaired", said, file)
+    if template.exact:
+        said = f"{', '.join(template.exact)}: the tokenizer also took other texts for it; now it must be written so"
+        yield Finding("MK714", "repaired", said, file)
     plain = [text for text in template.stop if text not in there]
     if plain:
         said = f"turns end in {', '.join(plain)}, which is text here and no token: writing ends when it appears"

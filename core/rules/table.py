@@ -208,6 +208,8 @@ _RULES = [
          "add_tokens says which."),
     Rule("MK713", "R", "The model's generation config ends writing elsewhere than the template's turns end; the result"
          " ends where turns end, and not inside them."),
+    Rule("MK714", "R", "The tokenizer looks for a control token in normalised text, or only as a word of its own: other"
+         " texts were taken for it, or it was not found. Now it is read where it is written exactly so."),
     Rule("LN801", "R", "A conversation is longer than max_length: it becomes several windows, or loses its oldest"
          " exchanges, as --overlong says."),
     Rule("LN802", "W", "A conversation is cut inside an answer."),

@@ -49,7 +49,8 @@ class Template:
     end a turn; `control_tokens` the texts that a tokenizer would read as single control tokens, which must never come
     from anybody's content. `name` is for messages; `variables` are further ones for the template (`enable_thinking`);
     `rewrites` says what of a conversation is rewritten for it (`core.template.dialect`); `added` are those of the
-    control tokens that the tokenizer does not have and is to get.
+    control tokens that the tokenizer does not have and is to get, `exact` those that it also took for one when they
+    were not written exactly so (`core.vocabulary.make_exact`).
     """
 
     source: str
@@ -60,6 +61,7 @@ class Template:
     variables: Mapping[str, Any] = field(default_factory=dict)
     rewrites: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    exact: tuple[str, ...] = ()
 
     @property
     def adds_nothing(self) -> bool:
