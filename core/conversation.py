@@ -109,9 +109,10 @@ class RowRefusedError(Exception):
 class Row:
     """A raw record on its way to a conversation; what is repaired on the way is noted in `findings`.
 
-    `unreadable` is the reason when the line could not even be parsed, and `unreadable_code` its rule; `data` is then
-    None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair. `counted` are things
-    that need no finding for each row, by their codes. A row that is `formatted` is meant for a model as it is.
+    `unreadable` is the reason when the line could not even be parsed, `unreadable_code` its rule and `text` the line;
+    `data` is then None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair.
+    `counted` are things that need no finding for each row, by their codes. A row that is `formatted` is meant for a
+    model as it is.
     """
 
     data: Any
@@ -123,6 +124,7 @@ class Row:
     lenient: bool = False
     counted: dict[str, int] = field(default_factory=dict)
     formatted: bool = False
+    text: str = ""
 
     def count(self, code: str) -> None:
         """Count something that is only worth a sum over the dataset."""

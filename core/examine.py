@@ -152,4 +152,5 @@ def _benchmarked(conversation: Conversation, job: Job) -> list[Finding]:
 def _lost(done: Converted, findings: list[Finding]) -> JsonObject:
     codes = sorted({finding.code for finding in findings})
     where = {"file": done.row.file, "line": done.row.line}
-    return {"codes": codes, **where, "findings": list(map(str, findings)), "row": done.row.data}
+    row = done.row.text if done.row.text else done.row.data
+    return {"codes": codes, **where, "findings": list(map(str, findings)), "row": row}

@@ -51,7 +51,7 @@ def test_the_account_adds_up_and_files_hold_every_row(mixed: Path, tmp_path: Pat
     dropped = [json.loads(line) for line in (tmp_path / "out" / "dropped.jsonl").read_text().splitlines()]
     assert [(row["codes"], row["line"], row["row"]) for row in dropped] == [
         (["RO211"], 3, DROPPED),
-        (["IO001"], 4, None),
+        (["IO001"], 4, "{oops"),
     ]
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.to_json()
     assert "| 4 | 1 | 1 | 2 |" in (tmp_path / "out" / "report.md").read_text()

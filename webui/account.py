@@ -139,7 +139,7 @@ def _finding_row(place: int, finding: Finding, t: Texts) -> str:
     where = f"{Path(finding.file).name}:{finding.line}" if finding.line else Path(finding.file).name
     change = (
         f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{escape(finding.after)}</ins></div>'
-        if finding.after
+        if finding.before or finding.after
         else ""
     )
     path = f'<div class="tb-dim"><code>{escape(finding.path)}</code></div>' if finding.path else ""

@@ -180,7 +180,7 @@ def data_show(arguments: argparse.Namespace) -> int:
         print(json.dumps(shown.to_json(), default=str))
         return 0
     print(f"── {shown.row.file or shown.source.file}, row {arguments.row} (line {shown.row.line}) ──")
-    print(_safe(json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str)))
+    print(_safe(shown.row.text or json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str)))
     print_findings(shown.findings, file=sys.stdout)
     if shown.conversation is not None:
         print("\n── conversation ──")

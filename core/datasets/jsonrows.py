@@ -180,7 +180,8 @@ def rows_of_lines(file: Path, first: int, data: bytes, lenient: bool = False) ->
         try:
             line = raw.decode("utf-8").strip(_SPACE)
         except UnicodeDecodeError as error:
-            yield _unreadable(file, number, "IO002", f"cannot decode byte {error.start + 1} of the line", parser)
+            said = f"cannot decode byte {error.start + 1} of the line"
+            yield _unreadable(file, number, ("IO002", said), parser, raw.decode("utf-8", "backslashreplace"))
             continue
         if line:
             yield from _rows_of_line(file, number, line, parser, cut=not raw.endswith(b"\n"))
@@ -211,7 +212,7 @@ def _rows_of_line(file: Path, number: int, line: str, parser: Parser, *, cut: bo
             row.repaired("IO001", "$", "row read as a Python literal")
             yield row
         else:
-            yield _unreadable(file, number, *_reason(error, line, cut=cut), parser)
+            yield _unreadable(file, number, _reason(error, line, cut=cut), parser, line)
 
 
 def _rows_in_a_row(file: Path, number: int, line: str, parser: Parser) -> Iterator[Row]:
@@ -231,7 +232,7 @@ def _rows_in_a_row(file: Path, number: int, line: str, parser: Parser) -> Iterat
 
 def _row(file: Path, number: int, text: str, value: Any, parser: Parser) -> Row:
     if too_deep(text, value):
-        return _unreadable(file, number, "SH114", "nested deeper than 64 levels", parser)
+        return _unreadable(file, number, ("SH114", "nested deeper than 64 levels"), parser, text)
     row = Row(value, str(file), number, lenient=parser.lenient)
     if parser.repeated:
         row.kept("IO003", "$", f'key "{parser.repeated[:60]}" appears twice; the last value is used')
@@ -240,8 +241,8 @@ def _row(file: Path, number: int, text: str, value: Any, parser: Parser) -> Row:
     return row
 
 
-def _unreadable(file: Path, number: int, code: str, reason: str, parser: Parser) -> Row:
-    return Row(None, str(file), number, reason, unreadable_code=code, lenient=parser.lenient)
+def _unreadable(file: Path, number: int, why: tuple[str, str], parser: Parser, text: str) -> Row:
+    return Row(None, str(file), number, why[1], unreadable_code=why[0], lenient=parser.lenient, text=text)
 
 
 def _reason(error: ValueError | RecursionError, text: str, *, cut: bool) -> tuple[str, str]:
@@ -319,16 +320,16 @@ class _Text:
         except ValueError as error:
             return self._refused(error, number)
         if self.position - self.start > LONGEST_LINE:
-            said = f"row is longer than {LONGEST_LINE >> 20} MB"
-            return _unreadable(self.file, number, "SH114", said, self.parser)
+            why = ("SH114", f"row is longer than {LONGEST_LINE >> 20} MB")
+            return _unreadable(self.file, number, why, self.parser, "")
         return _row(self.file, number, self.text[self.start : self.position], value, self.parser)
 
     def _refused(self, error: ValueError, number: int) -> Row:
         """The row that the end of the file cut off; anything else makes the whole file unusable."""
         code, reason = _reason(error, self.text, cut=self.ended)
         if code == "IO012":
-            self.position = len(self.text)
-            return _unreadable(self.file, number, code, reason, self.parser)
+            rest, self.position = self.text[self.position :], len(self.text)
+            return _unreadable(self.file, number, (code, reason), self.parser, rest)
         if not self.ended and len(self.text) - self.position > LONGEST_LINE:
             raise UnusableError("SH114", f"a row is longer than {LONGEST_LINE >> 20} MB", self.file, number) from None
         if isinstance(error, json.JSONDecodeError):
