@@ -406,6 +406,12 @@ class TrainConfig(ModelOptions, DataOptions):
         "run",
         gt=0,
     )
+    on_out_of_memory: Literal["halve", "stop"] = knob(
+        "halve",
+        "When memory does not suffice: go on from the last checkpoint with half the batch and twice the accumulation, "
+        "down to a batch of 1, or stop and say what to change.",
+        "run",
+    )
     report_to: list[str] = knob(
         [], "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow.", "run"
     )

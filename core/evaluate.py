@@ -124,11 +124,16 @@ def ask_turns(loaded: LoadedModel, conversations: Sequence[Conversation], config
 
 
 def write_turns(
-    loaded: LoadedModel, asked: Sequence[Asked], options: GenerationOptions, batch_size: int
+    loaded: LoadedModel,
+    asked: Sequence[Asked],
+    options: GenerationOptions,
+    batch_size: int,
+    *,
+    in_step: int | None = None,
 ) -> Iterator[Turn]:
-    """Let the model write, the shortest prompts first."""
+    """Let the model write, the shortest prompts first; `in_step` as for `write_texts`."""
     syntax = call_syntax(loaded.template)
-    for index, raw in write_texts(loaded, [turn.prompt for turn in asked], options, batch_size):
+    for index, raw in write_texts(loaded, [turn.prompt for turn in asked], options, batch_size, in_step=in_step):
         turn = asked[index]
         yield Turn(turn.conversation, turn.message, turn.reference, read(raw, syntax, turn.tools), raw)
 

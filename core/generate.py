@@ -55,24 +55,37 @@ def stream_text(loaded: LoadedModel, conversation: Conversation, options: Genera
 
 
 def write_texts(
-    loaded: LoadedModel, prompts: Sequence[list[int]], options: GenerationOptions, batch_size: int
+    loaded: LoadedModel,
+    prompts: Sequence[list[int]],
+    options: GenerationOptions,
+    batch_size: int,
+    *,
+    in_step: int | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """`(index, text)` for every prompt, batched by length; the text has no stop token."""
+    """`(index, text)` for every prompt, batched by length; the text has no stop token.
+
+    Processes that hold one model in parts must call it equally often, or they wait for each other without end:
+    `in_step` is how many batches the one with the most has, and all go on writing until the last is done.
+    """
     import torch
 
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     pad = loaded.tokenizer.pad_token_id
     pad = next(iter(loaded.stop_ids), 0) if pad is None else pad
+    settings = _settings(loaded, options) | ({"synced_gpus": True} if in_step is not None else {})
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
         width = max(len(prompts[index]) for index in batch)
         ids = torch.tensor([[pad] * (width - len(prompts[i])) + prompts[i] for i in batch])
         mask = torch.tensor([[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in batch])
         device = loaded.model.device
-        out = loaded.model.generate(ids.to(device), attention_mask=mask.to(device), **_settings(loaded, options))
+        out = loaded.model.generate(ids.to(device), attention_mask=mask.to(device), **settings)
         for index, row in zip(batch, out[:, width:].tolist(), strict=True):
             text = loaded.tokenizer.decode(_until_stop(row, {*loaded.stop_ids, pad}))
             yield index, "".join(_without_stop([text], loaded.stop_texts))
+    for _ in range(-(-len(order) // batch_size), in_step or 0):
+        nothing = torch.tensor([[pad]], device=loaded.model.device)
+        loaded.model.generate(nothing, attention_mask=torch.ones_like(nothing), **settings | {"max_new_tokens": 1})
 
 
 def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> list[int]:

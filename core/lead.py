@@ -23,6 +23,7 @@ from pathlib import Path
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.halved import halve
 from core.outcome import RANKS, Outcome, conclude, decisive, read_outcome
 from core.run import EXIT_STOPPED, Run
 from core.sharding import Sharding, read_sharding, sharding_environment, sharding_faults
@@ -181,11 +182,13 @@ def _lead(run: Run, lock: int, planned: Plan, *, resume: bool) -> Outcome:
     if run.config.launcher == "ray":
         from core.cluster import run_on_cluster
 
-        return run_on_cluster(run, resume=resume)
+        outcome = run_on_cluster(run, resume=resume)
+        return _lead(run, lock, planned, resume=True) if outcome.out_of_memory and halve(run) else outcome
     os.environ |= environment(planned)
     with tempfile.TemporaryDirectory(prefix="tuneboard-") as meeting:
         command = [sys.executable, "-m", "core.train", str(run.path), str(lock), *(["--resume"] if resume else [])]
-        return run_together([*command, "--meet", str(Path(meeting) / "store")], run, lock, planned.count)
+        outcome = run_together([*command, "--meet", str(Path(meeting) / "store")], run, lock, planned.count)
+    return _lead(run, lock, planned, resume=True) if outcome.out_of_memory and halve(run) else outcome
 
 
 if __name__ == "__main__":

@@ -21,12 +21,16 @@ RANKS = "ranks"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The state to be said, why, and the exit code. `explained`: the message is meant for a person (a `UserError`)."""
+    """The state to be said, why, and the exit code. `explained`: the message is meant for a person (a `UserError`).
+
+    `out_of_memory`: it may go on with smaller batches.
+    """
 
     state: StateName
     message: str = ""
     exit_code: int = 0
     explained: bool = False
+    out_of_memory: bool = False
 
 
 FINISHED = Outcome("finished")

@@ -116,11 +116,12 @@ def kept_turns(run: Run) -> list[HeldTurn]:
 
 
 def write_samples(
-    loaded: LoadedModel, turns: Sequence[HeldTurn], config: TrainConfig, run: Run, step: int
+    loaded: LoadedModel, turns: Sequence[HeldTurn], config: TrainConfig, run: Run, step: int, *, in_parts: bool = False
 ) -> dict[str, float]:
     """Let the model write the turns; the run gets the samples, the caller the figures.
 
-    Several processes share the turns, and each of them gets the figures of all. Random states stay as they are.
+    Several processes share the turns, and each of them gets the figures of all; `in_parts`: each holds only a part of
+    the model. Random states stay as they are.
     """
     options = GenerationOptions(max_new_tokens=config.eval_max_new_tokens)
     room = context_tokens(loaded) - options.max_new_tokens
@@ -133,7 +134,9 @@ def write_samples(
     devices = [loaded.model.device] if loaded.model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         mine = asked[processes.process_index :: processes.num_processes]
-        written = list(write_turns(loaded, mine, options, config.per_device_eval_batch_size))
+        size = config.per_device_eval_batch_size
+        in_step = -(-len(asked) // (size * processes.num_processes)) if in_parts else None
+        written = list(write_turns(loaded, mine, options, size, in_step=in_step))
     written = sorted(gather_object(written), key=lambda turn: turn.conversation)
     if processes.is_main_process:
         run.write_samples([_sample(loaded, turns[turn.conversation], turn, step) for turn in written])

@@ -21,7 +21,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils import logging as transformers_logging
@@ -34,12 +33,13 @@ from core.cost import Costs
 from core.embeddings import clashes, token_faults
 from core.environment import record_start
 from core.errors import UserError
+from core.halved import as_it_fits, halve, is_out_of_memory, out_of_memory, said, sizes
 from core.method import load_trainable, trainable_parameters
 from core.model import pick_device, ready
 from core.outcome import FINISHED, RANKS, STOPPED, Outcome, conclude, write_outcome
 from core.pack import BY_ROW, attend_by_row
 from core.probes import below_adapter, packing_fault
-from core.pulse import Pulse
+from core.pulse import PULSE, Pulse
 from core.queue import start_next
 from core.ranks import ALONE, Rank, end_with_parent, join
 from core.run import Run
@@ -71,7 +71,7 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
 
     A resumed run goes on with what it kept: its rows, its template and its newest whole checkpoint, as far as it got.
     """
-    config = run.config
+    config = as_it_fits(run)
     resume = rank.from_first(resume and has_kept_data(run))
     run, pulse = heard(run, config.stall_timeout_s) if rank.first else unheard(run)
     sharding = read_sharding(config)
@@ -93,7 +93,8 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
     def writes(tuned: Any, step: int) -> dict[str, float]:
         pulse.beat("letting the model write")
         loaded = ready(tuned, tokenizer, template)
-        return write_samples(loaded, data.turns, config, run, step) if data.turns else {}
+        in_parts = sharding.spreads_weights
+        return write_samples(loaded, data.turns, config, run, step, in_parts=in_parts) if data.turns else {}
 
     trainer = Trainer(
         model=model,
@@ -115,7 +116,9 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if reporter.stopped:
             return "stopped"
-        run.write_state("running", trainer.state.global_step, trainer.state.max_steps, _ending(trainer))
+        run.write_state(
+            "running", trainer.state.global_step, trainer.state.max_steps, _ending(trainer, reporter.message)
+        )
         trainer.save_whole(run.model_dir)
     return "finished"
 
@@ -162,10 +165,10 @@ def packs_rows(config: TrainConfig, model: Any, rank: Rank, sharding: Sharding) 
     return not fault
 
 
-def _ending(trainer: Trainer) -> str:
+def _ending(trainer: Trainer, message: str) -> str:
     """What is special about the result, if anything; the best weights are taken where that is asked for."""
     best, state = trainer.best(), trainer.state
-    words = []
+    words = [message] if message else []
     if best is not None and trainer.config.early_stopping_patience and state.global_step < state.max_steps:
         words.append(f"stopped early: {best.since} evaluations without a new best, which is {best}")
     if trainer.config.load_best_model_at_end:
@@ -183,14 +186,14 @@ class Reporter(TrainerCallback):
         self.run, self.pulse, self.rank = run, pulse, rank
         # A resumed run counts its time on.
         self.started = time.monotonic() - max((row.get("elapsed_s", 0.0) for row in run.metrics()), default=0.0)
-        self.stopped = False
+        self.stopped, self.message = False, said(run)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
     ) -> None:
         """Say that it runs."""
         self.pulse.beat("training")
-        self.run.write_state("running", state.global_step, state.max_steps)
+        self.run.write_state("running", state.global_step, state.max_steps, self.message)
 
     def on_substep_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
@@ -213,7 +216,7 @@ class Reporter(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Say how far it is; stop and save if asked to."""
         self.pulse.beat("training")
-        self.run.write_state("running", state.global_step, state.max_steps)
+        self.run.write_state("running", state.global_step, state.max_steps, self.message)
         if self.rank.anywhere(self.run.stop_requested()) and state.global_step < state.max_steps:
             self.stopped = True
             control.should_training_stop = control.should_save = True
@@ -259,7 +262,11 @@ def _keep_template(model: Any, tokenizer: Any, template: Template) -> None:
 
 def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None, together: dict[str, Any]) -> None:
     """Forget what was logged after the checkpoint, and write down what this start runs on, and with whom."""
-    run.rewind(step_of(checkpoint) if checkpoint else 0)
+    reached = step_of(checkpoint) if checkpoint else 0
+    run.rewind(reached)
+    if smaller := said(run):
+        print(smaller, flush=True)
+        run.write_metrics({"step": reached, **sizes(run)})
     device = pick_device(config.device)
     for change in record_start(run.path, device, checkpoint.name if checkpoint else "", together):
         print(f"not as at the last start: {change}", flush=True)
@@ -332,6 +339,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         rank = join(arguments.meet, run.config.ddp_timeout()) if together else ALONE
         outcome = attempt(run, resume=arguments.resume, rank=rank)
+        if outcome.out_of_memory and not together and halve(run):
+            _begin_again(run, arguments.lock)
         _last_word(run, outcome, together=together)
     except BaseException as error:
         traceback.print_exc()
@@ -346,16 +355,27 @@ def main(argv: list[str] | None = None) -> int:
     return outcome.exit_code
 
 
+def _begin_again(run: Run, lock: int) -> None:
+    """Become the trainer anew, with nothing left in memory; the process, which the keeper waits for, stays the same."""
+    (run.path / PULSE).unlink(missing_ok=True)
+    os.set_inheritable(lock, True)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "core.lead", str(run.path), str(lock), "--resume"])  # noqa: S606  no shell is wanted
+
+
 def attempt(run: Run, *, resume: bool, rank: Rank) -> Outcome:
     """Train; how it ended, when it ended in a way that a person is to read."""
+    starved = False
     try:
         return STOPPED if train_run(run, resume=resume, rank=rank) == "stopped" else FINISHED
     except UserError as error:
         failed = error
-    except torch.OutOfMemoryError as error:
-        failed = _out_of_memory(run.config, error)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        failed, starved = out_of_memory(as_it_fits(run), error), True
     print(f"error: {failed}", file=sys.stderr)
-    return Outcome("failed", str(failed), failed.exit_code, explained=True)
+    return Outcome("failed", str(failed), failed.exit_code, explained=True, out_of_memory=starved)
 
 
 def _last_word(run: Run, outcome: Outcome, *, together: bool) -> None:
@@ -366,20 +386,6 @@ def _last_word(run: Run, outcome: Outcome, *, together: bool) -> None:
             write_outcome(run.path / RANKS, int(os.environ["RANK"]), outcome)
         else:
             conclude(run, outcome)
-
-
-def _out_of_memory(config: TrainConfig, error: Exception) -> UserError:
-    """What to change, with numbers."""
-    batch, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
-    remedies = []
-    if batch > 1:
-        remedies.append(f"per_device_train_batch_size {batch // 2} with gradient_accumulation_steps {steps * 2}")
-    if not config.gradient_checkpointing:
-        remedies.append("gradient_checkpointing")
-    remedies.append(f"max_length below {config.max_length}")
-    return UserError(
-        f"out of memory: {str(error).splitlines()[0]}", remedy="try " + ", or ".join(remedies), exit_code=1
-    )
 
 
 if __name__ == "__main__":

@@ -129,3 +129,15 @@ def test_sharded_equals_one_process_and_goes_on_from_its_shards(runs: Path, meth
     start = json.loads((two.path / "environment.json").read_text())[-1]
     assert (start["resumed_from"], start["processes"], start["distributed"]) == ("checkpoint-2", 2, "fsdp2")
     assert [line.get("loss") for line in lines(two)] == [line.get("loss") for line in before]
+
+
+def test_processes_that_hold_a_model_in_parts_write_in_step(runs: Path) -> None:
+    """Three turns, one at a time, for two processes: one has less to write and goes on until the other is done."""
+    options = {"dataset": ["tools"], "max_samples": 8, "val_size": 0.25, "max_steps": 1, "save_steps": 100}
+    options |= {"eval_generate": 3, "eval_max_new_tokens": 5, "per_device_eval_batch_size": 1}
+    one = Run.create(small(**options, per_device_train_batch_size=4))
+    assert train_run(one) == "finished"
+    two = Run.create(small(**options, per_device_train_batch_size=2, num_processes=2, distributed="fsdp2"))
+    assert in_two(fork_server(), two) == [0, 0]
+    assert len(one.samples()) == 3
+    assert two.samples() == one.samples()

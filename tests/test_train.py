@@ -16,7 +16,7 @@ from core.method import load_trainable
 from core.run import Run
 from core.sft import sft_config
 from core.template.spans import KINDS
-from core.train import _out_of_memory, train_run
+from core.train import train_run
 from tests.conftest import small
 
 
@@ -184,9 +184,3 @@ def test_sums_are_means_over_tokens() -> None:
         "accuracy_stop": 1.0,
     }
     assert sums.take() == {}
-
-
-def test_out_of_memory_says_what_to_change() -> None:
-    error = _out_of_memory(small(per_device_train_batch_size=8), RuntimeError("CUDA out of memory. Tried…\nmore"))
-    assert "per_device_train_batch_size 4 with gradient_accumulation_steps 2" in str(error)
-    assert "\n" not in str(error)
