@@ -159,24 +159,25 @@ def changed_characters(text: str, tokenizer: Any) -> list[str]:
     known = _characters(tokenizer.backend_tokenizer)
     if text.isascii() and known.ascii_survives:
         return []
-    return [character for character in sorted(set(text)) if not known.survives(character)]
+    return sorted(character for character in set(text) - known.survivors if not known.survives(character))
 
 
 class _Characters:
-    """Which characters a tokenizer gives back; each is tried once, between others."""
+    """Which characters a tokenizer gives back; each that does is tried once, between others."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self._known: dict[str, bool] = {}
+        self.survivors: set[str] = set()
         self.ascii_survives = all(self.survives(chr(number)) for number in (9, 10, 13, *range(32, 127)))
 
     def survives(self, character: str) -> bool:
         """Whether decoding gives it back."""
-        if character not in self._known:
-            text = f"x{character}x"
-            ids = self._backend.encode(text, add_special_tokens=False).ids
-            self._known[character] = self._backend.decode(ids, skip_special_tokens=False).strip() == text
-        return self._known[character]
+        text = f"x{character}x"
+        ids = self._backend.encode(text, add_special_tokens=False).ids
+        if self._backend.decode(ids, skip_special_tokens=False).strip() != text:
+            return False
+        self.survivors.add(character)
+        return True
 
 
 @lru_cache(maxsize=4)
