@@ -10,7 +10,7 @@ from core.config import GenerationOptions
 from core.conversation import Conversation
 from core.errors import UserError
 from core.model import LoadedModel
-from core.template.spans import prompt
+from core.template.ends import asked
 from core.tokens import tokenise
 from core.window import exchanges, without_oldest
 
@@ -90,7 +90,7 @@ def write_texts(
 
 def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> list[int]:
     """The tokens that the model is given. Raises `UserError` when they and the answer do not fit its context."""
-    ids, _ = tokenise(prompt(conversation, loaded.template), loaded.tokenizer)
+    ids, _ = tokenise(asked(conversation, loaded.template), loaded.tokenizer)
     context = context_tokens(loaded)
     if len(ids) + options.max_new_tokens > context:
         raise UserError(
@@ -108,7 +108,7 @@ def exchanges_to_drop(loaded: LoadedModel, conversation: Conversation, options: 
     """
     most = len(exchanges(conversation)) - 1
     for dropped in range(max(most, 0)):
-        ids, _ = tokenise(prompt(without_oldest(conversation, dropped), loaded.template), loaded.tokenizer)
+        ids, _ = tokenise(asked(without_oldest(conversation, dropped), loaded.template), loaded.tokenizer)
         if len(ids) + options.max_new_tokens <= context_tokens(loaded):
             return dropped
     return max(most, 0)

@@ -11,7 +11,7 @@ from core.conversation import Action, Conversation, Finding, RowRefusedError
 from core.label import Example, encode_all
 from core.longtext import text_pieces
 from core.rules.samples import calls_keep_their_results
-from core.template.ends import with_stop
+from core.template.ends import with_one_start, with_stop
 from core.template.sandbox import Template
 from core.template.spans import Rendered, render, trained_turns
 from core.tokens import Pieces
@@ -83,6 +83,7 @@ def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callab
     def attempt(part: Conversation) -> list[Sample] | None:
         calls_keep_their_results(part)
         samples = render(part, template, "assistant", config.unstable_history)
+        samples = [with_one_start(sample, template, part) for sample in samples]
         if config.append_stop:
             samples = [with_stop(sample, template) for sample in samples]
         examples = encode_all(samples, pieces)

@@ -26,9 +26,10 @@ from core.evaluate import Asked, Turn, call_metrics, write_turns
 from core.generate import context_tokens
 from core.model import LoadedModel
 from core.run import Run
+from core.template.ends import asked as asked_for
 from core.template.reader import describe
 from core.template.sandbox import Template
-from core.template.spans import prompt, trained_turns
+from core.template.spans import trained_turns
 from core.tokens import tokenise
 
 HELD_TURNS = "held_turns.jsonl"
@@ -73,7 +74,7 @@ def _turns(
     for conversation, turn in places:
         before = Conversation(conversation.messages[:turn], conversation.tools)
         try:
-            ids, _ = tokenise(prompt(before, template), tokenizer)
+            ids, _ = tokenise(asked_for(before, template), tokenizer)
         except RowRefusedError:
             continue
         if len(ids) <= window:

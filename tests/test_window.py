@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,8 +14,10 @@ from core.conversation import Conversation, Message, ToolCall
 from core.encode import prepare
 from core.errors import UserError
 from core.label import trained_text
-from core.template.choose import choose_template
+from core.template.choose import LIBRARY, choose_template
 from core.template.dialect import rewritten
+from core.template.ends import asked
+from core.tokens import tokenise
 from tests.material import tool, trl_files
 from tests.test_encode import tokenizer_of
 
@@ -90,3 +95,57 @@ def test_what_the_template_swallows_stops_before_training() -> None:
     inline = prepare(rows, rewritten(template, reasoning=True), tokenizer, options())
     assert "thought" in trained_text(inline.examples[0], tokenizer)
     assert [(note.code, note.action) for note in inline.notes] == [("RS604", "repaired")]
+
+
+def spoken(seed: int) -> Conversation:
+    """A conversation with calls, also several at once, in which every word of the assistant is there once."""
+    rng = random.Random(seed)
+    messages, made = [Message("system", "szq nice")], 0
+    for exchange in range(rng.randrange(6, 14)):
+        messages.append(Message("user", f"uzq{exchange} " + "word " * rng.randrange(30)))
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            calls = [
+                ToolCall("find", {"q": f"czq{made + n}x"}, f"call{made + n:05d}") for n in range(rng.choice((1, 2)))
+            ]
+            made += len(calls)
+            messages.append(Message("assistant", tool_calls=tuple(calls)))
+            messages += [Message("tool", f"tzq{c.id[-3:]} r", tool_call_id=c.id, name="find") for c in calls]
+        messages.append(Message("assistant", f"azq{exchange}x " + "say " * rng.randrange(20)))
+    return Conversation(tuple(messages), (tool("find", {"q": {"type": "string"}}),), "rows.json", seed)
+
+
+@pytest.mark.parametrize("name", ["chatml", "glm", "llama3", "mistral", "vicuna", "gemma"])
+def test_in_windows_every_turn_is_trained_once_and_no_result_stands_without_its_call(name: str) -> None:
+    tokenizer = tokenizer_of("byte_level", (LIBRARY / f"{name}.jinja").read_text(encoding="utf-8"))
+    template = rewritten(choose_template("auto", tokenizer))
+    for seed in range(4):
+        long = spoken(seed)
+        whole = prepare([long], template, tokenizer, options(max_length=100_000))
+        most = max(len(example.input_ids) for example in whole.examples)
+        prepared = prepare([long], template, tokenizer, options(max_length=most * 2 // 3))
+        assert not prepared.findings
+        assert prepared.counts["windows"] == len(prepared.examples) > 1
+        assert prepared.counts["turns_too_long"] == 0
+        said = [f"{m.content} " + " ".join(c.arguments["q"] for c in m.tool_calls) for m in long.messages]
+        marks = re.findall(r"[ac]zq\d+x", " ".join(said))
+        texts = [trained_text(example, tokenizer) for example in prepared.examples]
+        assert Counter(re.findall(r"[ac]zq\d+x", " ".join(texts))) == Counter(marks)
+        for example, text in zip(prepared.examples, texts, strict=True):
+            shown = tokenizer.decode(example.input_ids)
+            assert text.endswith(template.stop)
+            assert "szq nice" in shown
+            assert shown.count("tzq") == shown.count("czq")
+            assert not any(word in text for word in ("uzq", "szq", "tzq"))
+
+
+def test_windows_and_prompts_begin_as_every_sample_does() -> None:
+    """A template that writes the beginning of the text twice gets it once: in training, in windows and in chat."""
+    source = "{{ bos_token }}{{ bos_token }}" + (LIBRARY / "chatml.jinja").read_text(encoding="utf-8")
+    tokenizer = tokenizer_of("byte_level", source)
+    template = choose_template("auto", tokenizer)
+    rows = prepare([talk(14)], template, tokenizer, options(max_length=900)).examples
+    assert len(rows) > 1
+    asks = asked(Conversation(talk(1).messages[:2]), template)
+    for ids in (*(row.input_ids for row in rows), tokenise(asks, tokenizer)[0]):
+        assert ids.count(tokenizer.bos_token_id) == 1
+        assert ids[0] == tokenizer.bos_token_id

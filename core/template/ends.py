@@ -7,7 +7,12 @@ from dataclasses import replace
 from core.conversation import Conversation, Finding
 from core.template.parts import Span
 from core.template.sandbox import Template
-from core.template.spans import Rendered
+from core.template.spans import Rendered, prompt
+
+
+def asked(conversation: Conversation, template: Template) -> Rendered:
+    """What the model is given when it is to answer, beginning as in training."""
+    return with_one_start(prompt(conversation, template), template, conversation)
 
 
 def with_one_start(sample: Rendered, template: Template, conversation: Conversation) -> Rendered:
