@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import islice
+from types import BuiltinMethodType
 from typing import Any
 
 import jinja2.ext
 from jinja2 import nodes
-from jinja2.runtime import Context, LoopContext, Undefined
+from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
@@ -40,6 +41,8 @@ _QUICK = {"capitalize", "count", "d", "default", "e", "escape", "first", "float"
 MOST_WORKED = 1 << 20
 _WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
 _OF_OBJECTS = frozenset(dir(dict))
+# Methods that the sandbox allows as they are; `format` is not among them, it wraps that.
+_OF_TEXTS = frozenset(name for name in dir(str) if not name.startswith(("_", "format")))
 _PLACES = frozenset({"index", "index0", "first", "last"})
 _NO_USE = ("lipsum", "cycler")
 # What is rendered twice must be the same twice.
@@ -139,6 +142,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """`message.content`: a key of an object, unless objects themselves have something of that name."""
         if type(obj) is dict and attribute not in _OF_OBJECTS:
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if type(obj) is str and attribute in _OF_TEXTS:
+            return getattr(obj, attribute)
         reader = self.readers.get(type(obj))
         if reader is not None and (value := reader(obj, attribute)) is not NotImplemented:
             return value
@@ -147,16 +152,28 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  jinja2's names
         """A call written in the template."""
         __self.budget.tick()
-        # The sandbox wraps str.format; what it wraps knows its string.
-        owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
-        if isinstance(owner, str):
-            __self._check_method(owner, __obj.__name__, args, kwargs)
-        value = super().call(__context, __obj, *args, **kwargs)
+        if type(__obj) is Macro:
+            # What jinja2 does of itself, without asking what kind of thing is called.
+            _without_scopes(kwargs)
+            value = __obj(__context.eval_ctx, *args, **kwargs)
+        elif type(__obj) is BuiltinMethodType and type(__obj.__self__) is str and __obj.__name__ in _OF_TEXTS:
+            _without_scopes(kwargs)
+            __self._check_method(__obj.__self__, __obj.__name__, args, kwargs)
+            value = __obj(*args, **kwargs)
+        else:
+            value = __self._called(__context, __obj, args, kwargs)
         if isinstance(value, str) and len(value) > MOST_WIDTH:
             __self.budget.grow(len(value))
         elif isinstance(value, dict | list):
             __self.budget.hold(value)
         return value
+
+    def _called(self, context: Context, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # The sandbox wraps str.format; what it wraps knows its string.
+        owner = getattr(getattr(function, "__wrapped__", function), "__self__", None)
+        if isinstance(owner, str):
+            self._check_method(owner, function.__name__, args, kwargs)
+        return super().call(context, function, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """`+`, `*`, `**` or `%`."""
@@ -302,6 +319,12 @@ def _size(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
             nodes, characters = nodes + more, characters + longer
         known[id(value)] = nodes, characters
     return known[id(value)]
+
+
+def _without_scopes(named: dict[str, Any]) -> None:
+    """The arguments of a call without what jinja2 adds inside loops and blocks for functions that want a context."""
+    named.pop("_loop_vars", None)
+    named.pop("_block_vars", None)
 
 
 def _of_namespace(space: Namespace, name: str) -> Any:
