@@ -100,3 +100,24 @@ def test_one_column_declared_as_a_prompt_is_text_for_pre_training(tmp_path: Path
     assert [conversation.plain for conversation in loaded.conversations] == [True]
     row = Row({"q": "a", "output": "b"})
     assert not converted(row, Layout("alpaca", {"prompt": "q"})).conversation.plain  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("roles", "odd"),
+    [
+        ("user assistant user assistant", ""),
+        ("user assistant user", ""),
+        ("user function observation assistant", ""),
+        ("user user assistant", "messages[1]"),
+        ("user assistant assistant", "messages[2]"),
+        ("assistant user assistant", "messages[0]"),
+    ],
+)
+def test_rows_of_lmflow_that_do_not_alternate_are_named(roles: str, odd: str) -> None:
+    call = json.dumps({"name": "f", "arguments": {}})
+    said = {"function": call, "observation": "1"}
+    row = Row({"messages": [{"role": role, "content": said.get(role, "x")} for role in roles.split()]})
+    done = converted(row, Layout("lmflow"))
+    assert done.conversation is not None
+    found = [(finding.path, finding.action) for finding in row.findings if finding.code == "RO212"]
+    assert found == ([(odd, "repaired")] if odd else [])

@@ -68,7 +68,12 @@ def read_lmflow(row: Row, layout: Layout) -> Conversation:
 
 def _note_order(row: Row, column: str, messages: list[Message]) -> None:
     """RO212: the first place where user and assistant do not take turns; calls and results belong to the answer."""
-    said = [(index, m.role) for index, m in enumerate(messages) if m.role in ("user", "assistant") and not m.tool_calls]
+    answered = {index - 1 for index, message in enumerate(messages) if message.role == "tool"}
+    said = [
+        (index, message.role)
+        for index, message in enumerate(messages)
+        if message.role in ("user", "assistant") and not message.tool_calls and index not in answered
+    ]
     for number, (index, role) in enumerate(said):
         if role != ("user", "assistant")[number % 2]:
             row.repaired("RO212", f"{column}[{index}]", "LMFlow rows alternate between user and assistant")
