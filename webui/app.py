@@ -26,6 +26,8 @@ from webui.roots import Roots
 from webui.texts import Texts, languages, load_texts, preferred
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import gradio as gr
     from starlette.requests import Request
     from starlette.responses import Response
@@ -124,6 +126,7 @@ def site(runs_dir: str, roots: Roots) -> Any:
     app.add_route("/", home)
     app.add_route("/favicon.ico", icon)
     app.add_route("/exports/{key}/{name}", export)
+    app.add_route("/changes", changes_of(runs_dir))
     models = Models()
     for language in languages():
         gr.mount_gradio_app(
@@ -160,6 +163,16 @@ def icon(request: Request) -> Response:
     return Response(ICON, media_type="image/svg+xml")
 
 
+def changes_of(runs_dir: str) -> Callable[[Request], Response]:
+    """What says in a few letters whether any run has changed: the open pages ask for it each second."""
+    from starlette.responses import PlainTextResponse
+
+    from webui.live import Changes
+
+    changes = Changes(runs_dir)
+    return lambda request: PlainTextResponse(changes.mark())
+
+
 def export(request: Request) -> Response:
     """A file of a dataset's report."""
     from starlette.responses import FileResponse, PlainTextResponse
@@ -176,7 +189,7 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
     """The page in one language."""
     import gradio as gr
 
-    from webui.board import TICK_S, Board
+    from webui.board import Board
 
     with gr.Blocks(title="Tuneboard", analytics_enabled=False, fill_width=True, delete_cache=LEFT_OVERS) as page:
         gr.HTML(_header(t))
@@ -191,13 +204,12 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
         }
         picker: dict[str, Any] = {"allow_custom_value": True, "render": False}
         # Before the tabs: within them, what is no tab shifts their labels.
-        timer, data_choice = gr.Timer(TICK_S), gr.State(None)
+        data_choice = gr.State(None)
         with gr.Tabs(elem_id="tabs") as tabs:
             board = Board(
                 t,
                 runs_dir,
                 page,
-                timer,
                 tabs,
                 gr.Dropdown(
                     label=t("Chat with"), choices=["starter"], value="starter", elem_id="chat-target", **picker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,27 @@ from webui.roots import Roots
 from webui.texts import Texts
 from webui.uploads import uploaded
 
-# One page has one clock; everything that moves hangs on it.
-TICK_S = 1.0
+# The page looks by itself whether anything has changed, and only then is there an event: Gradio's own timer makes an
+# event a second, and at each step of each event its page goes through all inputs so far, which keeps a browser busy
+# without end on a page of this size.
+WATCH = """
+let last = '';
+const look = async () => {
+  if (!element.isConnected) return;
+  if (element.offsetParent && !document.hidden) {
+    try {
+      const answer = await fetch('/changes');
+      const mark = answer.ok ? await answer.text() : last;
+      if (mark !== last) { last = mark; trigger('select', {}); }
+    } catch { /* the board is away; it is asked again */ }
+  }
+  setTimeout(look, 1000);
+};
+look();
+"""
 # The board's handlers only read small files; what is heavy (starting, looking at data, chatting) says its own limit.
 LIGHT = 16
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
 
 
 @dataclass
@@ -31,7 +48,6 @@ class Board:
     t: Texts
     runs_dir: str
     page: gr.Blocks
-    timer: gr.Timer
     tabs: gr.Tabs
     chat_target: gr.Dropdown
     train_run: gr.Dropdown
@@ -75,6 +91,14 @@ class Board:
         except UserError:
             return uploaded(self.roots)
         return [*dataset_names(dataset_dir), *uploaded(self.roots)]
+
+    def watch(self, asked: Sequence[Any], show: Callable[..., Any], outputs: Sequence[Any]) -> None:
+        """Put here what fills `outputs` with what `show` gives for `asked`, whenever a run has changed.
+
+        It stands in the tab that it keeps up to date, for it looks only while that tab is in sight.
+        """
+        look = gr.HTML("<span></span>", js_on_load=WATCH, elem_classes="tb-watch")
+        look.select(show, asked, outputs, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET)
 
     def newest(self) -> Run | None:
         """The newest run that is alive, else the newest."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from core.commands.estimate import mebibytes
 from core.queue import waiting
-from core.run import Run
+from core.run import Run, list_runs
+from core.task import Task
 from webui.account import badge
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
@@ -18,6 +23,7 @@ from webui.markup import bar, dot, empty, escape, note, number, tiles
 from webui.rulebook import meaning
 from webui.texts import Texts
 
+TASKS = ("eval", "export")
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
 WATCHED = (
     "state.json",
@@ -29,16 +35,38 @@ WATCHED = (
     "samples.jsonl",
     "cost.json",
     "evals",
+    *(f"tasks/{name}/{file}" for name in TASKS for file in ("task.json", "progress.json", "ended.json")),
 )
+# Older runs are still there for `core-cli runs list`; a page that redraws thousands of rows helps nobody.
+MOST = 200
+FRESH_S = 0.3
 
 TONES = {"stalled": "warn", "stopped": "warn", "failed": "bad", "killed": "bad"}
 
 
-def signature(run: Run | None) -> str:
-    """Changes when there is something new to show."""
-    if run is None:
-        return ""
+@dataclass
+class Changes:
+    """What tells open pages that a run has changed; looked up at most a few times a second, however many they are."""
+
+    runs_dir: str
+    _said: str = ""
+    _at: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def mark(self) -> str:
+        """A few letters that change when any run does, also when one is added or goes."""
+        with self._lock:
+            if time.monotonic() - self._at > FRESH_S:
+                signatures = repr([signature(run) for run in list_runs(self.runs_dir)[:MOST]])
+                self._said = hashlib.blake2b(signatures.encode(), digest_size=8).hexdigest()
+                self._at = time.monotonic()
+            return self._said
+
+
+def signature(run: Run) -> str:
+    """Changes when there is something new to show of a run."""
     facts: list[Any] = [run.path.name, run.is_locked(), run.state().state]
+    facts += [Task(run.path / "tasks" / name).state() for name in TASKS]
     for name in WATCHED:
         try:
             stat = (run.path / name).stat()

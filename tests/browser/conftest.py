@@ -133,6 +133,7 @@ def page(chromium: Any, server: Server) -> Iterator[Any]:
     broken: list[str] = []
     tab.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
     tab.on("pageerror", lambda error: broken.append(str(error)))
+    tab.on("console", lambda said: broken.append(said.text) if said.type == "error" else None)
     yield tab
     context.close()
     assert not foreign, f"the page asked other hosts: {foreign}"
@@ -173,9 +174,7 @@ def board(tmp_path: Path) -> Iterator[Any]:
             pass
         chat_target, train_run = gr.Dropdown(render=False), gr.Dropdown(render=False)
         roots = Roots.of(str(tmp_path / "runs"))
-        yield Board(
-            Texts(), str(tmp_path), page, gr.Timer(1), tabs, chat_target, train_run, gr.State(None), Models(), roots
-        )
+        yield Board(Texts(), str(tmp_path), page, tabs, chat_target, train_run, gr.State(None), Models(), roots)
 
 
 def _is_foreign(url: str, server: Server) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -14,6 +16,7 @@ from core.config import ChatConfig, TrainConfig, default_of, value_type
 from core.errors import UserError
 from core.run import Run, list_runs
 from webui.form import command_line, component, from_config, read_values, to_config
+from webui.live import FRESH_S, Changes
 from webui.tabs.train import TrainTab
 from webui.texts import load_texts
 
@@ -118,10 +121,13 @@ def test_twenty_clicks_start_one_run(tab: Any, tmp_path: Path, monkeypatch: pyte
     held[0].close()
 
 
-def test_a_tick_shows_only_what_is_new(tab: Any, tmp_path: Path) -> None:
+def test_pages_are_told_of_what_is_new_and_of_nothing_else(tab: Any, tmp_path: Path) -> None:
+    changes = Changes(str(tmp_path))
+    marks = [changes.mark()]
     run = Run.create(TrainConfig(dataset=["identity"], runs_dir=str(tmp_path)))
-    shown = tab.tick(run.path.name, "")
-    assert "never started" in shown[1]
-    assert tab.tick(run.path.name, shown[0]) == gr.skip()
-    run.write_metrics({"step": 1, "loss": 2.5})
-    assert "polyline" in tab.tick(run.path.name, shown[0])[2]
+    for change in (lambda: None, lambda: run.write_metrics({"step": 1, "loss": 2.5}), lambda: None, run.request_stop):
+        change()
+        time.sleep(FRESH_S * 1.2)
+        marks.append(changes.mark())
+    assert [before == after for before, after in pairwise(marks)] == [False, False, True, False]
+    assert "polyline" in tab.watched(run.path.name)[1]

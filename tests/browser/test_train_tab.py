@@ -46,7 +46,7 @@ def test_many_rows_that_would_go_are_asked_about_and_nothing_starts(tab: TrainTa
     assert "25 % of the rows of mine" in text
     assert "IO001" in text
     assert agree["value"] == "Drop them and train on the other 15 rows"
-    assert len(rest) == 10
+    assert len(rest) == 9
     assert not list_runs(str(tmp_path))
 
 

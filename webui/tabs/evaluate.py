@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -48,7 +47,7 @@ class EvaluateTab:
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
         self.form = Form(EvalConfig, board.t, prefix="eval")
-        self.view, self.seen = gr.State(View()), gr.State("")
+        self.view = gr.State(View())
 
     def put_question(self) -> None:
         """Which run, on what."""
@@ -73,7 +72,15 @@ class EvaluateTab:
     def put_results(self) -> None:
         """The figures, and the turns."""
         t = self.t
-        self.data = gr.Dropdown(label=t("Results on"), choices=[], value=None, visible=False, elem_id="eval-data")
+        self.data = gr.Dropdown(
+            label=t("Results on"),
+            choices=[],
+            value=None,
+            # What is not among the first choices would be refused before the clock's handler sees it.
+            allow_custom_value=True,
+            visible=False,
+            elem_id="eval-data",
+        )
         self.figures = gr.HTML(elem_id="eval-figures")
         with gr.Column(visible=False) as self.details:
             gr.HTML(title(t("Turn by turn")))
@@ -83,10 +90,10 @@ class EvaluateTab:
         """Tie the components to the functions below."""
         light: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
         look, parts = [self.run, self.data, self.view], self.form.components
-        panel = [self.seen, self.status, self.figures, self.turns, self.details, self.data, self.start, self.stop]
+        panel = [self.status, self.figures, self.turns, self.details, self.data, self.start, self.stop]
         chosen = [self.view, parts["dataset"], parts["dataset_dir"], self.problem, *panel]
         self.board.page.load(self.opened, None, [self.run, *chosen], **light)
-        self.board.timer.tick(self.tick, [*look, self.seen], panel, queue=False, **light)
+        self.board.watch(look, self.shown, panel)
         self.run.input(self.chosen, self.run, chosen, **light)
         self.run.focus(self.names, None, self.run, **light)
         self.data.input(self.shown, look, panel, **light)
@@ -130,11 +137,6 @@ class EvaluateTab:
             **self.shown(name, None, view),
         }
 
-    def tick(self, name: str | None, data: str | None, view: View, last: str) -> Any:
-        """Show the results again when there is something new."""
-        run = self.board.run(name)
-        return dict.fromkeys([self.seen], gr.skip()) if _mark(run) == last else self.shown(name, data, view)
-
     def shown(self, name: str | None, data: str | None, view: View) -> Shown:
         """The state of the evaluation, and the results on one data set; on the newest when none is chosen."""
         t, run = self.t, self.board.run(name)
@@ -143,7 +145,6 @@ class EvaluateTab:
         running = run is not None and task(run).state() == "running"
         found = figures_html(run, data, results[data], t) if run and data else empty(_what_to_do(run, t))
         return {
-            self.seen: _mark(run),
             self.status: status_html(task(run), t) if run else "",
             self.figures: found,
             self.turns: self.turns_of(run, data, view),
@@ -239,12 +240,3 @@ def _held_out(run: Run) -> dict[str, Any]:
     except UserError:
         return {}
     return {"dataset": config.eval_dataset, "dataset_dir": config.dataset_dir}
-
-
-def _mark(run: Run | None) -> str:
-    """Changes when there is something new to show."""
-    if run is None:
-        return ""
-    of = task(run)
-    files: list[Path] = [of.folder / "progress.json", *(one.file for one in chain(*results_of(run).values()))]
-    return repr([run.path.name, of.state(), *(file.stat().st_mtime_ns for file in files if file.is_file())])

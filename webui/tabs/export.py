@@ -13,7 +13,6 @@ import gradio as gr
 from core.config import ExportConfig
 from core.errors import UserError
 from core.export import has_adapter, place_of, task
-from core.run import Run
 from core.task import Task
 from core.trash import size_of
 from webui.board import LIGHT, QUIET, Board
@@ -45,7 +44,6 @@ class ExportTab:
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
         self.form = Form(ExportConfig, board.t, prefix="export")
-        self.seen = gr.State("")
 
     def put_question(self) -> None:
         """Which run, and how."""
@@ -66,9 +64,9 @@ class ExportTab:
     def listen(self) -> None:
         """Tie the components to the functions below."""
         light: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
-        panel = [self.seen, self.status, self.kind, self.start, self.form.components["merge"]]
+        panel = [self.status, self.kind, self.start, self.form.components["merge"]]
         self.board.page.load(self.opened, None, [self.run, *panel], **light)
-        self.board.timer.tick(self.tick, [self.run, self.seen], panel, queue=False, **light)
+        self.board.watch([self.run], self.shown, panel)
         self.run.input(self.chosen, self.run, [self.problem, *panel], **light)
         self.run.focus(self.names, None, self.run, **light)
         asked = {self.run, *self.form.components.values()}
@@ -93,17 +91,12 @@ class ExportTab:
         """Another run."""
         return {self.problem: "", **self.shown(name)}
 
-    def tick(self, name: str | None, last: str) -> Any:
-        """Show the state again when there is something new."""
-        run = self.board.run(name)
-        return {self.seen: gr.skip()} if _mark(run) == last else self.shown(name)
-
     def shown(self, name: str | None) -> Shown:
         """What a run's model is, and what became of its last export."""
         t, run = self.t, self.board.run(name)
         if run is None:
             nothing = empty(t("No run has a model yet. Train one first, then take it along from here."))
-            return {self.seen: "", self.status: nothing, self.kind: "", self.start: gr.update(interactive=False)}
+            return {self.status: nothing, self.kind: "", self.start: gr.update(interactive=False)}
         kind = t("An adapter on {base}.", base=Path(run.config.model_name_or_path).name)
         if not has_adapter(run):
             kind = t("A whole model: all or some of its weights were trained, so there is no adapter to merge.")
@@ -111,7 +104,6 @@ class ExportTab:
         merge = gr.update(visible=True) if has_adapter(run) else gr.update(visible=False, value=True)
         return {
             self.form.components["merge"]: merge,
-            self.seen: _mark(run),
             self.status: status_html(task(run), t),
             self.kind: f'<div class="tb-dim">{escape(kind)}</div>',
             self.start: gr.update(interactive=run.has_model and not running),
@@ -176,12 +168,3 @@ def _folder_html(place: Path, t: Texts) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{-(-count // 1024)} KiB"
-
-
-def _mark(run: Run | None) -> str:
-    """Changes when there is something new to show."""
-    if run is None:
-        return ""
-    of, place = task(run), _place(task(run))
-    there = place is not None and place.is_dir()
-    return repr([run.path.name, run.has_model, of.state(), of.progress(), there])

@@ -14,11 +14,9 @@ from core.trash import delete
 from webui.board import LIGHT, QUIET, Board
 from webui.compared import compared_html, options_html, origin_html
 from webui.judged import evals_html
-from webui.live import loss_html, other_html, report_html, runs_html, signature, status_html
+from webui.live import MOST, loss_html, other_html, report_html, runs_html, status_html
 from webui.markup import note, title
 
-# Older runs are still there for `core-cli runs list`; a page that redraws thousands of rows helps nobody.
-MOST = 200
 ON_CLICK = """
 element.addEventListener('click', (event) => {
   const row = event.target.closest('[data-run]');
@@ -48,7 +46,7 @@ class RunsTab:
 
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
-        self.chosen, self.seen = gr.State(""), gr.State("")
+        self.chosen = gr.State("")
 
     def put_run(self) -> None:
         """State, buttons and curves."""
@@ -91,12 +89,12 @@ class RunsTab:
     def listen(self) -> None:
         """Tie the components to the functions below."""
         board, chosen = self.board, self.chosen
-        panel = [self.seen, self.listing, self.detail, self.status, self.problem, self.places, self.asked]
+        panel = [self.listing, self.detail, self.status, self.problem, self.places, self.asked]
         panel += [self.loss, self.other, self.log, self.evals, self.report, self.config, self.origin]
         panel += [self.stop, self.kill, self.resume, self.requeue, self.to_chat, self.delete, self.earlier, self.later]
         light: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
         board.page.load(self.shown, chosen, panel, **light)
-        board.timer.tick(self.tick, [chosen, self.seen], panel, queue=False, **light)
+        board.watch([chosen], self.shown, panel)
         self.listing.select(self.pick, None, [chosen, self.other_run, self.compared, *panel], **light)
         self.to_chat.click(board.to_chat, chosen, [board.tabs, board.chat_target], **light)
         actions: dict[gr.Button, Callable[[Run], None]] = {
@@ -127,7 +125,6 @@ class RunsTab:
         """The table, and the chosen run beneath it."""
         t, runs, run = self.t, self.board.runs()[:MOST], self.board.run(name)
         head: Shown = {
-            self.seen: _mark(runs, run),
             self.listing: runs_html(runs, name, self.board),
             self.detail: gr.update(visible=run is not None),
         }
@@ -162,11 +159,6 @@ class RunsTab:
             self.delete: gr.update(visible=state.over),
             self.places: gr.update(visible=waits),
         }
-
-    def tick(self, name: str, last: str) -> Any:
-        """Show everything again when there is something new."""
-        same = _mark(self.board.runs()[:MOST], self.board.run(name)) == last
-        return gr.skip() if same else self.shown(name)
 
     def pick(self, event: gr.EventData) -> Shown:
         """A row was clicked."""
@@ -214,10 +206,3 @@ def _requeue(run: Run) -> None:
 
 def _into_the_trash(run: Run) -> None:
     delete(run)
-
-
-def _mark(runs: list[Run], run: Run | None) -> str:
-    """Changes when a row of the table, the order of the queue or the chosen run does."""
-    order = [one.path.name for one in waiting(runs[0].path.parent)] if runs else []
-    states = [(one.path.name, state.state, state.step) for one in runs for state in [one.state()]]
-    return repr(states) + repr(order) + signature(run)

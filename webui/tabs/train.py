@@ -16,7 +16,7 @@ from core.run import Run, absolute
 from webui.board import LIGHT, QUIET, Board
 from webui.consent import Consent
 from webui.form import Form, command_line
-from webui.live import loss_html, other_html, report_html, signature, status_html
+from webui.live import loss_html, other_html, report_html, status_html
 from webui.markup import escape, note, title
 from webui.needs import Needs
 from webui.written import written_html
@@ -48,8 +48,8 @@ class TrainTab:
         self.board, self.t = board, board.t
         # `extra` reaches options that write elsewhere or to the network; that is for the command line.
         self.form = Form(TrainConfig, board.t, fixed={"runs_dir": board.runs_dir, "extra": {}})
-        # The last run that this page started, and what it showed last.
-        self.mine, self.seen = gr.State(""), gr.State("")
+        # The last run that this page started.
+        self.mine = gr.State("")
         self.needs = Needs(self.form, board.t, self.check)
         self.consent = Consent(board.t)
 
@@ -90,7 +90,6 @@ class TrainTab:
         board, form, run = self.board, self.form, self.board.train_run
         parts = list(form.components.values())
         panel = [
-            self.seen,
             self.status,
             self.loss,
             self.other,
@@ -102,8 +101,8 @@ class TrainTab:
             self.to_chat,
         ]
         board.page.load(self.opened, None, [run, *panel], concurrency_limit=LIGHT, **QUIET)
-        board.timer.tick(self.tick, [run, self.seen], panel, concurrency_limit=LIGHT, queue=False, **QUIET)
-        run.input(self.tick, [run, self.seen], panel, concurrency_limit=LIGHT, **QUIET)
+        board.watch([run], self.watched, panel)
+        run.input(self.watched, run, panel, concurrency_limit=LIGHT, **QUIET)
         run.focus(self.names, None, run, concurrency_limit=LIGHT, **QUIET)
         # One at a time: of many clicks the first starts the run, and the others find it alive.
         pressed = {*parts, self.mine, run}
@@ -135,17 +134,15 @@ class TrainTab:
         run = self.board.newest()
         return gr.update(choices=self.board.names(), value=run.path.name if run else None), *self.shown(run)
 
-    def tick(self, name: str | None, last: str) -> Any:
-        """Show the run again when there is something new."""
-        run = self.board.run(name)
-        return gr.skip() if signature(run) == last else self.shown(run)
+    def watched(self, name: str | None) -> tuple[Any, ...]:
+        """The panel of the run with this name."""
+        return self.shown(self.board.run(name))
 
     def shown(self, run: Run | None) -> tuple[Any, ...]:
         """The panel of a run."""
-        t, mark = self.t, signature(run)
+        t = self.t
         alive = run is not None and run.state().alive
         return (
-            mark,
             status_html(run, self.board),
             loss_html(run, t),
             other_html(run, t),
@@ -177,10 +174,10 @@ class TrainTab:
         try:
             run = (self.queued if queued else self.started)(values, may_go)
         except ConsentNeededError as asked:
-            return gr.skip(), values[self.mine], "", *self.consent.ask(asked, queued=queued), *([gr.skip()] * 10)
+            return gr.skip(), values[self.mine], "", *self.consent.ask(asked, queued=queued), *([gr.skip()] * 9)
         except UserError as error:
             problem = note(str(error), "bad")
-            return gr.skip(), values[self.mine], problem, *self.consent.nothing(), *([gr.skip()] * 10)
+            return gr.skip(), values[self.mine], problem, *self.consent.nothing(), *([gr.skip()] * 9)
         chosen = gr.update(choices=self.board.names(), value=run.path.name)
         return chosen, run.path.name, "", *self.consent.nothing(), *self.shown(run)
 
