@@ -48,6 +48,25 @@ def _abilities(card: TemplateCard, t: Texts) -> list[tuple[str, str, Fate]]:
     ]
 
 
+def lost_words(t: Texts) -> dict[str, str]:
+    """What of calls a template may lose, in words."""
+    return {
+        "no arguments": t("no arguments"),
+        "quotation marks": t("quotation marks"),
+        "line breaks": t("line breaks"),
+        "punctuation": t("punctuation"),
+        "white space": t("white space"),
+        "numbers": t("numbers"),
+        "true and false": t("true and false"),
+        "null": t("null"),
+        "lists and objects": t("lists and objects"),
+        "empty lists and objects": t("empty lists and objects"),
+        "texts that look like other values": t("texts that look like other values"),
+        "several calls": t("several calls"),
+        "words beside a call": t("words beside a call"),
+    }
+
+
 def _facts(card: TemplateCard, t: Texts) -> list[tuple[str, str]]:
     """How the template writes; the values are HTML."""
     arguments = {"object": t("as an object"), "text": t("as JSON text"), "none": t("not at all")}
@@ -57,7 +76,10 @@ def _facts(card: TemplateCard, t: Texts) -> list[tuple[str, str]]:
     learns = t("yes") if card.stops else t("no: the model would not learn to stop")
     return [
         (t("Arguments of calls"), escape(arguments[card.arguments])),
-        (t("Lost in calls"), escape(", ".join(t(what) for what in card.calls_lost) or t("nothing"))),
+        (
+            t("Lost in calls"),
+            escape(", ".join(lost_words(t).get(what, what) for what in card.calls_lost) or t("nothing")),
+        ),
         (t("Ids of calls"), escape(ids[card.call_ids])),
         (t("User and assistant must alternate"), escape(t("yes") if card.alternates else t("no"))),
         (t("Stop tokens"), stops or escape(t("none"))),

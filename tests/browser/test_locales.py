@@ -12,6 +12,8 @@ import yaml
 
 from core.config import ChatConfig, EvalConfig, ExportConfig, Group, TrainConfig
 from core.rules import RULES
+from core.template import losses
+from webui.card import lost_words
 from webui.rulebook import meaning, remedy
 from webui.texts import LOCALES, languages, load_texts
 
@@ -74,3 +76,8 @@ def test_every_rule_is_explained(language: str) -> None:
     same = [code for code, rule in RULES.items() if rule.remedy and remedy(code, t) == rule.remedy]
     assert same == [], "remedies without a translation"
     assert [code for code, rule in RULES.items() if meaning(code, t) == rule.what] == []
+
+
+def test_what_a_template_may_lose_of_calls_is_put_in_words() -> None:
+    known = {*losses._ARGUMENTS, "several calls", "words beside a call"}
+    assert lost_words(load_texts("en")).keys() == known
