@@ -41,7 +41,7 @@ def model_card(run: Run, *, merged: bool) -> str:
         _rows(run),
         _options(run),
         _evaluations(run),
-        _use(base, merged=merged),
+        _use(run, base, merged=merged),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -85,17 +85,32 @@ def _figure(key: str, value: Any) -> str:
     return f"{value:.3f}" if key.startswith("loss") else f"{100 * value:.1f} %"
 
 
-def _use(base: str, *, merged: bool) -> str:
+def _use(run: Run, base: str, *, merged: bool) -> str:
+    """How others load it. Beside an adapter, peft reads neither the tokenizer's size nor on what writing ends."""
+    parts = ["AutoModelForCausalLM", "AutoTokenizer", *([] if merged else ["GenerationConfig"])]
+    lines = [*([] if merged else ["from peft import PeftModel"]), f"from transformers import {', '.join(parts)}", ""]
+    lines.append('tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")')
     if merged:
-        load = 'model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")'
+        lines.append('model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")')
     else:
-        load = f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "THIS_FOLDER")'
-    imported = "" if merged else "from peft import PeftModel\n"
-    return (
-        "The chat template in this folder is the one that was trained: give it `messages` and `tools`.\n\n"
-        f"```python\n{imported}from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-        f'tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")\n{load}\n'
-        'prompt = tokenizer.apply_chat_template(\n    [{"role": "user", "content": "Hello"}], '
-        'tools=None, add_generation_prompt=True, return_tensors="pt", return_dict=True\n)\n'
-        "print(tokenizer.decode(model.generate(**prompt, max_new_tokens=64)[0]))\n```"
-    )
+        lines.append(f'model = AutoModelForCausalLM.from_pretrained("{base}")')
+        if _has_tokens(run):
+            lines.append("if len(tokenizer) > len(model.get_input_embeddings().weight):")
+            lines.append("    model.resize_token_embeddings(len(tokenizer))")
+        lines.append('model = PeftModel.from_pretrained(model, "THIS_FOLDER")')
+        lines.append('model.generation_config = GenerationConfig.from_pretrained("THIS_FOLDER")')
+    lines += [
+        "prompt = tokenizer.apply_chat_template(",
+        '    [{"role": "user", "content": "Hello"}], tools=None, add_generation_prompt=True, return_tensors="pt", '
+        "return_dict=True",
+        ")",
+        "print(tokenizer.decode(model.generate(**prompt, max_new_tokens=64)[0]))",
+    ]
+    said = "The chat template in this folder is the one that was trained: give it `messages` and `tools`."
+    return f"{said}\n\n```python\n" + "\n".join(lines) + "\n```"
+
+
+def _has_tokens(run: Run) -> bool:
+    """Whether the adapter holds rows of tokens that its base does not have."""
+    made = read_json(run.model_dir / "adapter_config.json")
+    return isinstance(made, dict) and bool(made.get("trainable_token_indices"))

@@ -267,3 +267,19 @@ def test_what_a_run_kept_does_not_change_with_the_options(tmp_path: Path, runs: 
     assert new.texts == MARKS
     assert template.stop == ("<|im_end|>", "</s>")
     assert stop_ids(template, tokenizer) == (VOCABULARY, 1)
+
+
+@pytest.mark.parametrize("kind", ["untied", "tied"])
+def test_the_card_beside_an_adapter_says_how_to_load_it(tmp_path: Path, runs: Path, kind: str) -> None:
+    """The lines on the card, run as they stand, write with the trained rows and stop where turns end."""
+    base = base_model(tmp_path / "base", kind)
+    run = trained(base)
+    place = export(run, ExportConfig(output_dir=str(tmp_path / "out"), merge=False))
+    card = (place / "README.md").read_text(encoding="utf-8")
+    code = card.partition("```python\n")[2].partition("```")[0].replace("THIS_FOLDER", str(place))
+    named = code.partition('AutoModelForCausalLM.from_pretrained("')[2].partition('"')[0]
+    found: dict[str, Any] = {}
+    exec(code.replace(f'"{named}"', f'"{base}"').replace("max_new_tokens=64", "max_new_tokens=2"), found)
+    ours = load_for_chat(run, ChatConfig(dtype="float32"))
+    torch.testing.assert_close(logits(found["model"]), logits(ours.model), rtol=1e-4, atol=1e-4)
+    assert tuple(found["model"].generation_config.eos_token_id) == ours.stop_ids
