@@ -39,6 +39,7 @@ def look_first(config: TrainConfig) -> list[Report]:
 
     require_datasets(config)
     tokenizer, template = load_vocabulary(config)
+    require_possible(config)
     if not _is_small(config):
         return []
     held_out = held_out_sets(config, template, tokenizer)
@@ -55,6 +56,21 @@ def require_datasets(config: TrainConfig) -> None:
         raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
     for name in [*config.dataset, *config.eval_dataset]:
         find_source(name, config.dataset_dir)
+
+
+def require_possible(config: TrainConfig) -> None:
+    """The options fit together, the model and this machine, several processes included. Raises one `UserError`."""
+    from core.checks import check_training
+    from core.lead import plan
+
+    faults = []
+    for look in (check_training, plan):
+        try:
+            look(config)
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("; ".join(faults))
 
 
 def require_consent(reports: Iterable[Report], config: TrainConfig) -> None:

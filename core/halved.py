@@ -6,8 +6,6 @@ The rows of a step stay the same, and so do its losses. config.yaml stays what w
 
 from __future__ import annotations
 
-import torch
-
 from core.config import TrainConfig
 from core.disk import read_json, write_atomic_json
 from core.errors import UserError
@@ -20,6 +18,8 @@ IN_WORDS = ("MPS backend out of memory", "DefaultCPUAllocator: can't allocate me
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether memory did not suffice, on whatever device."""
+    import torch
+
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in IN_WORDS)
 
 

@@ -7,7 +7,10 @@ clock that is set nor a laptop that was closed makes a run look stalled. A pulse
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +37,39 @@ class Pulse:
         self._doing, self._last = doing or self._doing, now
         said = {"boot": self._boot, "monotonic": now, "pid": os.getpid(), "timeout_s": self._timeout_s}
         write_atomic_json(self._path, {**said, "doing": self._doing}, durable=False)
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """Beat while a block that cannot say how far it is computes or reads: what does neither hangs, and is seen."""
+        over = threading.Event()
+
+        def watch() -> None:
+            before = _spent()
+            while not over.wait(min(10.0, self._timeout_s / 5)):
+                now = _spent()
+                if now != before:
+                    self.beat(doing)
+                before = now
+
+        self.beat(doing)
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+
+def _spent() -> tuple[float, int]:
+    """What this process has done: tenths of seconds of processor time, and bytes read; waking up is no work."""
+    try:
+        io = Path("/proc/self/io").read_text(encoding="ascii")
+    except OSError:
+        io = ""
+    read = next((int(line.split()[1]) for line in io.splitlines() if line.startswith("read_bytes")), 0)
+    used = os.times()
+    return round(used.user + used.system + used.children_user + used.children_system, 1), read
 
 
 @dataclass(frozen=True, slots=True)

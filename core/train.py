@@ -77,13 +77,15 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
     sharding = read_sharding(config)
     check_training(config)
     _starting(run, pulse, "reading the data")
-    tokenizer, template, new, data = _prepared(run, config, rank, resume=resume)
+    with pulse.busy("reading the data"):
+        tokenizer, template, new, data = _prepared(run, config, rank, resume=resume)
     if faults := [*token_faults(config, new, sharding), *clashes(config, tokenizer)]:
         raise UserError("; ".join(faults))
     _starting(run, pulse, "loading the model")
     # The options come first: with ZeRO-3 a model is spread while it is loaded, as they say.
     options = sft_config(config, run.path / "checkpoints", has_eval=bool(data.held_out))
-    model, adapter = load_trainable(config, new, place=not sharding.spreads_weights)
+    with pulse.busy("loading the model"):
+        model, adapter = load_trainable(config, new, place=not sharding.spreads_weights)
     _keep_template(model, tokenizer, template)
     checkpoint = rank.from_first(checkpoint_to_resume(run.path) if resume and rank.first else None)
     if rank.first:

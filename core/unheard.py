@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core.pulse import Pulse
@@ -33,3 +34,7 @@ class _Unheard(Run):
 
 class _Unfelt(Pulse):
     def beat(self, doing: str = "") -> None: ...
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        yield

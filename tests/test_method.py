@@ -14,6 +14,7 @@ from core.batch import Collator
 from core.checks import check_training, skeleton
 from core.config import TrainConfig
 from core.errors import UserError
+from core.gate import look_first
 from core.method import adapter_config, load_trainable
 from core.model import load_for_chat, load_weights
 from core.run import Run
@@ -155,3 +156,16 @@ def test_weights_of_kinds_reach_the_loss(runs: Path) -> None:
     line = run.metrics()[0]
     assert line["loss"] == pytest.approx(line["loss_text"], rel=1e-4)
     assert line["loss_tool_call"] > 0
+
+
+def test_what_this_machine_cannot_do_is_refused_before_there_is_a_run() -> None:
+    """Options, method and several processes: all at once, by the command line and the board too."""
+    with pytest.raises(UserError) as refused:
+        look_first(small(device="cpu", distributed="fsdp2", load_in_4bit=True, optim="adamx"))
+    for said in (
+        "needs GPUs",
+        "load_in_4bit needs a GPU",
+        'there is no "adamx"',
+        "weights in few bits cannot be spread",
+    ):
+        assert said in str(refused.value)

@@ -228,7 +228,9 @@ def _origin_lines(shown: dict[str, Any]) -> list[str]:
         device = ", ".join(start["gpus"]) if "gpus" in start else f"{start['device']} ({start.get('processor')})"
         packages = ", ".join(f"{name} {version}" for name, version in start["packages"].items())
         lines += [f"  started {start['started']}{after} on {start['machine']}: {device}"]
-        lines += [f"    python {start['python']}, {packages}"]
+        together = f"{start.get('processes', 1)} process(es), {start.get('distributed', 'ddp')}"
+        where = f"commit {start.get('commit') or 'unknown'}, {start.get('threads', '?')} threads each"
+        lines += [f"    {together}, {where}", f"    python {start['python']}, {packages}"]
     return lines
 
 

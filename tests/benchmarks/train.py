@@ -7,8 +7,9 @@ in a process of its own. LLaMA-Factory is run by the python that `--peer-python`
 skipped without one.
 
 What is timed is the training alone: on the clock, and in processor time, which a busy machine disturbs less. Every side
-keeps its own defaults in all else; ours is what `core-cli train` does. Rates are per row and per token of our encoding;
-what each side reads is counted too, for the peer has a template of its own.
+keeps its own defaults in all else; ours is what `core-cli train` does. Rates are of the rows and
+tokens that a side really trains on: the peer has a template of its own, and leaves out conversations that it does not
+read.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ from transformers import TrainerCallback
 from llamafactory.train.tuner import run_exp
 class Clock(TrainerCallback):
     def on_train_begin(self, *args, train_dataloader=None, **others):
-        self.tokens = sum(len(row["input_ids"]) for row in train_dataloader.dataset)
+        lengths = [len(row["input_ids"]) for row in train_dataloader.dataset]
+        self.read = {"rows": len(lengths), "tokens": sum(lengths)}
         self.begun = time.perf_counter(), time.process_time()
     def on_train_end(self, *args, **others):
         self.took = time.perf_counter() - self.begun[0], time.process_time() - self.begun[1]
@@ -53,7 +55,7 @@ clock = Clock()
 run_exp(json.loads(sys.argv[1]), callbacks=[clock])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 took = {"seconds": clock.took[0], "cpu_seconds": clock.took[1]}
-print(json.dumps({**took, "tokens": clock.tokens, "peak_mib": peak}))
+print(json.dumps({**took, **clock.read, "peak_mib": peak}))
 """
 
 
@@ -123,7 +125,8 @@ def clocked(trainer_class: Any) -> dict[str, float]:
     train: Callable[..., Any] = trainer_class.train
 
     def timed(*arguments: Any, **options: Any) -> Any:
-        figures["tokens"] = sum(len(row["input_ids"]) for row in arguments[0].train_dataset)
+        lengths = [len(row["input_ids"]) for row in arguments[0].train_dataset]
+        figures.update(rows=len(lengths), tokens=sum(lengths))
         begun = time.perf_counter(), time.process_time()
         result = train(*arguments, **options)
         figures.update(seconds=time.perf_counter() - begun[0], cpu_seconds=time.process_time() - begun[1])
@@ -243,7 +246,7 @@ def product_rate(device: str, dtype: str) -> float:
     return 2 * size**3 / best
 
 
-def show(figures: dict[str, list[dict[str, float]]], facts: dict[str, Any], rows: int, rate: float, clock: str) -> None:
+def show(figures: dict[str, list[dict[str, float]]], facts: dict[str, Any], rate: float, clock: str) -> None:
     """The medians side by side, and how many times the others' ours is."""
     medians = {
         side: {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
@@ -252,11 +255,12 @@ def show(figures: dict[str, list[dict[str, float]]], facts: dict[str, Any], rows
     table = {
         "training, s": lambda m: m["seconds"],
         "processor time, s": lambda m: m["cpu_seconds"],
-        "rows/s": lambda m: rows / m["seconds"],
-        "rows/s of processor time": lambda m: rows / m["cpu_seconds"],
+        "rows trained on": lambda m: m["rows"],
         "tokens read": lambda m: m["tokens"],
-        "trained tokens/s": lambda m: facts["trained"] / m["seconds"],
-        "share of the matrix rate, %": lambda m: 100 * facts["work"] / m[clock] / rate,
+        "rows/s": lambda m: m["rows"] / m["seconds"],
+        "rows/s of processor time": lambda m: m["rows"] / m["cpu_seconds"],
+        "tokens/s of processor time": lambda m: m["tokens"] / m["cpu_seconds"],
+        "share of the matrix rate, %": lambda m: 100 * facts["work"] * m["tokens"] / facts["tokens"] / m[clock] / rate,
         "peak memory, MiB": lambda m: m["peak_mib"],
     }
     others = [side for side in medians if side != "ours"]
@@ -297,7 +301,7 @@ def main() -> None:
         f"{facts['trained']} trained, {arguments.dtype} on {arguments.device}, {torch.get_num_threads()} threads, "
         f"{arguments.rounds} rounds (medians); matrix products {rate / 1e9:.0f} GFLOP/s"
     )
-    show(figures, facts, arguments.rows, rate, "seconds" if arguments.device == "cuda" else "cpu_seconds")
+    show(figures, facts, rate, "seconds" if arguments.device == "cuda" else "cpu_seconds")
 
 
 if __name__ == "__main__":
