@@ -143,7 +143,12 @@ class _Borders:
 
 def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
     (encoding,) = _encodings([text], tokenizer)
-    return encoding.ids, [start for start, _ in encoding.offsets]
+    starts, behind = [], 0
+    for start, end in encoding.offsets:
+        # Of a token of spaces alone, some tokenizers trim all of it away, and point behind it.
+        starts.append(behind if start == end else start)
+        behind = end
+    return encoding.ids, starts
 
 
 def _encodings(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:

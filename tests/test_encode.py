@@ -328,6 +328,13 @@ def test_pieces_that_are_known_make_no_difference(kind: str, strip: bool, data: 
         pieces.forget()
 
 
+def test_a_token_of_spaces_that_is_trimmed_away_begins_where_the_one_before_ends() -> None:
+    sample = Rendered("<s>日本  ", (Span(0, 7, "text", 0, 1.0),))
+    tokenizer = _tokenizer_once("byte_level", False)
+    assert tokenise(sample, tokenizer)[1][-2:] == [5, 6]
+    assert IGNORED not in encode(sample, tokenizer).labels
+
+
 @lru_cache
 def _tokenizer_once(kind: str, strip: bool) -> Any:
     return tokenizer_of(kind, CHATML, strip)
