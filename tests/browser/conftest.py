@@ -36,7 +36,7 @@ MISSING = "no chromium: install one (apt install chromium, or `playwright instal
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--screenshots", metavar="DIR", help="write data.png, train.png, chat.png and runs.png there")
+    parser.addoption("--screenshots", metavar="DIR", help="write a picture of each tab there")
     parser.addoption("--showcase", metavar="RUN", help="with --screenshots: the finished run that they show")
 
 

@@ -176,7 +176,7 @@ def test_a_run_outlives_page_and_server_and_can_be_talked_to(page: Any, server: 
 
 
 def test_pictures_for_the_readme(page: Any, server: Any, shoot: Any, request: pytest.FixtureRequest) -> None:
-    """Not a test: with `--screenshots DIR --showcase RUN` it shows a finished run on all four tabs."""
+    """Not a test: with `--screenshots DIR --showcase RUN` it shows a finished run on the tabs."""
     run = request.config.getoption("--showcase", default=None)
     if not run:
         pytest.skip("no --showcase RUN")
@@ -195,6 +195,10 @@ def test_pictures_for_the_readme(page: Any, server: Any, shoot: Any, request: py
     until(lambda: page.locator(".tb-run-name").first.inner_text() in shown.name, "the run")
     page.wait_for_selector("#train-loss svg polyline")
     shoot(page, "train")
+    open_tab(page, "Evaluate")
+    if list(shown.glob("evals/*-tuned.json")):
+        page.wait_for_selector("#eval-turns .tb-turn")
+        shoot(page, "evaluate")
     open_tab(page, "Runs")
     page.locator(f"#runs-list tr[data-run='{shown.name}']").click()
     page.wait_for_selector("#runs-loss svg polyline")
