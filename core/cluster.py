@@ -30,22 +30,9 @@ PASSED_ON = ("HF_HOME", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZER
 
 def run_on_cluster(run: Run, *, resume: bool) -> Outcome:
     """Train on the cluster; returns how the run ended. Raises `UserError` when the cluster cannot do it."""
-    import ray
-
     config = run.config
     alone = not os.environ.get("RAY_ADDRESS")
-    # No telemetry, and what a worker prints is printed once.
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_PRINT_PATCH": "0"}
-    if alone:
-        os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-        )
-    else:
-        ray.init()
+    ray = connect(alone=alone)
     try:
         has = ray.cluster_resources()
         gpu = config.device in ("auto", "cuda") and has.get("GPU", 0) > 0
@@ -57,6 +44,29 @@ def run_on_cluster(run: Run, *, resume: bool) -> Outcome:
         return _try_until_done(run, sharding, gpu=gpu, alone=alone, resume=resume)
     finally:
         ray.shutdown()
+
+
+def connect(*, alone: bool) -> Any:
+    """Ray, connected to the cluster of RAY_ADDRESS, or to one of this machine that listens on loopback only."""
+    # No telemetry, and what a worker prints is printed once.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_PRINT_PATCH": "0"}
+    if not alone:
+        import ray
+
+        ray.init()
+        return ray
+    # Ray replaces a loopback address by one that others can reach, unless it is told that it is no cluster; it reads
+    # this while it is imported.
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    import ray
+
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        _node_ip_address="127.0.0.1",
+    )
+    return ray
 
 
 def _try_until_done(run: Run, sharding: Sharding, *, gpu: bool, alone: bool, resume: bool) -> Outcome:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +50,26 @@ def test_a_worker_without_a_last_word_died(tmp_path: Path) -> None:
     for number in range(2):
         write_outcome(tmp_path, number, FINISHED)
     assert _said(tmp_path, 2) == FINISHED
+
+
+LISTENERS = """
+import psutil
+from core.cluster import connect
+ray = connect(alone=True)
+me = psutil.Process()
+for process in [me, *me.children(recursive=True)]:
+    for socket in process.net_connections("inet"):
+        if socket.status == psutil.CONN_LISTEN:
+            print("listens:", socket.laddr.ip)
+ray.shutdown()
+"""
+
+
+@pytest.mark.ray
+def test_a_cluster_of_this_machine_listens_on_loopback_only() -> None:
+    done = subprocess.run([sys.executable, "-c", LISTENERS], capture_output=True, text=True, check=True)
+    found = {line.split()[1].removeprefix("::ffff:") for line in done.stdout.splitlines() if "listens:" in line}
+    assert found == {"127.0.0.1"}
 
 
 @pytest.mark.ray
