@@ -171,8 +171,9 @@ def peer(megabytes: float, python: str) -> Iterator[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         yield "file, MB", write_rows(path, megabytes, ("tools",)) / 1e6
+        script = Path(__file__).parent / "peer_data.py"
         out = subprocess.run(
-            [python, str(Path(__file__).parent / "peer_data.py"), str(path), str(ROOT / "data" / "starter")],
+            [python, str(script), str(path), str(ROOT / "data" / "starter"), str(len(os.sched_getaffinity(0)))],
             capture_output=True,
             text=True,
             cwd=folder,
