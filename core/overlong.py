@@ -14,7 +14,7 @@ from core.rules.samples import calls_keep_their_results
 from core.template.ends import with_one_start, with_stop
 from core.template.sandbox import Template
 from core.template.spans import Rendered, render, trained_turns
-from core.tokens import Pieces
+from core.tokens import Pieces, tokens_before
 from core.window import last_window, windows
 
 Sample = tuple[Rendered, Example]
@@ -46,15 +46,15 @@ def shortened(
         raise _refusal(conversation, too_long)
     if conversation.plain:
         return _cut_text(conversation, samples, too_long, pieces, config)
-    attempt = _attempts(template, pieces, config)
+    attempt, hopeless_at_once = _attempts(template, pieces, config), _known_lengths(samples, pieces, config.max_length)
     turns = trained_turns(conversation, config.train_on)
     if config.overlong == "drop_oldest":
-        window = last_window(conversation, turns, attempt)
+        window = last_window(conversation, turns, attempt, hopeless_at_once)
         if window is None:
             raise _refusal(conversation, f"{too_long}, and so is its last exchange")
         note = _finding(conversation, "LN801", f"{too_long}; {window.dropped} oldest exchanges removed", "repaired")
         return Shortened(window.made, [note], Counter(oldest_dropped=1))
-    found, hopeless = windows(conversation, turns, attempt)
+    found, hopeless = windows(conversation, turns, attempt, hopeless_at_once)
     if not found:
         raise _refusal(conversation, f"{too_long}, and so is every exchange of it")
     notes = [_finding(conversation, "LN801", f"{too_long}; {len(found)} windows", "repaired")]
@@ -91,6 +91,20 @@ def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callab
         return list(zip(samples, examples, strict=True)) if fits else None
 
     return attempt
+
+
+def _known_lengths(samples: Sequence[Sample], pieces: Pieces, most: int) -> Callable[[int], bool]:
+    """Says that a conversation up to a turn is too long, where its whole shows it.
+
+    It does where one sample shows every turn behind what the model was given for it: then its text begins with that of
+    each of those parts.
+    """
+    (sample, _), *others = samples
+    if others or sample.breaks or any(note.code == "MK702" for note in sample.notes):
+        return lambda turn: False
+    (cut,) = pieces.of([sample.text])
+    lengths = {span.message: tokens_before(cut, span.end) for span in sample.spans}
+    return lambda turn: lengths.get(turn, 0) > most
 
 
 def _refusal(conversation: Conversation, message: str) -> RowRefusedError:

@@ -77,6 +77,17 @@ class Piece:
         self._encoding = self._starts = None
 
 
+def tokens_before(pieces: Sequence[Piece], at: int) -> int:
+    """How many tokens stand in the pieces that end before character `at`, or there."""
+    count = position = 0
+    for piece in pieces:
+        position += len(piece.text)
+        if position > at:
+            break
+        count += len(piece.ids)
+    return count
+
+
 class Pieces:
     """Texts in pieces, cut in front of control tokens, where a tokenizer cuts them anyway; each is tokenised once.
 

@@ -15,6 +15,12 @@ from typing import Generic, TypeVar
 from core.conversation import Conversation
 
 T = TypeVar("T")
+# Says of a turn that the conversation up to it, from its very beginning, is too long, without trying; or does not know.
+TooLong = Callable[[int], bool]
+
+
+def _unknown(turn: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,10 @@ class Window(Generic[T]):
 
 
 def windows(
-    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+    conversation: Conversation,
+    turns: Sequence[int],
+    attempt: Callable[[Conversation], T | None],
+    too_long: TooLong = _unknown,
 ) -> tuple[list[Window[T]], list[int]]:
     """Windows in which each of `turns` is trained once, behind as much history as fits; and the turns that never fit.
 
@@ -37,7 +46,7 @@ def windows(
     hopeless: list[int] = []
     left = _by_exchange(conversation, turns)
     while left:
-        first = _longest(conversation, left[0], attempt)
+        first = _longest(conversation, left[0], attempt, too_long)
         if first is None:
             if len(left[0]) == 1:
                 hopeless += left.pop(0)
@@ -47,7 +56,9 @@ def windows(
             continue
         count = 1
         while count < len(left):
-            more = _cut(conversation, first.dropped, [t for group in left[: count + 1] for t in group], attempt)
+            more = _cut(
+                conversation, first.dropped, [t for group in left[: count + 1] for t in group], attempt, too_long
+            )
             if more is None:
                 break
             first, count = more, count + 1
@@ -63,10 +74,13 @@ def _by_exchange(conversation: Conversation, turns: Sequence[int]) -> list[list[
 
 
 def last_window(
-    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+    conversation: Conversation,
+    turns: Sequence[int],
+    attempt: Callable[[Conversation], T | None],
+    too_long: TooLong = _unknown,
 ) -> Window[T] | None:
     """The window that ends with the last turn and has as much history as fits; it trains the turns that are in it."""
-    return _longest(conversation, turns, attempt)
+    return _longest(conversation, turns, attempt, too_long)
 
 
 def exchanges(conversation: Conversation) -> list[int]:
@@ -89,7 +103,7 @@ def without_oldest(conversation: Conversation, dropped: int) -> Conversation:
 
 
 def _longest(
-    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None], too_long: TooLong
 ) -> Window[T] | None:
     """The window with the fewest exchanges dropped that ends with the last of `turns`."""
     starts = exchanges(conversation)
@@ -98,7 +112,7 @@ def _longest(
     while least <= most:
         middle = (least + most) // 2
         inside = [turn for turn in turns if turn >= starts[middle]]
-        tried = _cut(conversation, middle, inside, attempt)
+        tried = _cut(conversation, middle, inside, attempt, too_long)
         if tried is None:
             least = middle + 1
         else:
@@ -107,9 +121,15 @@ def _longest(
 
 
 def _cut(
-    conversation: Conversation, dropped: int, turns: Sequence[int], attempt: Callable[[Conversation], T | None]
+    conversation: Conversation,
+    dropped: int,
+    turns: Sequence[int],
+    attempt: Callable[[Conversation], T | None],
+    too_long: TooLong,
 ) -> Window[T] | None:
     """The window from exchange `dropped` to the last of `turns`, which alone are trained."""
+    if not dropped and too_long(turns[-1]):
+        return None
     messages = tuple(
         replace(message, train=index in turns) if message.role == "assistant" else message
         for index, message in enumerate(conversation.messages[: turns[-1] + 1])

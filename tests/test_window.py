@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from core.config import DataOptions
+import core.overlong
+from core.config import DataOptions, TrainConfig
 from core.conversation import Conversation, Message, ToolCall
-from core.encode import prepare
+from core.encode import make, prepare
 from core.errors import UserError
 from core.label import trained_text
+from core.model import load_tokenizer
 from core.template.choose import LIBRARY, choose_template
 from core.template.dialect import rewritten
 from core.template.ends import asked
 from core.tokens import tokenise
-from tests.material import tool, trl_files
+from tests.material import all_templates, tool, trl_files
 from tests.test_encode import tokenizer_of
 
 
@@ -149,3 +151,31 @@ def test_windows_and_prompts_begin_as_every_sample_does() -> None:
     for ids in (*(row.input_ids for row in rows), tokenise(asks, tokenizer)[0]):
         assert ids.count(tokenizer.bos_token_id) == 1
         assert ids[0] == tokenizer.bos_token_id
+
+
+@pytest.mark.parametrize("overlong", ["windows", "drop_oldest"])
+@pytest.mark.parametrize("name", ["library:chatml", "trl:qwen3", "trl:qwen2_5"])
+def test_what_is_known_to_be_too_long_need_not_be_tried(
+    name: str, overlong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The windows are those that come of trying every part."""
+    tokenizer = load_tokenizer("starter")
+    template = all_templates()[name]
+    long = [talk(exchanges) for exchanges in range(5, 14)]
+    config = TrainConfig(max_length=300, overlong=overlong)
+    quick = make(long, template, tokenizer, config)
+    tried: list[Conversation] = []
+    render = core.overlong.render
+    monkeypatch.setattr(core.overlong, "render", lambda part, *more: tried.append(part) or render(part, *more))
+    again = make(long, template, tokenizer, config)
+    at_once = len(tried)
+    monkeypatch.setattr(core.overlong, "_known_lengths", lambda *given: lambda turn: False)
+    slow = make(long, template, tokenizer, config)
+    one_by_one = len(tried) - at_once
+    assert at_once < one_by_one if (name, overlong) == ("library:chatml", "windows") else at_once <= one_by_one
+    assert sum(one.counts["windowed"] + one.counts["oldest_dropped"] for one in quick) > 4
+    for one, same, other in zip(quick, again, slow, strict=True):
+        assert one.samples == same.samples == other.samples
+        assert one.notes == other.notes
+        assert one.refusal == other.refusal
+        assert one.counts == other.counts

@@ -19,6 +19,8 @@ REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _FLAG_KEYS = ("weight", "loss_weight", "train", "training", "masked")
 # axolotl's flags for stretches of a message's characters.
 _DETAIL_KEYS = ("train_detail", "training_detail", "message_field_training_detail")
+_SAYS_LOSS = frozenset({*_FLAG_KEYS, *_DETAIL_KEYS})
+_OPENAI_NAMES = OWN_NAMES | {"function"}
 _MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "audio"}
 _MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, *_DETAIL_KEYS, "eot", "ipython", "id"}
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
@@ -140,7 +142,7 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     """One raw message; several when its parts hold results among the text."""
     tags = {"role_tag": "role", "content_tag": "content"} | dict(layout.tags)
     named = require(row, path, raw, tags["role_tag"])
-    role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, OWN_NAMES | {"function"})
+    role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, _OPENAI_NAMES)
     _note_unknown(row, path, raw, role, tags)
     calls = _calls(row, path, raw) if role == "assistant" else ()
     content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
@@ -175,6 +177,8 @@ def _from_parts(role: Role, pieces: list[Parts]) -> list[Message]:
 
 def flagged(row: Row, path: str, raw: JsonObject, message: Message) -> Message:
     """The message with the loss flags of its raw form: `weight`, `loss_weight`, `train`, `training`, `masked`."""
+    if _SAYS_LOSS.isdisjoint(raw) and not isinstance(raw.get("content"), list):
+        return message
     given = {key: raw[key] for key in _FLAG_KEYS if raw.get(key) is not None} | _flags_of_parts(row, path, raw)
     if not given:
         return message

@@ -46,6 +46,8 @@ def role_of(row: Row, path: str, named: Any, layout: Layout, own: frozenset[str]
     """The role that a file's name stands for: the layout's map, its tags, then the aliases that everybody uses."""
     if not isinstance(named, str):
         raise row.refuse("RO202", path, f"unknown role {snippet(named)}")
+    if named in own and not layout.roles and not layout.tags:
+        return ROLE_ALIASES[named]
     declared = layout.roles.get(named) or next((r for tag, r in _TAGS.items() if layout.tags.get(tag) == named), None)
     if declared is not None:
         return declared
