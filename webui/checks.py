@@ -58,12 +58,16 @@ class Job:
         with ThreadPoolExecutor(1, thread_name_prefix="check") as pool:
             future = pool.submit(check_dataset, name, config, with_model=True, output=output, watch=watch)
             try:
-                while True:
+                done = False
+                while not done:
                     try:
-                        yield future.result(timeout=LOOK_EVERY_S)
-                        return
+                        told: int | Report = future.result(timeout=LOOK_EVERY_S)
+                        done = True
                     except NotYetError:
-                        yield rows[0]
+                        told = rows[0]
+                    # What was overtaken must not write over the one that came after it.
+                    if self.number == mine:
+                        yield told
             except _GivenUpError:
                 return
             finally:
