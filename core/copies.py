@@ -28,7 +28,8 @@ def firsts_of_copies(source: Source, job: Job) -> dict[int, tuple[int, int]]:
     """
     facts = DatasetFacts()
     read = pieces(source, [], lenient=job.options.profile == "lenient", most_rows=job.options.max_samples)
-    plain = replace(job, template=None, scans=frozenset(), lines=False, firsts={})
+    formatted = job.template is not None and job.template.adds_nothing
+    plain = replace(job, template=None, scans=frozenset(), lines=False, firsts={}, formatted=formatted)
     for part in parts(read, plain, None, job.options.dataset_num_proc):
         facts.merge(part.facts)
     return facts.firsts_of_copies()

@@ -21,7 +21,7 @@ from core.label import Example
 from core.measure import Measure
 from core.report import Report
 from core.rules import strictly
-from core.rules.dataset import DatasetFacts, asked_hash, place_hash, said_hashes, whole_hash
+from core.rules.dataset import DatasetFacts, asked_hash, copied, place_hash, said_hashes, whole_hash
 from core.template.sandbox import Template
 from core.tokens import Pieces
 
@@ -33,7 +33,7 @@ class Job:
     With a `template` conversations are rendered and encoded. `held_out` are the prompts of the held-out set, `scans`
     are searches to be made, and `lines` asks for the rows that are kept and dropped, as JSON. `benchmarks` are what
     sets for measuring ask, by their names; `firsts` are the place and line of the first of several copies, which the
-    others are dropped for.
+    others are dropped for. `formatted` rows are meant for a model as they are, also where no template is at hand.
     """
 
     options: TrainConfig = field(default_factory=TrainConfig)
@@ -43,6 +43,7 @@ class Job:
     lines: bool = False
     benchmarks: dict[str, frozenset[int]] = field(default_factory=dict)
     firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    formatted: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ def examine(piece: Piece, job: Job, known: Pieces | None = None) -> Part:
     """What becomes of the rows of a piece; `known` are the texts that the tokenizer has seen before."""
     profile = job.options.profile
     part = Part(Report("", "", profile), DatasetFacts(job.scans))
-    formatted = job.template is not None and job.template.adds_nothing
+    formatted = job.formatted or (job.template is not None and job.template.adds_nothing)
     given = rows_of(piece, lenient=profile == "lenient")
     rows = [converted(row, layout, profile, formatted=formatted) for row, layout in given]
     read = [done.conversation for done in rows if done.conversation is not None]
@@ -126,13 +127,12 @@ def _overlap(conversation: Conversation, profile: str) -> Finding:
 
 
 def _copied(conversation: Conversation, whole: int, part: Part, job: Job) -> list[Finding]:
-    """DS901 for a conversation that has an earlier copy; it is dropped in every profile, for it was asked for."""
+    """DS901 for a conversation that has an earlier copy."""
     place, line = job.firsts[whole]
     if place_hash(conversation) == place and whole not in part.seen:
         part.seen.add(whole)
         return []
-    said = f"an exact copy of the row on line {line}"
-    return [Finding("DS901", "dropped", said, conversation.file, conversation.line)]
+    return [copied(conversation, line)]
 
 
 def _benchmarked(conversation: Conversation, job: Job) -> list[Finding]:

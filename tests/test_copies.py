@@ -13,9 +13,10 @@ from core.checked import check_dataset
 from core.cli import main
 from core.config import TrainConfig
 from core.copies import asked_in_benchmarks
-from core.datasets import Source
+from core.datasets import Source, find_source, load_conversations, load_dataset, with_options
 from core.examine import Job
 from core.gate import ConsentNeededError, look_first
+from core.model import load_template
 from core.run import Run
 from core.template.sandbox import Template
 from core.training_data import training_data
@@ -90,6 +91,34 @@ def test_training_goes_without_copies_and_asks_nothing_about_them(
     written = json.loads((run.path / "report.json").read_text())
     assert (written["rows"]["dropped"], written["samples"]) == (12, 12)
     assert {item["code"]: item["count"] for item in written["counts"]}["DS901"] == 12
+
+
+@pytest.mark.parametrize("profile", ["strict", "default", "lenient"])
+def test_who_reads_conversations_gets_those_that_training_gets(tmp_path: Path, profile: Any) -> None:
+    """What estimates and evaluations read: the same copies are dropped, with the same findings."""
+    rows = (pair("one"), pair("two"), pair("one"), pair("three"), pair("one"), {"instruction": "a"}, pair("two"))
+    file = write(tmp_path / "a.jsonl", *rows)
+    config = TrainConfig(dataset=[file], drop_duplicates=True, profile=profile)
+    source = with_options(find_source(file), config)
+    loaded = load_dataset(source, None, config)
+    report = check_dataset(file, config)
+    assert loaded.rows == report.rows
+    assert [one.line for one in loaded.conversations] == [1, 2, 4]
+    assert [f for f in loaded.findings if f.code == "DS901"] == [f for f in report.findings if f.code == "DS901"]
+    assert len(load_dataset(source, None, TrainConfig(profile=profile)).conversations) == 6
+
+
+def test_formatted_text_is_compared_and_read_as_it_stands(tmp_path: Path, tokenizer: Any) -> None:
+    """With the template `none` a control token at the end of a row is meant: it is read, and makes rows unlike."""
+    file = write(tmp_path / "a.jsonl", *[pair("one", answer) for answer in ("yes<|im_end|>", "yes", "yes<|im_end|>")])
+    config = TrainConfig(dataset=[file], template="none", drop_duplicates=True)
+    job = Job(config, load_template(config, tokenizer))
+    report = check(find_source(file), job, tokenizer).report
+    assert [f.line for f in report.findings if f.code == "DS901"] == [3]
+    answers = [one.messages[-1].content for one in load_conversations(config).conversations]
+    assert answers == ["yes<|im_end|>", "yes"]
+    templated = load_conversations(config.model_copy(update={"template": "chatml"})).conversations
+    assert [one.messages[-1].content for one in templated] == ["yes"]
 
 
 BFCL = {"id": "x_1", "question": [[{"role": "user", "content": "What is the weather in Rome today?"}]],

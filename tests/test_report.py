@@ -14,7 +14,7 @@ from core.checked import check_dataset
 from core.cli import main
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, Row, ToolCall
-from core.datasets import Source, convert_row
+from core.datasets import Source, convert_row, load_conversations
 from core.errors import UserError
 from core.formats import Layout, detect
 from core.formats.write import WRITERS, writer
@@ -366,3 +366,22 @@ def test_convert_counts_what_cannot_be_held(tmp_path: Path, capsys: pytest.Captu
     assert "left out: tool calls" in err
     assert code == 1
     assert run(["data", "convert", "tools", "--to", "alpacca"], capsys)[0] == 2
+
+
+def test_convert_gives_as_many_rows_as_training_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"instruction": f"question {number}", "output": "yes"} for number in range(6)]
+    write(tmp_path / "a.jsonl", *rows, rows[0], {"instruction": "", "output": ""})
+    entries = {"few": {"file_name": "a.jsonl", "num_samples": 4}, "many": {"file_name": "a.jsonl", "num_samples": 15}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(entries))
+    for name, count, said in (("few", 4, "has 7 conversations, 4 are"), ("many", 15, "has 7 conversations, 15 are")):
+        words = ["data", "convert", name, "--to", "openai", "--dataset-dir", str(tmp_path)]
+        code, out, err = run(words, capsys)
+        asked = [json.loads(line)["messages"][0]["content"] for line in out.splitlines()]
+        taken = load_conversations(TrainConfig(dataset=[name], dataset_dir=str(tmp_path))).conversations
+        assert (code, len(asked)) == (0, count), err
+        assert asked == [conversation.messages[0].content for conversation in taken]
+        assert said in err
+        assert f"8 rows: {count} written, 1 dropped" in err
+    code, out, err = run([*words, "--drop-duplicates"], capsys)
+    assert "has 6 conversations, 15 are" in err
+    assert "2 dropped" in err

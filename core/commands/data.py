@@ -6,13 +6,17 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.commands.command import command, message_lines, print_findings, train_options
 from core.config import TrainConfig, config_from_arguments
 from core.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from core.conversation import Conversation
+    from core.datasets import Source
 
 _READING = ("dataset_dir", "profile", "formatting", "columns", "tags", "roles", "max_samples")
 # What the samples of a conversation depend on.
@@ -77,12 +81,14 @@ def _declares_convert(command: argparse.ArgumentParser) -> None:
         "--to", required=True, metavar="FORMAT", help="openai, trl, mistral, sharegpt, lmflow or alpaca"
     )
     command.add_argument("--output", type=Path, metavar="FILE", help="where to write; - or nothing: standard output")
-    train_options(command, *_READING)
+    train_options(command, "drop_duplicates", *_READING)
 
 
 @command("data convert", _declares_convert)
 def data_convert(arguments: argparse.Namespace) -> int:
     """Write a dataset in another format. What that format cannot hold is named and counted.
+
+    A registered dataset's num_samples holds here too: so many conversations are drawn, or repeated, as for training.
 
     Exit codes: 0 every usable row was written, 1 some could not be expressed, 2 unusable.
     """
@@ -121,20 +127,33 @@ def _written(
     arguments: argparse.Namespace, write: Any, lost: Counter[str], left_out: Counter[str], count: Counter[str]
 ) -> Iterator[dict[str, Any]]:
     """The rows in the other format, with the losses counted."""
-    from core.datasets import convert_rows, find_source, with_options
+    from core.datasets import find_source, sampled, with_options
 
     config = config_from_arguments(TrainConfig, _without_dataset(arguments))
     source = with_options(find_source(arguments.dataset, config.dataset_dir), config)
-    for done in convert_rows(source, [], config.profile, config.max_samples):
-        count["in"] += 1
-        if done.conversation is None:
-            count["dropped"] += 1
-            continue
-        row, losses = write(done.conversation)
+    conversations: Iterable[Conversation] = _usable(source, config, count)
+    if source.num_samples is not None:
+        conversations, notes = sampled(list(conversations), source.num_samples, source.name)
+        print_findings(notes)
+    for conversation in conversations:
+        row, losses = write(conversation)
         (lost if row is not None else left_out).update(losses)
         if row is not None:
             count["written"] += 1
             yield row
+
+
+def _usable(source: Source, config: TrainConfig, count: Counter[str]) -> Iterator[Conversation]:
+    """The conversations that the rules leave, as a stream, with the others counted."""
+    from core.datasets import convert_rows, without_copies
+
+    rows = convert_rows(source, [], config.profile, config.max_samples)
+    for done in without_copies(rows) if config.drop_duplicates else rows:
+        count["in"] += 1
+        if done.conversation is None:
+            count["dropped"] += 1
+        else:
+            yield done.conversation
 
 
 def _declares_explain(command: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from core.datasets.load import (
     load_dataset,
     mixed_formats,
     with_options,
+    without_copies,
 )
 from core.datasets.mix import interleaved, sampled, split, split_by_file
 from core.datasets.registry import REGISTRY, Source, find_source, registry
@@ -40,4 +41,5 @@ __all__ = [
     "split",
     "split_by_file",
     "with_options",
+    "without_copies",
 ]

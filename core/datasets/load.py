@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.config import DataOptions
+from core.config import DataOptions, ModelOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
 from core.datasets.files import Kind, UnusableError, data_files, kind_of
 from core.datasets.hub import hub_rows
@@ -19,6 +19,7 @@ from core.datasets.tables import chained, table_rows
 from core.errors import UserError
 from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
 from core.rules import Profile, apply_rules, strictly
+from core.rules.dataset import copied, whole_hash
 
 # A repair in every row of a large file must not fill the memory: the counts go on, the findings stop.
 MOST_FINDINGS = 100_000
@@ -67,14 +68,19 @@ class Converted:
     evidence: str = ""
 
 
-def load_conversations(config: DataOptions, names: list[str] | None = None) -> Loaded:
+def load_conversations(config: DataOptions, names: list[str] | None = None, *, formatted: bool | None = None) -> Loaded:
     """The conversations of `config.dataset` (or of `names`), mixed as the config says.
 
+    They are those that a training reads; what only rendering and encoding refuses is still among them. `formatted`:
+    they are meant for a model as they are; None: if the config's template is `none`.
     Raises `UserError`, also for the first finding that stops.
     """
+    if formatted is None:
+        formatted = isinstance(config, ModelOptions) and config.template == "none"
     parts = []
     for name in config.dataset if names is None else names:
-        part = load_dataset(with_options(find_source(name, config.dataset_dir), config), config.max_samples, config)
+        source = with_options(find_source(name, config.dataset_dir), config)
+        part = load_dataset(source, config.max_samples, config, formatted=formatted)
         if part.stopped:
             raise UserError(str(part.stopped[0]), remedy="core-cli data check shows all findings")
         parts.append(part)
@@ -88,11 +94,17 @@ def load_conversations(config: DataOptions, names: list[str] | None = None) -> L
     return loaded
 
 
-def load_dataset(source: Source, max_samples: int | None = None, config: DataOptions | None = None) -> Loaded:
-    """Read one dataset. Raises `UserError` when the file as a whole is unusable; bad rows are counted, not raised."""
+def load_dataset(
+    source: Source, max_samples: int | None = None, config: DataOptions | None = None, *, formatted: bool = False
+) -> Loaded:
+    """Read one dataset, `formatted` for a model or not.
+
+    Raises `UserError` when the file as a whole is unusable; bad rows are counted, not raised.
+    """
     loaded = Loaded()
     profile: Profile = config.profile if config else "default"
-    for done in convert_rows(source, loaded.findings, profile, max_samples):
+    rows = convert_rows(source, loaded.findings, profile, max_samples, formatted=formatted)
+    for done in without_copies(rows) if config and config.drop_duplicates else rows:
         loaded.rows["in"] += 1
         loaded.rows[done.fate] += 1
         if len(loaded.findings) < MOST_FINDINGS:
@@ -140,6 +152,22 @@ def convert_rows(
         if names:
             shown = ", ".join(sorted(names)[:20])
             notes.append(Finding("SH107", "kept", f"columns that are not used: {shown}", file))
+
+
+def without_copies(rows: Iterable[Converted]) -> Iterator[Converted]:
+    """The rows, those dropped that are exact copies of an earlier one."""
+    lines: dict[int, int] = {}
+    for done in rows:
+        if done.conversation is None:
+            yield done
+            continue
+        whole = whole_hash(done.conversation)
+        if whole in lines:
+            done.row.findings.append(copied(done.conversation, lines[whole]))
+            yield replace(done, fate="dropped", conversation=None)
+        else:
+            lines[whole] = done.conversation.line
+            yield done
 
 
 def convert_row(row: Row, layout: Layout | None, profile: Profile = "default") -> tuple[str, Conversation | None]:

@@ -60,7 +60,7 @@ def measure_lengths(config: TrainConfig, template: Template, tokenizer: Any) -> 
     """Look at the rows of a config. Raises `UserError` when none of them can be trained on."""
     if not config.dataset:
         raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
-    conversations = load_conversations(config).conversations
+    conversations = load_conversations(config, formatted=template.adds_nothing).conversations
     spread = conversations[:: max(1, len(conversations) // SPREAD)]
     most_text = sorted(conversations, key=_characters, reverse=True)[:LONGEST]
     # Rows that training refuses are not looked at here; a row that is too long counts as one of the window's length.

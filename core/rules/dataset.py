@@ -222,6 +222,12 @@ def whole_hash(conversation: Conversation) -> int:
     return _hash("\x1e".join([*parts, repr(conversation.tools) if conversation.tools else ""]))
 
 
+def copied(conversation: Conversation, line: int) -> Finding:
+    """DS901 for a row like the one on `line`, when copies are to be dropped: in every profile, for it was asked for."""
+    said = f"an exact copy of the row on line {line}"
+    return Finding("DS901", "dropped", said, conversation.file, conversation.line)
+
+
 def place_hash(conversation: Conversation) -> int:
     """A number for the file and the line that a conversation came from."""
     return _hash(f"{conversation.file}\x1f{conversation.line}")
