@@ -120,15 +120,10 @@ def _bars_for_people() -> None:
 def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
     """A run (by path, name or object) or a plain model, with the adapter on top where the run has one."""
     run = target if isinstance(target, Run) else find_run(target)
+    tokenizer, template = chat_vocabulary(target if run is None else run, config)
     if run is None:
-        tokenizer = load_tokenizer(str(target))
-        template = load_template(config, tokenizer)
-        make_exact(tokenizer, template.control_tokens)
         return ready(load_weights(str(target), config), tokenizer, template)
-    if not run.has_model:
-        raise UserError(f"the run is {run.state().state} and has no model yet", file=run.path)
     folder = run.model_dir
-    tokenizer = load_tokenizer(str(folder))
     if (folder / "adapter_config.json").is_file():
         from peft import PeftModel
 
@@ -140,7 +135,19 @@ def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
         settle_rows(model)
     else:
         model = load_weights(str(folder), config)
-    return ready(model, tokenizer, load_template(config, tokenizer))
+    return ready(model, tokenizer, template)
+
+
+def chat_vocabulary(target: str | Run, config: ModelOptions) -> tuple[Any, Template]:
+    """Tokenizer and chat template of a run or a plain model, as `load_for_chat` gives them. Raises `UserError`."""
+    run = target if isinstance(target, Run) else find_run(target)
+    if run is not None and not run.has_model:
+        raise UserError(f"the run is {run.state().state} and has no model yet", file=run.path)
+    tokenizer = load_tokenizer(str(run.model_dir if run is not None else target))
+    template = load_template(config, tokenizer)
+    if run is None:
+        make_exact(tokenizer, template.control_tokens)
+    return tokenizer, template
 
 
 def adapter_base(folder: Path) -> str:

@@ -23,7 +23,7 @@ from core.checked import Entry, checked, held_out_sets, job_of
 from core.checkpoint import write_whole
 from core.config import TrainConfig
 from core.conversation import Conversation, Finding
-from core.datasets import convert_rows, find_source, interleaved, sampled, split, split_by_file
+from core.datasets import Converted, convert_rows, find_source, interleaved, sampled, split, split_by_file
 from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
@@ -96,7 +96,12 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
     _write_report(run, config, entries, held_out, sets, notes)
     require_no_stop(entry.report for entry in held_out.values())
     require_consent([entry.report for entry in entries], config)
-    held = [row for name, one in sets.items() if name != TRAIN for row in _first_of(one, config)]
+    held = [
+        row
+        for name, one in sets.items()
+        if name != TRAIN
+        for row in _first_of(one, config, formatted=template.adds_nothing)
+    ]
     keep_turns(run, choose_turns(held if config.eval_generate else [], template, tokenizer, config))
     write_whole(run.path / ENCODED, lambda stage: _keep(stage, sets))
     return kept_data(run)
@@ -250,7 +255,7 @@ def _mapped(folder: Path, part: dict[str, Any]) -> Dataset:
     return whole.select_columns(_COLUMNS).select(numpy.load(folder / part["rows"])).with_format("numpy")
 
 
-def _first_of(one: _Set, config: TrainConfig) -> Iterator[Conversation]:
+def _first_of(one: _Set, config: TrainConfig, *, formatted: bool) -> Iterator[Conversation]:
     """The first conversations of a held-out set, read again: only their tokens are kept."""
     first = 0
     for entry in one.entries:
@@ -259,17 +264,14 @@ def _first_of(one: _Set, config: TrainConfig) -> Iterator[Conversation]:
         inside = one.conversations[(one.conversations >= first) & (one.conversations < first + count)]
         wanted = set((inside[:SHOWN] - first).tolist())
         kept = zip(facts["lines"].tolist(), facts["prompts"].tolist(), strict=True)
-        yield from _read_again(entry, config, wanted, kept)
+        rows = convert_rows(entry.source, [], config.profile, config.max_samples, formatted=formatted)
+        yield from _read_again(rows, wanted, kept)
         first += count
 
 
-def _read_again(
-    entry: Entry, config: TrainConfig, wanted: set[int], kept: Iterator[tuple[int, int]]
-) -> Iterator[Conversation]:
+def _read_again(rows: Iterator[Converted], wanted: set[int], kept: Iterator[tuple[int, int]]) -> Iterator[Conversation]:
     """The conversations with the `wanted` numbers among those that were kept, told by their lines and prompts."""
     number, expected = 0, next(kept, None)
-    formatted = config.template == "none"
-    rows = convert_rows(entry.source, [], config.profile, config.max_samples, formatted=formatted)
     for done in rows if wanted else ():
         conversation = done.conversation
         if conversation is None or (conversation.line, said_hashes(conversation)[0]) != expected:

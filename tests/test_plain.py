@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
+from core.chat import Chat
 from core.checked import check_dataset
 from core.cli import main
-from core.config import TrainConfig
+from core.config import ChatConfig, TrainConfig
 from core.conversation import Conversation, Message
 from core.encode import make
+from core.generate import prompt_ids
 from core.label import IGNORED, trained_text
 from core.preview import preview
 from core.run import Run
 from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.train import train_run
-from core.training_data import kept_data
+from core.training_data import kept_data, kept_vocabulary
 from tests.conftest import small
 
 STORY = "Once upon a time there were {n} birds in a tree. "
@@ -132,3 +134,33 @@ def test_with_a_template_what_is_already_formatted_is_said(tmp_path: Path, capsy
     assert (found["CT306"]["action"], found["CT307"]["action"]) == ("kept", "repaired")
     assert main(["data", "show", file, "--template", "none"]) == 0
     assert "[/INST]⟦ it is 1<|im_end|>⟧" in capsys.readouterr().out
+
+
+def test_a_run_that_was_trained_without_a_template_is_talked_to_without_one(
+    tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Control tokens in what is said are control tokens, as they were in the training; rows are read as they stand."""
+    user, _, answer = HAND.format(n=1).partition("[/INST]")
+    said = "<|im_start|>" + user + "[/INST]"
+    talk = {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]}
+    file = write(tmp_path / "a.jsonl", [talk] * 3)
+    options: dict[str, Any] = {"dataset": [file], "eval_dataset": [file], "max_steps": 1, "template": "none"}
+    run = Run.create(small(**options, profile="lenient", drop_duplicates=True, max_length=64))
+    assert train_run(run) == "finished"
+    row = kept_data(run).train[0]["input_ids"].tolist()
+
+    loaded = Chat(run, ChatConfig(dtype="float32")).loaded
+    assert loaded.template.adds_nothing
+    asked = Conversation((Message("user", said),))
+    ids = prompt_ids(loaded, asked, ChatConfig(max_new_tokens=4))
+    assert ids == row[: len(ids)]
+    assert ids[0] == loaded.tokenizer.convert_tokens_to_ids("<|im_start|>")
+    resumed = kept_vocabulary(run, run.config)[1]
+    assert resumed.adds_nothing
+    assert resumed.stop == loaded.template.stop
+
+    capsys.readouterr()
+    assert main(["eval", str(run.path), "--max-new-tokens", "2", "--dtype", "float32", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["tuned"]["turns"] == 1, "copies are dropped as in the run"
+    assert "CT30" not in err

@@ -6,12 +6,19 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.commands.command import command, message_lines, print_findings
 from core.config import EvalConfig, add_arguments, config_from_arguments
 from core.errors import UserError
 from core.task import tell
+
+if TYPE_CHECKING:
+    from core.run import Run
+
+
+# How the rows of a dataset are read.
+_READING = ("dataset_dir", "profile", "formatting", "columns", "tags", "roles", "drop_duplicates")
 
 
 def _declares_eval(command: argparse.ArgumentParser) -> None:
@@ -24,22 +31,24 @@ def _declares_eval(command: argparse.ArgumentParser) -> None:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measure a run or a model on held-out conversations.
 
-    Every assistant turn is written anew behind the reference history. Without --dataset, the run's own eval_dataset.
+    Every assistant turn is written anew behind the reference history. Without --dataset, the run's own eval_dataset,
+    read as the run read it where no flag says otherwise.
     With --base, the model below the adapter is measured too. Results are kept in the run's folder, in evals/.
     """
     from core.datasets import load_conversations
     from core.evaluate import evaluate as measure
     from core.evaluations import keep
-    from core.model import load_for_chat
+    from core.model import chat_vocabulary, load_for_chat
     from core.run import find_run
 
     config = config_from_arguments(EvalConfig, arguments)
     run = find_run(arguments.target)
     if not config.dataset and run is not None:
-        config = config.model_copy(update={"dataset": run.config.eval_dataset, "dataset_dir": run.config.dataset_dir})
+        config = _on_own_rows(config, run)
     if not config.dataset:
         raise UserError("no dataset to evaluate on", remedy="give --dataset")
-    loaded_rows = load_conversations(config)
+    _, template = chat_vocabulary(arguments.target if run is None else run, config)
+    loaded_rows = load_conversations(config, formatted=template.adds_nothing)
     print_findings(loaded_rows.findings)
     targets = {"tuned" if run else arguments.target: arguments.target}
     if config.base and run is not None:
@@ -56,6 +65,12 @@ def evaluate(arguments: argparse.Namespace) -> int:
         print(table({label: result.metrics for label, result in results.items()}))
         _print_examples(loaded_rows.conversations, list(results.values())[-1], config.examples)
     return 0
+
+
+def _on_own_rows(config: EvalConfig, run: Run) -> EvalConfig:
+    """With the run's held-out sets, and how the run read them where nothing else was asked for."""
+    kept = {name: getattr(run.config, name) for name in _READING if name not in config.model_fields_set}
+    return config.model_copy(update={**kept, "dataset": run.config.eval_dataset})
 
 
 def _progress(label: str) -> Callable[[int, int], None]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from core.conversation import Message
 from core.errors import UserError, did_you_mean
 from core.template.limits import MOST_SOURCE
-from core.template.sandbox import Template, compiled
+from core.template.sandbox import NOTHING, Template, compiled
 from core.template.style import (
     AGAIN,
     ANSWER,
@@ -139,13 +139,18 @@ def made_template(
     """The template with the stop texts that it implies. Raises `UserError` when it is not valid Jinja."""
     compiled(source)
     control = frozenset(control_tokens)
-    if label == "none.jinja":
+    if _adds_nothing(source):
         # The text is already templated: the control tokens in it are meant.
-        control = frozenset()
+        label, control = NOTHING, frozenset()
     bare = Template(source, special_tokens, (), control, label)
     eos = special_tokens.get("eos_token", "")
     stops = stop_texts(bare, control | ({eos} if eos else set()), eos)
     return Template(source, special_tokens, stops, control, label)
+
+
+def _adds_nothing(source: str) -> bool:
+    """Whether it is the template `none`: also as a run keeps it, with what was put in front of it."""
+    return source.rstrip().endswith((LIBRARY / NOTHING).read_text(encoding="utf-8").rstrip())
 
 
 def library_names() -> list[str]:

@@ -27,6 +27,8 @@ from core.template.limits import REFUSALS, BoundedEnvironment, LimitError
 # A date in the prompt is part of what a model is trained on: were it today's, no two runs and no chat would agree.
 TODAY = datetime(2026, 1, 1, 12, 0, 0)
 _LONGEST_DATE = 1000
+# The name of the library's template for text that is already formatted for a model.
+NOTHING = "none.jinja"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Stands inside control tokens that come from content, while the template renders them; never reaches the tokenizer.
 BREAK = "\U000f1002"
@@ -66,7 +68,7 @@ class Template:
     @property
     def adds_nothing(self) -> bool:
         """Whether it is the library's template for text that is already formatted for a model."""
-        return self.name == "none.jinja"
+        return self.name == NOTHING
 
     def render(
         self,
