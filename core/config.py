@@ -76,7 +76,10 @@ class ModelOptions(Config):
         "auto", "Device: the GPU if there is one, else the CPU.", "model"
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob(
-        "auto", "Number type of the weights: bfloat16 where the device computes in it, else float32.", "model"
+        "auto",
+        "Number type of the weights: bfloat16 on GPUs that compute in it, else float32. Training on a GPU holds what "
+        "it trains in float32 always; then this is the type of the frozen weights and of the computing.",
+        "model",
     )
     tool_dialect: Literal["auto", "none", "hermes", "react", "glm", "llama3_json", "pythonic"] = knob(
         "auto",

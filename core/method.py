@@ -12,8 +12,10 @@ from transformers.pytorch_utils import Conv1D
 from core.config import TrainConfig
 from core.embeddings import fit_embeddings, free_tables, train_rows
 from core.errors import UserError, did_you_mean
-from core.model import load_weights
+from core.model import computes_in_bfloat16, load_weights, pick_device, pick_dtype
 from core.vocabulary import NewTokens
+
+HALVES = (torch.bfloat16, torch.float16)
 
 
 def load_trainable(
@@ -23,8 +25,9 @@ def load_trainable(
 
     With rows for `new` tokens, which are trained too.
     """
-    model = load_weights(config.model_name_or_path, config, quantisation=_quantisation(config), place=place)
-    if config.attn_implementation == "auto":
+    dtype = loading_dtype(config, pick_device(config.device))
+    model = load_weights(config.model_name_or_path, config, _quantisation(config), place=place, dtype=dtype)
+    if config.attn_implementation == "auto" and _computes_in_16_bits(config, model):
         prefer_flash_attention(model)
     model.train()
     if new is not None and (new.texts or config.adapter_name_or_path):
@@ -43,11 +46,32 @@ def load_trainable(
     return model, adapter_config(config, model, new)
 
 
+def loading_dtype(config: TrainConfig, device: str) -> torch.dtype:
+    """The number type in which a model that is to be trained on `device` is loaded.
+
+    On a GPU, weights that are all trained are float32, and bfloat16 is what autocast computes in.
+    """
+    picked: torch.dtype = pick_dtype(config.dtype, device)
+    return torch.float32 if device == "cuda" and config.finetuning_type == "full" else picked
+
+
+def widen_trained(model: nn.Module, device: str) -> None:
+    """On a GPU, hold in float32 what is trained: in 16 bits most updates are below the step of the number type.
+
+    What is frozen stays as it is. ZeRO-3 keeps float32 copies of its own.
+    """
+    if device != "cuda":
+        return
+    for weight in model.parameters():
+        if weight.requires_grad and weight.dtype in HALVES and not hasattr(weight, "ds_tensor"):
+            weight.data = weight.data.float()
+
+
 def prefer_flash_attention(model: Any) -> None:
-    """On a GPU and in 16 bits, attend by flash attention where it is installed and the model can."""
+    """On a GPU, attend by flash attention where it is installed and the model can; it computes in 16 bits only."""
     from transformers.utils import is_flash_attn_2_available
 
-    if model.device.type == "cuda" and model.dtype != torch.float32 and is_flash_attn_2_available():
+    if model.device.type == "cuda" and is_flash_attn_2_available():
         try:
             model.set_attn_implementation("flash_attention_2")
         except (ValueError, ImportError) as error:
@@ -125,6 +149,12 @@ def freeze(model: Any, layers: int) -> None:
     model.requires_grad_(False)
     for part in [*decoder.layers[-layers:], decoder.norm]:
         part.requires_grad_(True)
+
+
+def _computes_in_16_bits(config: TrainConfig, model: Any) -> bool:
+    """Whether the weights, or autocast, have 16 bits."""
+    half = config.dtype != "float32" and computes_in_bfloat16(model.device.type)
+    return model.dtype in HALVES or half or (config.dtype == "float16" and model.device.type == "cuda")
 
 
 def _with_adapter(model: Any, name: str, *, trainable: bool) -> Any:

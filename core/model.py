@@ -80,11 +80,14 @@ def tokenizer_name(config: TrainConfig) -> str:
     return last[0] if last and is_tokenizer(last[0]) else config.model_name_or_path
 
 
-def load_weights(name: str, config: ModelOptions, quantisation: Any = None, *, place: bool = True) -> Any:
+def load_weights(
+    name: str, config: ModelOptions, quantisation: Any = None, *, place: bool = True, dtype: Any = None
+) -> Any:
     """The model on its device, in evaluation mode. Raises `UserError` when it cannot be loaded.
 
     `quantisation` is a transformers quantisation config; such a model is placed while it is loaded. Without `place` the
-    model stays where transformers puts it: whoever shards it moves it.
+    model stays where transformers puts it: whoever shards it moves it. `dtype` is the torch number type of the weights
+    where it is not the one that `pick_dtype` gives.
     """
     import torch
 
@@ -95,7 +98,7 @@ def load_weights(name: str, config: ModelOptions, quantisation: Any = None, *, p
     try:
         model = AutoModelForCausalLM.from_pretrained(
             resolve_model(name),
-            dtype=pick_dtype(config.dtype, device),
+            dtype=dtype or pick_dtype(config.dtype, device),
             use_safetensors=True,
             attn_implementation=None if config.attn_implementation == "auto" else config.attn_implementation,
             **(

@@ -88,12 +88,14 @@ def below_adapter(model: Any) -> Any:
 
 @contextmanager
 def _probed(model: Any) -> Iterator[Any]:
-    """The model below its adapter, in evaluation mode."""
+    """The model below its adapter, in evaluation mode; flash attention, which wants 16 bits, gets them by autocast."""
     whole = below_adapter(model)
     was_training = whole.training
     whole.eval()
+    flash = "flash" in whole.config._attn_implementation and whole.dtype == torch.float32
     try:
-        yield whole
+        with torch.autocast(whole.device.type, torch.bfloat16, enabled=flash):
+            yield whole
     finally:
         whole.train(was_training)
 

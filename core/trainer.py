@@ -25,6 +25,7 @@ from core.config import TrainConfig
 from core.embeddings import save_rows_only
 from core.errors import UserError
 from core.loss import compute_losses_in
+from core.method import widen_trained
 from core.order import Order
 from core.probes import below_adapter, head_is_plain, padding_is_inert
 from core.ranks import Rank
@@ -59,6 +60,7 @@ class Trainer(SFTTrainer):
             compute_adapters_in_place(self.model)
         if isinstance(self.model, PeftModel):
             save_rows_only(self.model)
+        widen_trained(self.model, self.args.device.type)
 
     def _probed(self) -> tuple[bool, bool]:
         """Whether padding needs a mask, and whether the head is plain: tried by the first process, for all.

@@ -33,6 +33,17 @@ def test_weights_are_counted_without_loading_them(method: str) -> None:
     assert counted.weights == 4 * counted.parameters
 
 
+@pytest.mark.parametrize(
+    "options", [{"finetuning_type": "full"}, {"finetuning_type": "freeze"}, {}, {"lora_modules_to_save": ["lm_head"]}]
+)
+def test_on_a_gpu_what_is_trained_counts_in_float32(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    model = skeleton(small(dtype="auto", **options), "cuda")
+    kinds = {weight.requires_grad: weight.dtype for weight in model.parameters()}
+    assert {weight.dtype for weight in model.parameters() if weight.requires_grad} == {torch.float32}
+    assert kinds.get(False, torch.bfloat16) == torch.bfloat16
+
+
 def test_a_few_layers_tell_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     few = simulate(skeleton(small(), "cpu"), BATCH, "cpu")
     monkeypatch.setattr("core.estimate.simulate.MORE", 99)

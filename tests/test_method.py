@@ -15,7 +15,7 @@ from core.checks import check_training, skeleton
 from core.config import TrainConfig
 from core.errors import UserError
 from core.gate import look_first
-from core.method import adapter_config, load_trainable
+from core.method import adapter_config, load_trainable, loading_dtype, widen_trained
 from core.model import load_for_chat, load_weights
 from core.run import Run
 from core.train import train_run
@@ -73,6 +73,53 @@ def test_freeze_trains_the_last_layers_only() -> None:
     last = len(model.get_decoder().layers) - 1
     assert trained
     assert all(f"layers.{last}." in name or name.endswith("model.norm.weight") for name in trained)
+
+
+@pytest.mark.parametrize("dtype", ["auto", "bfloat16"])
+@pytest.mark.parametrize(
+    ("method", "loaded"), [("full", torch.float32), ("freeze", torch.bfloat16), ("lora", torch.bfloat16)]
+)
+def test_on_a_gpu_what_is_trained_whole_is_loaded_in_float32(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any, method: Any, loaded: torch.dtype
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    assert loading_dtype(TrainConfig(dtype=dtype, finetuning_type=method), "cuda") == loaded
+    assert loading_dtype(TrainConfig(finetuning_type=method), "cpu") == torch.float32
+
+
+@pytest.mark.parametrize(
+    "options", [{"finetuning_type": "freeze"}, {}, {"lora_modules_to_save": ["embed_tokens"]}], ids=str
+)
+def test_as_on_a_gpu_trained_weights_are_float32_beside_frozen_ones_in_16_bits(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """A whole run with autocast; the updates are smaller than a step of bfloat16, and they are there."""
+    trainers: list[Trainer] = []
+    started: list[dict[str, torch.Tensor]] = []
+
+    def as_on_a_gpu(model: torch.nn.Module, device: str) -> None:
+        widen_trained(model, "cuda")
+        started.append({name: weight.detach().clone() for name, weight in model.named_parameters()})
+
+    def caught(trainer: Trainer, place: Path) -> None:
+        trainers.append(trainer)
+
+    monkeypatch.setattr("core.trainer.widen_trained", as_on_a_gpu)
+    monkeypatch.setattr("core.sft.computes_in_bfloat16", lambda device: True)
+    monkeypatch.setattr(Trainer, "save_whole", caught)
+    train_run(
+        Run.create(
+            small(**FEW, dtype="bfloat16", learning_rate=1e-6, eval_dataset=["tools"], eval_generate=2, **options)
+        )
+    )
+    [trainer], [before] = trainers, started
+    assert trainer.args.bf16
+    trained = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+    assert {weight.dtype for weight in trained.values()} == {torch.float32}
+    frozen = {weight.dtype for weight in trainer.model.parameters() if not weight.requires_grad}
+    assert frozen == {torch.bfloat16}
+    ones = [name for name in trained if name.endswith("norm.weight")] or list(trained)
+    assert all(not torch.equal(trained[name], before[name]) for name in ones if "lora_A" not in name)
 
 
 def test_an_adapter_can_be_trained_on_and_others_merged_first(runs: Path) -> None:

@@ -14,8 +14,8 @@ from core.config import TrainConfig
 from core.embeddings import fit_embeddings, free_tables
 from core.errors import UserError
 from core.estimate.simulate import Shape, Step, simulate
-from core.method import adapter_config, freeze
-from core.model import computes_in_bfloat16, pick_device, pick_dtype, resolve_model
+from core.method import adapter_config, freeze, loading_dtype, widen_trained
+from core.model import computes_in_bfloat16, pick_device, resolve_model
 from core.vocabulary import NewTokens
 
 # Bytes of a weight in few bits with its part of the scales: nf4 in blocks of 64 with double quantisation; int8 rows.
@@ -70,7 +70,7 @@ def skeleton(config: TrainConfig, device: str, new: NewTokens | None = None) -> 
     try:
         facts = AutoConfig.from_pretrained(resolve_model(name))
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(facts, dtype=pick_dtype(config.dtype, device))
+            model = AutoModelForCausalLM.from_config(facts, dtype=loading_dtype(config, device))
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(f'cannot read the config of the model "{name}": {reason}') from None
@@ -84,7 +84,9 @@ def skeleton(config: TrainConfig, device: str, new: NewTokens | None = None) -> 
             free_tables(model)
     if config.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    return model if config.finetuning_type != "lora" else _adapted(model, config, new)
+    model = model if config.finetuning_type != "lora" else _adapted(model, config, new)
+    widen_trained(model, device)
+    return model
 
 
 def _adapted(model: Any, config: TrainConfig, new: NewTokens | None) -> Any:
