@@ -239,7 +239,7 @@ def test_a_run_cut_off_before_its_first_checkpoint_begins_again(
 ) -> None:
     run = Run.create(small(max_steps=2))
     with monkeypatch.context() as patch:
-        patch.setattr("core.train.load_trainable", lambda config, place: (_ for _ in ()).throw(UserError("cut off")))
+        patch.setattr("core.train.load_trainable", lambda *_, **__: (_ for _ in ()).throw(UserError("cut off")))
         with pytest.raises(UserError, match="cut off"):
             train_run(run)
     assert train_run(run, resume=True) == "finished"

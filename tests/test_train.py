@@ -135,8 +135,8 @@ def test_losses_per_kind_are_logged_and_held_out_rows_are_evaluated(runs: Path) 
 def test_a_loss_that_is_no_number_ends_the_run(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One weight overflows, as after a step that was too long; whether a rate does that depends on the machine."""
 
-    def overflowed(config: TrainConfig, *, place: bool) -> Any:
-        model, adapter = load_trainable(config, place=place)
+    def overflowed(config: TrainConfig, new: Any, *, place: bool) -> Any:
+        model, adapter = load_trainable(config, new, place=place)
         model.get_decoder().layers[0].mlp.up_proj.weight.data[0] = float("inf")
         return model, adapter
 
