@@ -6,7 +6,7 @@ Only counts, some findings of each code, and a few bytes for each conversation s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,11 +44,12 @@ def check(
     output: Path | None = None,
     rows: Path | None = None,
     watch: Watch | None = None,
+    known: Iterable[Finding] = (),
 ) -> Checked:
     """Read, check and (with the job's template) render and encode every row. An unusable file is a finding that stops.
 
     Into `output` go clean.jsonl, dropped.jsonl, report.json and report.md; into the file `rows` the encoded rows.
-    Raises `UserError`.
+    `known` are findings that do not come from the dataset, and stand in its report. Raises `UserError`.
     """
     job = replace(job or Job(), lines=output is not None)
     if job.options.drop_duplicates and not source.refused:
@@ -67,7 +68,7 @@ def check(
         except UnusableError as error:
             notes.append(error.finding)
     report = sums.report
-    for finding in (*notes, *_of_the_whole(sums, source, job, tokenizer)):
+    for finding in (*known, *notes, *_of_the_whole(sums, source, job, tokenizer)):
         report.add(finding)
     report.stats["dataset"] = sums.facts.stats()
     if job.template is not None:

@@ -29,6 +29,7 @@ from core.datasets.load import files_of
 from core.encoded import ROWS
 from core.examine import Job
 from core.report import Report, report_from_json
+from core.stops import stop_findings
 from core.template.sandbox import Template
 
 MOST_BYTES = 8 * 2**30
@@ -77,16 +78,22 @@ def check_dataset(
 ) -> Report:
     """The report of a dataset; with `with_model` through the config's template and tokenizer. Raises `UserError`.
 
+    Of the model itself only its configs are looked at: where its writing ends.
+
     An `output` folder is written anew each time.
     """
-    from core.model import load_vocabulary
+    from core.model import load_vocabulary, model_stops
 
     tokenizer, template = load_vocabulary(config) if with_model else (None, None)
     job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
+    stops = list(stop_findings(template, tokenizer, model_stops(config))) if template is not None else []
     if output is None and use_cache:
-        return checked(name, config, job, tokenizer, watch=watch).report
+        report = checked(name, config, job, tokenizer, watch=watch).report
+        for finding in stops:
+            report.add(finding)
+        return report
     source = with_options(find_source(name, config.dataset_dir), config)
-    return check(source, job, tokenizer, output=output, watch=watch).report
+    return check(source, job, tokenizer, output=output, watch=watch, known=stops).report
 
 
 def held_out_sets(

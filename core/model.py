@@ -13,7 +13,7 @@ from core.config import ModelOptions, TrainConfig
 from core.errors import UserError
 from core.paths import STARTER, starter_dir
 from core.run import Run, find_run
-from core.stops import own_stops, stop_ids, stop_texts
+from core.stops import own_stops, stop_ids, stop_texts, stops_of
 from core.template.choose import AddTokens, choose_template
 from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
@@ -78,6 +78,11 @@ def tokenizer_name(config: TrainConfig) -> str:
     """Whose tokenizer a training uses: an adapter that is trained on keeps the one that it was trained with."""
     last = config.adapter_name_or_path[-1:]
     return last[0] if last and is_tokenizer(last[0]) else config.model_name_or_path
+
+
+def model_stops(config: TrainConfig) -> list[int]:
+    """The token ids on which the config's model ends its writing, by its generation config or its config."""
+    return stops_of(resolve_model(config.model_name_or_path))
 
 
 def load_weights(

@@ -28,12 +28,12 @@ from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
 from core.gate import require_consent, require_datasets, require_no_stop
-from core.model import load_tokenizer, load_vocabulary, resolve_model, tokenizer_name
+from core.model import load_tokenizer, load_vocabulary, model_stops, tokenizer_name
 from core.report import together
 from core.rules.dataset import said_hashes
 from core.run import Run
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
-from core.stops import stop_findings, stops_of
+from core.stops import stop_findings
 from core.template.choose import choose_template
 from core.template.sandbox import Template
 from core.template.spans import KINDS
@@ -118,7 +118,7 @@ def new_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template]:
 
 
 def _stop_findings(config: TrainConfig, template: Template, tokenizer: Any) -> Iterator[Finding]:
-    return stop_findings(template, tokenizer, stops_of(resolve_model(config.model_name_or_path)))
+    return stop_findings(template, tokenizer, model_stops(config))
 
 
 def kept_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template, NewTokens]:

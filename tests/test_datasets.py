@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from core.config import DataOptions
+from core.checked import check_dataset
+from core.config import DataOptions, TrainConfig
 from core.datasets import (
     Loaded,
     Source,
@@ -341,6 +342,55 @@ def test_interleaving() -> None:
     for weights in ([1.0], [1.0, 0.0]):
         with pytest.raises(UserError, match="interleave_probs needs 2"):
             interleaved(parts, "interleave_under", weights)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"prompt": "{prompt:q}"}, 'columns: there is no column "{prompt:q}" in the row; it has: a, q'),
+        ({"prompt": "q", "response": ""}, None),
+    ],
+)
+def test_columns_that_are_not_there_are_named(tmp_path: Path, columns: dict[str, str], said: str | None) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"q": "hello there", "a": "b"}\n')
+    report = check_dataset(str(file), TrainConfig(columns=columns))
+    messages = [finding.message for finding in report.findings if finding.action == "dropped"]
+    assert len(messages) == 1
+    assert said is None or messages == [said]
+
+
+def test_words_that_no_column_or_tag_has_are_one_error(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"q": "hello there", "a": "b"}\n')
+    with pytest.raises(UserError, match='columns has no "promt" — did you mean "prompt"'):
+        check_dataset(str(file), TrainConfig(columns={"promt": "q"}))
+    with pytest.raises(UserError, match='tags has no "role" — did you mean "role_tag"'):
+        check_dataset(str(file), TrainConfig(tags={"role": "from"}))
+
+
+TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "formatting", "evidence"),
+    [
+        ("a.json", {"type": "conversation", "instances": [{"messages": TURNS}]}, "lmflow", 'type "conversation" in'),
+        ("a.json", {"type": "text2text", "instances": [{"text": "a"}]}, "text", "column text"),
+        ("a.json", {"instances": [{"text": "a"}], "type": "text_only"}, "text", "column text"),
+        ("a.csv", "id,parent_id,instruction,output\n1,,a,b\n2,1,c,d\n", "h2o", "columns id and parent_id"),
+    ],
+)
+def test_the_evidence_for_a_format_is_what_it_was_known_by(
+    tmp_path: Path, name: str, content: Any, formatting: str, evidence: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    report = check_dataset(str(file), TrainConfig())
+    assert list(report.formats) == [formatting]
+    assert report.evidence.startswith(evidence)
+    declared = check_dataset(str(file), TrainConfig(formatting=formatting))
+    assert declared.evidence == "as declared"
 
 
 def test_num_samples_draws_or_repeats() -> None:

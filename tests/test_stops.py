@@ -9,7 +9,8 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from core.chat import Chat
-from core.config import ChatConfig, EvalConfig
+from core.checked import check_dataset
+from core.config import ChatConfig, EvalConfig, TrainConfig
 from core.datasets import load_conversations
 from core.evaluate import evaluate
 from core.generate import _without_stop
@@ -79,6 +80,10 @@ def test_what_may_begin_a_stop_is_held_back() -> None:
 def test_several_ends_of_the_model_stay_and_the_turns_end_comes_first(tmp_path: Path, runs: Path) -> None:
     base = base_model(tmp_path / "base")
     GenerationConfig(eos_token_id=[1, 7]).save_pretrained(base)
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(TALK) + "\n")
+    config = TrainConfig(model_name_or_path=base, max_length=256)
+    checks = [check_dataset(str(file), config, with_model=True, output=to) for to in (None, None, tmp_path / "out")]
     run = learned(tmp_path, base)
     saved = json.loads((run.model_dir / "generation_config.json").read_text())
     end = AutoTokenizer.from_pretrained(run.model_dir).convert_tokens_to_ids("<|im_end|>")
@@ -87,6 +92,10 @@ def test_several_ends_of_the_model_stay_and_the_turns_end_comes_first(tmp_path: 
     (found,) = [finding for finding in findings if finding["code"] == "MK713"]
     assert found["action"] == "repaired"
     assert "turns end in <|im_end|>" in found["message"]
+    for report in checks:
+        told = [(one.action, one.message) for one in report.findings if one.code == "MK713"]
+        assert told == [("repaired", found["message"])], "the check says it before, from the configs alone"
+    assert "MK713" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_a_model_that_agrees_is_left_alone(tmp_path: Path) -> None:

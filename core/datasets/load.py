@@ -14,7 +14,7 @@ from core.datasets.files import Kind, UnusableError, data_files, kind_of
 from core.datasets.hub import hub_rows
 from core.datasets.jsonrows import LMFLOW_LAYOUTS, json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
-from core.datasets.registry import Source, checked_roles, find_source
+from core.datasets.registry import COLUMN_WORDS, TAG_WORDS, Source, checked_roles, checked_words, find_source
 from core.datasets.tables import chained, table_rows
 from core.errors import UserError
 from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
@@ -179,7 +179,7 @@ def convert_row(row: Row, layout: Layout | None, profile: Profile = "default") -
 def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, formatted: bool = False) -> Converted:
     """What becomes of a row; the findings are on the row. `formatted`: it is meant for a model as it is."""
     row.formatted = formatted
-    found = Recognition(layout, "as declared")
+    found = Recognition(None)
     conversation: Conversation | None = None
     try:
         found = _recognised(row, layout)
@@ -197,13 +197,16 @@ def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, 
 
 def _recognised(row: Row, layout: Layout | None) -> Recognition:
     """The layout to read a row with. Raises `RowRefusedError` when there is none, or there are two."""
+    declared = layout if layout is not None and layout.formatting else None
     if row.unreadable:
         raise row.refuse(row.unreadable_code, "$", row.unreadable)
     if _is_a_talk(row.data) and layout is None:
         row.repaired("SH101", "$", "row is a list of messages; read as its messages")
         row.data = {"messages": row.data}
-    if not isinstance(row.data, dict) or (layout is not None and layout.formatting):
-        return Recognition(layout or Layout("openai"), "as declared")
+    if declared is not None:
+        return Recognition(declared, declared.found_by or "as declared")
+    if not isinstance(row.data, dict):
+        return Recognition(Layout("openai"))
     found = recognise(row.data)
     if found.refused:
         raise row.refuse("IO006", "$", found.refused)
@@ -211,6 +214,9 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
         raise row.refuse("IO007", "$", f"could be read from {found.evidence}; choose one with --formatting")
     if found.layout is None:
         keys = ", ".join(sorted(map(str, row.data))[:12])
+        absent = next((name for name in layout.columns.values() if name not in row.data), "") if layout else ""
+        if absent:
+            raise row.refuse("IO006", "$", f'columns: there is no column "{absent}" in the row; it has: {keys}')
         hint = nearest(row.data)
         raise row.refuse("IO006", "$", f"cannot recognise the format; keys seen: {keys}. {hint}")
     return replace(found, layout=_overlaid(found.layout, layout)) if layout is not None else found
@@ -228,7 +234,9 @@ def _overlaid(found: Layout, given: Layout) -> Layout:
 
 
 def with_options(source: Source, config: DataOptions) -> Source:
-    """The source with the format, columns, tags and roles that a person gives for it."""
+    """The source with the format, columns, tags and roles that a person gives for it. Raises `UserError`."""
+    checked_words(config.columns, "columns", COLUMN_WORDS)
+    checked_words(config.tags, "tags", TAG_WORDS)
     if not (config.formatting or config.columns or config.tags or config.roles):
         return source
     own = source.layout or Layout("")
@@ -282,7 +290,8 @@ def file_rows(
     whole = _with_first(first, rows)
     if (layout is not None and layout.formatting == "h2o") or _is_chained(first, layout):
         columns = dict(layout.columns) if layout else _chain_columns(first)
-        yield from ((row, Layout("h2o", columns)) for row in chained(whole))
+        chain = Layout("h2o", columns, found_by="" if layout else "columns id and parent_id")
+        yield from ((row, chain) for row in chained(whole))
     else:
         yield from ((row, layout) for row in whole)
 
@@ -306,12 +315,13 @@ def _lmflow_layout(row: Row, layout: Layout | None, lmflow: list[str], notes: li
     """The layout of an LMFlow file's rows by its type, unless the rows look like something else."""
     if layout is not None or not lmflow:
         return layout
-    by_type = Layout(LMFLOW_LAYOUTS[lmflow[-1]])
-    looks = recognise(row.data).layout
+    by_type = Layout(LMFLOW_LAYOUTS[lmflow[-1]], found_by=f'type "{lmflow[-1]}" in the file')
+    found = recognise(row.data)
+    looks = found.layout
     same = {"lmflow": ("openai",), "lmflow_text2text": ("alpaca",), "text": ("text",)}[by_type.formatting]
     if looks is None or looks.formatting in same:
         return by_type
     if not any(note.code == "IO009" for note in notes):
         said = f'the file says type "{lmflow[-1]}" and its rows look like {looks.formatting}'
         notes.append(Finding("IO009", "kept", said, row.file, row.line))
-    return looks
+    return replace(looks, found_by=found.evidence)

@@ -193,6 +193,13 @@ def _mapping(name: str, entry: Mapping[str, Any], key: str, known: set[str] | No
     return {item: text or "" for item, text in value.items()}
 
 
+def checked_words(given: Mapping[str, str], key: str, known: set[str]) -> None:
+    """That a map from our words to a file's names has our words only. Raises `UserError`."""
+    for word in given:
+        if word not in known:
+            raise UserError(f'{key} has no "{word}"', remedy=did_you_mean(word, known))
+
+
 def checked_roles(roles: Mapping[str, str], name: str, file: Path | None = None) -> dict[str, Role]:
     """A map of roles, each to one of ours. Raises `UserError`."""
     bad = [role for role in roles.values() if role not in _ROLES]

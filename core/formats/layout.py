@@ -29,13 +29,14 @@ class Layout:
     """How a file is laid out: its format, and the names of its columns and tags where they differ from the format's.
 
     `columns` and `tags` have the words of LLaMA-Factory's dataset_info.json; `roles` maps names of roles that the file
-    uses to ours.
+    uses to ours. `found_by` is the evidence for a layout that nobody declared.
     """
 
     formatting: str
     columns: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
+    found_by: str = field(default="", compare=False)
 
 
 Reader = Callable[[Row, Layout], Conversation]
