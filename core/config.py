@@ -118,7 +118,8 @@ class DataOptions(Config):
     max_samples: int | None = knob(None, "Use at most this many rows of each dataset.", "data", ge=1)
     max_length: int = knob(
         1024,
-        "Longest example in tokens; `overlong` says what becomes of longer conversations.",
+        "Longest example in tokens; `overlong` says what becomes of longer conversations. For a training also auto: "
+        "see auto_length.",
         "data",
         main=True,
         ge=16,
@@ -197,6 +198,15 @@ class TrainConfig(ModelOptions, DataOptions):
         "template would otherwise end in several tokens, its turn markers are added, trained and saved with the "
         "result; all: everything in it that looks like a control token; none: they stay text.",
         "model",
+    )
+    auto_length: bool = knob(
+        False,
+        "Decide max_length from the data before the run (max_length: auto means the same): the 99th percentile of the "
+        "lengths of at most 2,000 rows, rounded up to a multiple of 64, at least 256 and within the model's context. "
+        "Of data above 64 MiB the first 2,000 rows of each dataset are looked at. What max_length says is "
+        "replaced.",
+        "data",
+        label="Window from the data",
     )
     eval_dataset: list[str] = knob([], "Held-out datasets, evaluated while training.", "data")
     val_size: float | None = knob(
@@ -424,6 +434,14 @@ class TrainConfig(ModelOptions, DataOptions):
     @classmethod
     def _begin_with_preset(cls, values: Any) -> Any:
         return {**preset_changes(values.get("preset")), **values} if isinstance(values, dict) else values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_length_to_data(cls, values: Any) -> Any:
+        """`max_length: auto` is the default number with `auto_length`."""
+        if not isinstance(values, dict) or values.get("max_length") != "auto":
+            return values
+        return {**{name: value for name, value in values.items() if name != "max_length"}, "auto_length": True}
 
     def held_out_part(self, conversations: int) -> float:
         """The part of so many conversations that is held out."""

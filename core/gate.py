@@ -40,7 +40,7 @@ def look_first(config: TrainConfig) -> list[Report]:
     require_datasets(config)
     tokenizer, template = load_vocabulary(config)
     require_possible(config)
-    if not _is_small(config):
+    if not is_small(config):
         return []
     held_out = held_out_sets(config, template, tokenizer)
     job = job_of(config, template, held_out)
@@ -110,7 +110,8 @@ def _why(report: Report, stops: list[Finding]) -> str:
     return f"{others[0]} (and {count - 1} more that stop)" if count > 1 else str(others[0])
 
 
-def _is_small(config: TrainConfig) -> bool:
+def is_small(config: TrainConfig) -> bool:
+    """Whether the data is read in a moment."""
     sources = [find_source(name, config.dataset_dir) for name in [*config.dataset, *config.eval_dataset]]
     if any(source.hub for source in sources):
         return False

@@ -6,6 +6,7 @@ from core.config import TrainConfig
 from core.errors import UserError
 from core.gate import look_first
 from core.run import Run, absolute
+from core.window_length import with_length
 
 
 def start(config: TrainConfig) -> Run:
@@ -13,7 +14,7 @@ def start(config: TrainConfig) -> Run:
 
     That is a `core.gate.ConsentNeededError` when many rows would be dropped; `config.max_dropped` agrees to it.
     """
-    config = absolute(config)
+    config = with_length(absolute(config))
     look_first(config)
     return Run.start(config)
 

@@ -323,6 +323,7 @@ def _write_report(
     tokens, trained = _tokens(entries, sets[TRAIN].rows)
     written = report.to_json() | {
         "samples": len(sets[TRAIN].rows),
+        "max_length": config.max_length,
         "tokens": tokens,
         "trained_tokens": trained,
         "eval_samples": {name: len(one.rows) for name, one in sets.items() if name != TRAIN},
@@ -332,6 +333,8 @@ def _write_report(
     write_atomic_json(run.path / "report.json", written)
     rows = ", ".join(f"{count} {fate}" for fate, count in report.rows.items())
     print(f"rows: {rows}; {len(sets[TRAIN].rows)} samples, {tokens} tokens, {trained} of them trained", flush=True)
+    if config.auto_length:
+        print(f"max_length {config.max_length}, as the data asked for before the run", flush=True)
 
 
 def _tokens(entries: Sequence[Entry], rows: Numbers) -> tuple[int, int]:

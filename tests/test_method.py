@@ -114,9 +114,10 @@ def test_as_on_a_gpu_trained_weights_are_float32_beside_frozen_ones_in_16_bits(
     )
     [trainer], [before] = trainers, started
     assert trainer.args.bf16
-    trained = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+    model: Any = trainer.model
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     assert {weight.dtype for weight in trained.values()} == {torch.float32}
-    frozen = {weight.dtype for weight in trainer.model.parameters() if not weight.requires_grad}
+    frozen = {weight.dtype for weight in model.parameters() if not weight.requires_grad}
     assert frozen == {torch.bfloat16}
     ones = [name for name in trained if name.endswith("norm.weight")] or list(trained)
     assert all(not torch.equal(trained[name], before[name]) for name in ones if "lora_A" not in name)

@@ -46,10 +46,12 @@ class Needs:
     def estimate(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
         """What the options in the form need, or what is wrong with them."""
         from core.estimate import Estimator
+        from core.window_length import with_length
 
         try:
             config = self.form.read(values)
             self.check(config)
+            config = with_length(config)
             estimator = Estimator(config)
             needed, changes = estimator.estimate(config), estimator.fitting(config)
         except UserError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.commands.command import command
 from core.config import TrainConfig, add_arguments, config_from_arguments
 from core.paths import resolve_file
+from core.window_length import with_length
 
 if TYPE_CHECKING:
     from core.estimate import Estimate
@@ -31,7 +32,7 @@ def estimate(arguments: argparse.Namespace) -> int:
     from core.estimate import Estimator
 
     path = resolve_file(arguments.config) if arguments.config else None
-    config = config_from_arguments(TrainConfig, arguments, path)
+    config = with_length(config_from_arguments(TrainConfig, arguments, path))
     estimator = Estimator(config)
     needed = estimator.estimate(config)
     changes = estimator.fitting(config)
@@ -52,9 +53,7 @@ def estimate_lines(needed: Estimate, changes: dict[str, Any] | None) -> Iterator
     yield f"{'at once':>12} {mebibytes(needed.memory):>12}  {room}: {'fits' if needed.fits else 'does not fit'}"
     yield f"{'time':>12} {needed.step_s:>10.3g} s  a step, {needed.steps} steps: {duration(needed.total_s)}"
     if changes:
-        yield "it fits with " + " ".join(
-            f"--{name.replace('_', '-')} {_word(value)}" for name, value in changes.items()
-        )
+        yield "it fits with " + " ".join(_flag(name, value) for name, value in changes.items())
     elif changes is None:
         yield "nothing here makes it fit: take a smaller model"
 
@@ -71,5 +70,6 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
 
 
-def _word(value: Any) -> str:
-    return "" if value is True or value is None else str(value)
+def _flag(name: str, value: Any) -> str:
+    flag = name.replace("_", "-")
+    return f"--no-{flag}" if value is False else f"--{flag} {'' if value is True or value is None else value}"

@@ -11,6 +11,7 @@ from core.gate import look_first
 from core.paths import resolve_file
 from core.queue import enqueue
 from core.run import Run, absolute, require_run
+from core.window_length import with_length
 
 
 def _declares_train(command: argparse.ArgumentParser) -> None:
@@ -39,6 +40,6 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         return resume(require_run(arguments.resume, getattr(arguments, "runs_dir", "")), arguments)
     path = resolve_file(arguments.config) if arguments.config else None
-    config = absolute(config_from_arguments(TrainConfig, arguments, path))
+    config = with_length(absolute(config_from_arguments(TrainConfig, arguments, path)))
     look_first(config)
     return follow_to_the_end(enqueue(config) if arguments.queue else Run.start(config), arguments)

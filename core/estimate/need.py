@@ -183,7 +183,7 @@ def possible_changes(config: TrainConfig, longest: int, device: str) -> Iterator
     window = min(longest, config.max_length)
     while window // 2 >= SHORTEST_WINDOW:
         window //= 2
-        yield {"max_length": window}
+        yield {"max_length": window} | ({"auto_length": False} if config.auto_length else {})
 
 
 def _together(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from core.gate import ConsentNeededError, look_first
 from core.presets import PRESETS
 from core.queue import enqueue, look_after, stop
 from core.run import Run, absolute
+from core.window_length import with_length
 from webui.board import LIGHT, QUIET, Board
 from webui.consent import Consent
 from webui.form import Form, command_line
@@ -199,7 +200,7 @@ class TrainTab:
         """The config that the form asks for, checked, its data too. Raises `UserError`."""
         config = self.form.read(values)
         self.check(config)
-        config = absolute(config)
+        config = with_length(absolute(config))
         config.max_dropped = max(config.max_dropped, may_go)
         look_first(config)
         return config

@@ -1,0 +1,82 @@
+"""`max_length: auto`: how long the window is to be, from how long the rows are, decided once before a run.
+
+It is the 99th percentile of the encoded rows' lengths, rounded up, and never above the model's context.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+
+from core.config import TrainConfig
+from core.errors import UserError
+
+# So many conversations are encoded to know how long they are.
+SAMPLE = 2000
+PART = 0.99
+STEP, SHORTEST, LONGEST = 64, 256, 1_048_576
+
+
+def with_length(config: TrainConfig) -> TrainConfig:
+    """The config with the number that its data asks for, where it leaves that to the data; else as it is.
+
+    Says what was decided. Raises `UserError` when there is no row, or no tokenizer.
+    """
+    if not config.auto_length:
+        return config
+    lengths = _lengths(config)
+    asked = percentile(lengths)
+    window = window_for(asked, _context(config.model_name_or_path))
+    print(
+        f"max_length {window}: 99 % of {len(lengths)} samples have at most {asked} tokens, the longest {max(lengths)}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return config.model_copy(update={"max_length": window})
+
+
+def percentile(lengths: Sequence[int]) -> int:
+    """The least length that at least 99 % of the rows do not exceed."""
+    return sorted(lengths)[math.ceil(PART * len(lengths)) - 1]
+
+
+def window_for(length: int, context: int | None) -> int:
+    """`length` rounded up to a multiple of 64 from 256 on, within a model's context (None: it has none)."""
+    wanted = max(SHORTEST, math.ceil(length / STEP) * STEP)
+    return min(wanted, context or LONGEST, LONGEST)
+
+
+def _lengths(config: TrainConfig) -> list[int]:
+    """Tokens of the samples before anything is cut: spread over small data, the first rows of large data."""
+    from core.datasets import load_conversations
+    from core.encode import prepare
+    from core.gate import is_small, require_datasets
+    from core.model import load_vocabulary
+
+    require_datasets(config)
+    tokenizer, template = load_vocabulary(config)
+    changes = {"max_length": LONGEST, "swallowed": "ignore"}
+    if not is_small(config):
+        changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
+    config = config.model_copy(update=changes)
+    conversations = load_conversations(config, formatted=template.adds_nothing).conversations
+    sample = conversations[:: math.ceil(len(conversations) / SAMPLE) or 1][:SAMPLE]
+    lengths = [len(row.input_ids) for row in prepare(sample, template, tokenizer, config).examples]
+    if not lengths:
+        raise UserError("max_length auto: no row can be trained on", remedy="see `core-cli data show`")
+    return lengths
+
+
+def _context(model: str) -> int | None:
+    """How many positions a model counts; None for one that counts none, or whose config cannot be read yet."""
+    from transformers import AutoConfig
+
+    from core.model import resolve_model
+
+    try:
+        return getattr(
+            AutoConfig.from_pretrained(resolve_model(model)).get_text_config(), "max_position_embeddings", None
+        )
+    except (OSError, ValueError, KeyError):
+        return None

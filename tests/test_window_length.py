@@ -1,0 +1,86 @@
+"""`max_length: auto`: the number that the data asks for, within the model's context, kept with the run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.cli import main
+from core.config import EvalConfig, TrainConfig, load_config, parse_config
+from core.errors import UserError
+from core.estimate.need import possible_changes
+from core.launch import train
+from core.window_length import percentile, window_for, with_length
+from tests.conftest import small
+
+
+@pytest.mark.parametrize(
+    ("length", "context", "window"),
+    [(10, None, 256), (256, None, 256), (257, None, 320), (1000, 4096, 1024), (1000, 1000, 1000), (10, 128, 128)],
+)
+def test_rounded_up_within_the_context(length: int, context: int | None, window: int) -> None:
+    assert window_for(length, context) == window
+
+
+def test_one_row_in_a_hundred_may_be_longer() -> None:
+    assert percentile([*range(1, 100), 9999]) == 99
+    assert percentile([7]) == 7
+    assert percentile([5, 8]) == 8
+
+
+def test_auto_is_a_word_for_a_training_and_a_number_over_it_wins(tmp_path: Path) -> None:
+    file = tmp_path / "train.yaml"
+    file.write_text("max_length: auto\n", encoding="utf-8")
+    assert load_config(TrainConfig, file, {}).auto_length
+    number = load_config(TrainConfig, file, {"max_length": "512"})
+    assert (number.auto_length, number.max_length) == (False, 512)
+    with pytest.raises(UserError, match="max_length: should be a valid integer"):
+        parse_config(EvalConfig, {"max_length": "auto"})
+    with pytest.raises(UserError, match="max_length: should be a valid integer"):
+        parse_config(TrainConfig, {"max_length": "automatic"})
+
+
+def _rows(file: Path, words: list[int]) -> str:
+    rows = [
+        {"messages": [{"role": "user", "content": f"{n} {i}"}, {"role": "assistant", "content": "word " * n}]}
+        for i, n in enumerate(words)
+    ]
+    file.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return str(file)
+
+
+def test_the_number_is_said_and_kept_with_the_run(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = _rows(tmp_path / "rows.jsonl", [300] * 8)
+    config: TrainConfig = small(dataset=[data], max_samples=None, max_length="auto", max_steps=1)
+    decided = with_length(config)
+    assert decided.max_length % 64 == 0
+    assert decided.max_length > 300
+    run = train(config)
+    assert run.config.max_length == decided.max_length
+    assert f"max_length {decided.max_length}: 99 % of 8 samples" in capsys.readouterr().err
+    assert json.loads((run.path / "report.json").read_text())["max_length"] == decided.max_length
+    assert f"max_length {decided.max_length}, as the data asked for" in (run.path / "log.txt").read_text()
+    assert main(["runs", "show", str(run.path)]) == 0
+    assert str(decided.max_length) in capsys.readouterr().out
+
+
+def test_large_data_is_known_by_its_first_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _rows(tmp_path / "rows.jsonl", [10] * 4 + [400] * 4)
+    config = small(dataset=[data], max_samples=None, auto_length=True)
+    assert with_length(config).max_length > 400
+    monkeypatch.setattr("core.gate.SMALL_BYTES", 1)
+    monkeypatch.setattr("core.window_length.SAMPLE", 4)
+    assert with_length(config).max_length == 256
+
+
+def test_what_makes_it_fit_takes_the_word_back() -> None:
+    def windows(config: TrainConfig) -> list[dict[str, Any]]:
+        return [change for change in possible_changes(config, 1024, "cpu") if "max_length" in change]
+
+    assert windows(TrainConfig())[0] == {"max_length": 512}
+    assert windows(TrainConfig(auto_length=True))[0] == {"max_length": 512, "auto_length": False}
