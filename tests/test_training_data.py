@@ -229,7 +229,7 @@ def test_the_gate(tmp_path: Path, runs: Path) -> None:
         (["--model-name-or-path", "no-such/model"], 'cannot load the tokenizer of "no-such/model"'),
         (["--dataset", "no-such-data"], 'unknown dataset "no-such-data"'),
         (["--dataset"], "no dataset"),
-        (["--max-length", "1000000"], "max_length is 1000000, the model supports"),
+        (["--max-length", "1000000"], "max_length 1000000 is above the model's context of"),
         (["--eval-dataset", "{bad}"], "no row can be trained on; the first finding: "),
         (["--dataset", "{bad}"], "no row can be trained on; the first finding: "),
         (["--dataset", "{half}"], "2 of 4 rows (50 %) would be dropped: IO001 × 2 — mend the data, or"),
