@@ -75,7 +75,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the model would write gets better until step 2, then worse."""
     values = {1: 0.2, 2: 0.9, 3: 0.5, 4: 0.8}
 
-    def figures(loaded: Any, turns: Any, config: Any, run: Run, step: int) -> dict[str, float]:
+    def figures(loaded: Any, turns: Any, config: Any, run: Run, step: int, *, in_parts: bool) -> dict[str, float]:
+        assert not in_parts
         return {"tool_call_exact": values[step]}
 
     monkeypatch.setattr("core.train.write_samples", figures)

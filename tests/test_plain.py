@@ -20,9 +20,11 @@ from core.preview import preview
 from core.run import Run
 from core.template.choose import choose_template
 from core.template.sandbox import Template
+from core.template.spans import render
 from core.train import train_run
 from core.training_data import kept_data, kept_vocabulary
 from tests.conftest import small
+from tests.material import all_templates
 
 STORY = "Once upon a time there were {n} birds in a tree. "
 HAND = "[INST] <<SYS>>be kind<</SYS>> what is {n}? [/INST] it is {n}<|im_end|>"
@@ -164,3 +166,13 @@ def test_a_run_that_was_trained_without_a_template_is_talked_to_without_one(
     out, err = capsys.readouterr()
     assert json.loads(out)["tuned"]["turns"] == 1, "copies are dropped as in the run"
     assert "CT30" not in err
+
+
+@pytest.mark.parametrize(
+    ("answer", "trained"),
+    [("one</s>", [("one", "text"), ("</s>", "stop")]), ("one </s>two", [("one </s>two", "text")])],
+)
+def test_text_with_tokens_of_its_own_is_trained_to_its_end(answer: str, trained: list[tuple[str, str]]) -> None:
+    talk = Conversation((Message("user", "hi"), Message("assistant", answer)), ())
+    (sample,) = render(talk, all_templates()["library:none"])
+    assert [(sample.text[span.start : span.end], span.kind) for span in sample.spans] == trained

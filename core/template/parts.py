@@ -41,11 +41,13 @@ def turn_spans(
     call, or reasoning, that the template swallows is noted.
     """
     message = conversation.messages[index]
-    if template.adds_nothing:
-        own_stop, _ = _first_stop(message.content, template.stop)
-        message = replace(message, content=message.content[:own_stop])
     turn = text[begin:]
-    stop_at, stop_end = _first_stop(turn, template.stop)
+    if template.adds_nothing:
+        # Tokens within text that is already formatted are its own; it stops where it ends with one.
+        stop_at, stop_end = _last_stop(turn, template.stop)
+        message = replace(message, content=message.content[: _last_stop(message.content, template.stop)[0]])
+    else:
+        stop_at, stop_end = _first_stop(turn, template.stop)
     body = turn if stop_at is None else turn[:stop_at]
     reasoning = _place(body, message.reasoning, 0) if message.reasoning.strip() else None
     after = reasoning[1] if reasoning else 0
@@ -152,3 +154,10 @@ def _first_stop(turn: str, stops: Sequence[str]) -> tuple[int | None, int]:
         return None, 0
     at, length = min(found)
     return at, at - length
+
+
+def _last_stop(text: str, stops: Sequence[str]) -> tuple[int | None, int]:
+    """The stop text with which the text ends, white space aside, as (start, end)."""
+    end = len(text.rstrip())
+    sizes = [len(stop) for stop in stops if stop and text.endswith(stop, 0, end)]
+    return (end - max(sizes), end) if sizes else (None, 0)
