@@ -11,6 +11,7 @@ from typing import Any
 
 from core.commands import COMMANDS
 from core.errors import UserError
+from core.quiet import quiet_libraries
 from core.threads import share_cores
 
 GROUPS = {
@@ -23,6 +24,7 @@ GROUPS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 unusable input, 75 stopped and resumable."""
     share_cores()
+    quiet_libraries()
     arguments = parser().parse_args([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
     try:
         return arguments.command(arguments)

@@ -41,6 +41,7 @@ from core.pack import BY_ROW, attend_by_row
 from core.probes import below_adapter, packing_fault
 from core.pulse import PULSE, Pulse
 from core.queue import start_next
+from core.quiet import quiet_libraries
 from core.ranks import ALONE, Rank, end_with_parent, join
 from core.run import Run
 from core.samples import write_samples
@@ -333,6 +334,7 @@ def main(argv: list[str] | None = None) -> int:
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     transformers_logging.set_verbosity_warning()
+    quiet_libraries()
     run, together = Run(arguments.run), arguments.meet is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: run.request_stop())

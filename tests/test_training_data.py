@@ -25,7 +25,9 @@ from core.launch import start
 from core.report import report_from_json
 from core.run import Run
 from core.template.sandbox import Template
+from core.train import train_run
 from core.training_data import TrainingData, kept_data, training_data
+from tests.conftest import small
 
 
 @pytest.fixture(autouse=True)
@@ -245,3 +247,8 @@ def test_what_is_wrong_is_said_before_there_is_a_run(
     assert said in err
     assert err.count("\n") == 1
     assert not runs.exists()
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_said(runs: Path) -> None:
+    with pytest.raises(UserError, match="all rows are held out, and none is left to train on"):
+        train_run(Run.create(small(max_samples=4, val_size=0.5)))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.paths import default_runs_dir
 from core.queue import look_after
+from core.quiet import quiet_libraries
 from core.threads import share_cores
 from webui.guard import LOOPBACK, Guard, Hosts
 from webui.login import make_door
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     """Start the board. Returns the exit code: 2 when it cannot start."""
     arguments = _parser().parse_args(argv)
     share_cores()
+    quiet_libraries()
     # Taken out of the environment, so that no worker inherits it.
     password = os.environ.pop("TUNEBOARD_PASSWORD", "")
     try:
