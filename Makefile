@@ -37,8 +37,9 @@ quickstart: $(VENV)/.run
 webui: $(VENV)/.run
 	$(BIN)/webui
 
+# Some processes, each with whole files of tests; a single test is simpler to watch with .venv/bin/python -m pytest FILE.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # A worker of a real local Ray cluster is killed, and the run goes on.
 ray: $(VENV)/.dev

@@ -9,6 +9,10 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 # What core.threads sets, before anything here can load torch
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes test at once: each has its part of the cores, and so have the workers that it starts.
+    _part = len(os.sched_getaffinity(0)) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, _part)))
 
 from collections.abc import Iterator
 from contextlib import suppress
