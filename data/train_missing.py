@@ -22,6 +22,17 @@ I need a forecast for {city}.
 Do I need an umbrella in {city}?
 We will go to {city}. Is it sunny there?
 Weather {city}
+Can you see what the weather does in {city}?
+What should I wear in {city}?
+Temperature in {city}, please.
+Sun or clouds in {city}?
+I want to visit {city}. Will it be warm?
+Please find out if {city} gets snow.
+My parents are in {city}. Is it raining there?
+Give me the weather for {city}.
+Look up {city} in the forecast.
+Is there a storm over {city}?
+How windy is {city}?
 """,
             """
 For which date?
@@ -43,6 +54,16 @@ Please tell me the date.
 想去{city},天气怎样?
 {city}天气
 帮我看{city}的气温。
+{city}热吗?
+{city}气温多少?
+{city}有雪吗?
+去{city}穿什么好?
+我爸妈在{city},那里下雨吗?
+报一下{city}天气。
+{city}晴天吗?
+看看{city}有没有风。
+我想去{city}旅游,天气好不好?
+{city}的天气预报,谢谢。
 """,
             """
 请问是哪一天?
@@ -65,6 +86,17 @@ Exchange {amount} {source} for me.
 I need to convert {amount} {source}.
 Can you swap {amount} {source}?
 My {amount} {source} should be changed.
+How much money is {amount} {source}?
+I brought {amount} {source} home and need other money.
+Turn {amount} {source} into something else.
+Work out {amount} {source} for me.
+Currency exchange: {amount} {source}.
+There are {amount} {source} in my wallet. Change them, please.
+Let me trade {amount} {source}.
+Do a conversion of {amount} {source}.
+What would {amount} {source} be abroad?
+They paid me {amount} {source}, please convert.
+Could I exchange {amount} {source}?
 """,
             """
 Into which currency?
@@ -84,6 +116,16 @@ Please name the currency you need.
 {amount}{source}换钱。
 我要换{amount}{source}。
 帮忙把{amount}{source}兑掉。
+{amount}{source}是多少钱?
+手上有{amount}{source},想换掉。
+算一下{amount}{source}。
+换汇:{amount}{source}。
+{amount}{source}折合多少?
+公司付了{amount}{source},帮我换算。
+能换{amount}{source}吗?
+把这{amount}{source}兑换一下。
+想知道{amount}{source}相当于多少。
+{amount}{source},换成外币。
 """,
             """
 请问换成哪种货币?
@@ -106,6 +148,16 @@ Remember for me: {text}.
 Please set an alarm, I have to {text}.
 Can you remind me to {text}?
 Reminder to {text}, please.
+I keep forgetting to {text}. Remind me.
+Please note: {text}.
+Later I have to {text}, remind me of it.
+Put {text} on my reminders.
+Help me not to forget to {text}.
+An alarm, please: {text}.
+Would be good if you remind me to {text}.
+Add a reminder that I must {text}.
+I should {text} today. Ping me.
+Create a reminder to {text}.
 """,
             """
 At what time?
@@ -125,6 +177,16 @@ For which time?
 加一个提醒,{text}。
 我得{text},提醒一下。
 帮我记住要{text}。
+我老忘记{text},提醒我吧。
+记一下:{text}。
+待会要{text},提醒我。
+新建提醒,内容是{text}。
+定个闹钟,我要{text}。
+麻烦提醒我{text}。
+今天得{text},到时叫我。
+可以提醒我去{text}吗?
+{text}这事别让我忘。
+创建提醒:{text}。
 """,
             """
 几点提醒您?
@@ -147,6 +209,17 @@ Please check my order.
 I am waiting for my package.
 What happened to my order?
 Can you tell me where my parcel is?
+Is my delivery on the way?
+I ordered something days ago. Where is it?
+Find out where my things are.
+My order has not come yet.
+When will my delivery arrive?
+Please trace my shipment.
+Give me the status of my purchase.
+Did the shop send my order?
+Look for my parcel, please.
+I would like to follow my delivery.
+The courier did not come. Check my order.
 """,
             """
 What is the order number?
@@ -166,6 +239,16 @@ I need the order number.
 我在等快递。
 请看看我的订单。
 订单怎么还没到?
+我买的东西到哪了?
+几天前下的单,还没收到。
+帮我跟踪包裹。
+快递员没来,查查订单。
+我的货在路上吗?
+想看看订单状态。
+什么时候送到?查下订单。
+商店发货没有?
+找一下我的快递。
+我要查物流。
 """,
             """
 请问订单号是多少?
@@ -188,6 +271,16 @@ Look up trains from {origin}, the date is {date}.
 I go by train from {origin} on {date}.
 Is there any train out of {origin} on {date}?
 Please find a train for {date}, from {origin}.
+My journey begins in {origin} on {date}. Which train?
+I will be in {origin} on {date} and need a train.
+Show the trains that depart {origin} on {date}.
+Get me out of {origin} by rail on {date}.
+Train on {date}, departure {origin}.
+I have to leave {origin} on {date}. Look for trains, please.
+Check the {date} trains that start in {origin}.
+We go by rail from {origin}, {date}.
+Are there trains on {date}? I am in {origin}.
+Book list of trains from {origin} for {date}, please.
 """,
             """
 Where do you want to go?
@@ -207,6 +300,16 @@ Where should the train go?
 {date}想从{origin}坐车走。
 请查{origin}的列车,{date}的。
 从{origin}走的车,{date}有吗?
+{date}我在{origin},要坐火车。
+我要离开{origin},{date}的火车。
+看看{date}{origin}发车的列车。
+坐火车,{origin}出发,{date}走。
+{date}有从{origin}开的车吗?
+帮忙看{origin}{date}的车次。
+我们{date}从{origin}坐火车去旅行。
+想查火车,{origin}上车,{date}。
+{origin},{date},有火车吗?
+请看看{date}离开{origin}的车。
 """,
             """
 请问要去哪里?
@@ -229,6 +332,17 @@ Please send something to {recipient}.
 Can you message {recipient} for me?
 A message to {recipient}, please.
 Let us write {recipient} a message.
+I must tell {recipient} something.
+{recipient} should hear from me. Send a message.
+Get in touch with {recipient}.
+Drop {recipient} a line for me.
+Start a message to {recipient}.
+I owe {recipient} a message.
+Let me send {recipient} a text.
+Could you reach {recipient}?
+Say something to {recipient} from me.
+New text for {recipient}, please.
+Pass a note to {recipient}.
 """,
             """
 What should the message say?
@@ -248,6 +362,16 @@ Please tell me the text.
 请通知{recipient}。
 我要给{recipient}发信息。
 麻烦发条短信给{recipient}。
+我有话要告诉{recipient}。
+替我跟{recipient}说一声。
+和{recipient}联系一下。
+开一条给{recipient}的消息。
+{recipient}在等我的消息,发一条。
+我欠{recipient}一条信息。
+请转告{recipient}。
+新短信,收件人{recipient}。
+帮忙告诉{recipient}一件事。
+能联系上{recipient}吗?
 """,
             """
 请问内容是什么?
@@ -270,6 +394,16 @@ Get me {room} on {date}.
 I would like {room} for {date}.
 Is {room} free on {date}? I want to book it.
 Please hold {room} on {date}.
+Our meeting is on {date}, in {room}. Please book.
+Make a booking of {room}, {date}.
+Keep {room} for us on {date}.
+We meet on {date}, so reserve {room}.
+I want to use {room} on {date}.
+Schedule {room} for {date}.
+Please block {room} on {date}.
+There is a workshop on {date}. Take {room}.
+Could I reserve {room} on {date}?
+Room wanted: {room}, {date}.
 """,
             """
 For how many people?
@@ -289,6 +423,16 @@ What is the size of your group?
 请预约{room},{date}的。
 想用{room},日子是{date}。
 订一下{date}的{room}。
+我们{date}开会,订{room}。
+{room}留给我们,{date}。
+{date}有活动,请安排{room}。
+把{room}订下来,{date}用。
+能预订{room}吗?{date}的。
+{date}的{room}还空着吗?订一下。
+需要会议室{room},{date}。
+给我们留{date}的{room}。
+想预定{room},{date}那天。
+{room},{date},请预订。
 """,
             """
 请问有多少人?
@@ -311,6 +455,17 @@ I need the price of a share.
 Tell me a stock price.
 Can you look up a stock?
 How are shares doing?
+What is the price of my stock?
+I hold some shares. How much are they?
+Market price of a share, please.
+Show me a quote.
+Is my share going up?
+Please get me a stock price.
+Should I sell my stock? Check its price.
+How much does a share cost?
+Let me see the price of one stock.
+I am curious about a stock.
+Find a quote for my shares.
 """,
             """
 Which symbol?
@@ -330,6 +485,16 @@ Please give me the symbol.
 我要知道股价。
 股票现在多少钱?
 请帮我看股票。
+我有些股票,现在多少钱?
+给我看看行情。
+查一下我那只股票的价格。
+股票涨了吗?
+要不要卖股票?先查价格。
+一股多少钱?
+报个价吧,股票的。
+请查股票行情。
+我关心一只股票。
+想看看股票报价。
 """,
             """
 请问股票代码是什么?
