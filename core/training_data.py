@@ -139,7 +139,7 @@ def _sets(
     validation = numpy.zeros(0, dtype=numpy.int64)
     if not held_out:
         chosen, validation = _divided(entries, chosen, config)
-    if not len(chosen):
+    if len(validation) and not len(chosen):
         raise UserError("all rows are held out, and none is left to train on", remedy="lower val_size")
     sets = {TRAIN: _set(entries, chosen)}
     if len(validation):

@@ -35,7 +35,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     read as the run read it where no flag says otherwise.
     With --base, the model below the adapter is measured too. Results are kept in the run's folder, in evals/.
     """
-    from core.datasets import load_conversations
+    from core.datasets import find_source, load_conversations
     from core.evaluate import evaluate as measure
     from core.evaluations import keep
     from core.model import chat_vocabulary, load_for_chat
@@ -47,6 +47,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         config = _on_own_rows(config, run)
     if not config.dataset:
         raise UserError("no dataset to evaluate on", remedy="give --dataset")
+    for name in config.dataset:
+        find_source(name, config.dataset_dir)
     _, template = chat_vocabulary(arguments.target if run is None else run, config)
     loaded_rows = load_conversations(config, formatted=template.adds_nothing)
     print_findings(loaded_rows.findings)
