@@ -44,7 +44,7 @@ def test_data_shows_what_is_trained(page: Any, server: Any) -> None:
     assert "trained" in page.locator("#data-marked .tb-counts").inner_text()
     assert page.locator("#data-talk .tb-call").count() >= 1
     page.locator("#data-next").click()
-    until(lambda: "row 2" in page.locator("#data-head").inner_text(), "the second row")
+    until(lambda: "row 2 of" in page.locator("#data-head").inner_text(), "the second row")
 
 
 def test_data_is_text_and_nothing_else(page: Any, server: Any) -> None:

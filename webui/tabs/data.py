@@ -154,7 +154,8 @@ class DataTab:
         views = [self.head, self.talk, self.text, self.tokens, self.raw]
         changes = [self.board.page.load, *(part.change for part in asked)]
         everything = {*asked, self.number, self.report}
-        gr.on([*changes, self.number.change], self.show, everything, views, **slow)
+        # The report comes later than the first row, and knows how many there are.
+        gr.on([*changes, self.number.change, self.report.change], self.show, everything, views, **slow)
         self._listen_to_checks(asked, changes)
         self.back.click(lambda *at: stepped(-1, *at), [self.number, self.report], self.number, **quick)
         self.forth.click(lambda *at: stepped(1, *at), [self.number, self.report], self.number, **quick)
