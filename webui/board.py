@@ -74,9 +74,17 @@ class Board:
         """The folders of the runs, newest first."""
         return [run.path.name for run in self.runs()]
 
+    def with_model(self) -> list[str]:
+        """Those of them that have a model."""
+        return [run.path.name for run in self.runs() if run.has_model]
+
+    def offered_with_model(self) -> Any:
+        """The same, as the choices of a list."""
+        return gr.update(choices=self.with_model())
+
     def chat_choices(self) -> Any:
         """What one may chat with: the starter, and every run with a result."""
-        runs = [(run.path.name, run.path.name) for run in self.runs() if run.has_model]
+        runs = [(name, name) for name in self.with_model()]
         return gr.update(choices=[(self.t("starter (the embedded model)"), "starter"), *runs])
 
     def to_chat(self, name: str) -> tuple[Any, Any]:

@@ -95,7 +95,7 @@ class EvaluateTab:
         self.board.page.load(self.opened, None, [self.run, *chosen], **light)
         self.board.watch(look, self.shown, panel)
         self.run.input(self.chosen, self.run, chosen, **light)
-        self.run.focus(self.names, None, self.run, **light)
+        self.run.focus(self.board.offered_with_model, None, self.run, **light)
         self.data.input(self.shown, look, panel, **light)
         self.turns.select(self.pick, look, [self.turns, self.view], **light)
         asked = {self.run, self.view, *parts.values()}
@@ -108,17 +108,9 @@ class EvaluateTab:
 
     def opened(self) -> Shown:
         """A page was opened: the newest run that has a model."""
-        names = self.able()
+        names = self.board.with_model()
         name = names[0] if names else None
         return {self.run: gr.update(choices=names, value=name), **self.chosen(name)}
-
-    def able(self) -> list[str]:
-        """The runs that can be evaluated, newest first."""
-        return [run.path.name for run in self.board.runs() if run.has_model]
-
-    def names(self) -> Any:
-        """The same, for the list."""
-        return gr.update(choices=self.able())
 
     def offered(self, folder: str) -> Any:
         """The datasets that there are now."""

@@ -68,24 +68,16 @@ class ExportTab:
         self.board.page.load(self.opened, None, [self.run, *panel], **light)
         self.board.watch([self.run], self.shown, panel)
         self.run.input(self.chosen, self.run, [self.problem, *panel], **light)
-        self.run.focus(self.names, None, self.run, **light)
+        self.run.focus(self.board.offered_with_model, None, self.run, **light)
         asked = {self.run, *self.form.components.values()}
         settings: dict[str, Any] = {"concurrency_limit": 1, "trigger_mode": "once", **QUIET}
         self.start.click(self.begin, asked, [self.problem, *panel], **settings)
 
     def opened(self) -> Shown:
         """A page was opened: the newest run that has a model."""
-        names = self.able()
+        names = self.board.with_model()
         name = names[0] if names else None
         return {self.run: gr.update(choices=names, value=name), **self.shown(name)}
-
-    def able(self) -> list[str]:
-        """The runs that can be exported, newest first."""
-        return [run.path.name for run in self.board.runs() if run.has_model]
-
-    def names(self) -> Any:
-        """The same, for the list."""
-        return gr.update(choices=self.able())
 
     def chosen(self, name: str | None) -> Shown:
         """Another run."""

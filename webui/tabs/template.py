@@ -159,7 +159,7 @@ class TemplateTab:
 
     def choices(self) -> list[tuple[str, str]]:
         """The starter, the runs that have a model, and the library."""
-        runs = [run.path.name for run in self.board.runs() if run.has_model]
+        runs = self.board.with_model()
         library = [(self.t("{name} (library)", name=name), name) for name in library_names()]
         return [(self.t("starter (the embedded model)"), "starter"), *((name, name) for name in runs), *library]
 
