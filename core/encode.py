@@ -205,21 +205,17 @@ def _rewritings(conversation: Conversation, template: Template) -> list[Finding]
     for name in template.rewrites:
         if name == "system" and conversation.messages[0].role == "system":
             message = "this template has no system role; prompt moved into the first user message"
-            found.append(_note(conversation, "RO215", message))
+            found.append(_repair(conversation, "RO215", message))
         elif name.startswith("tools:") and conversation.tools:
             dialect = name.partition(":")[2]
-            found.append(_note(conversation, "TL409", f"this template has no tools; written as text ({dialect})"))
+            found.append(_repair(conversation, "TL409", f"this template has no tools; written as text ({dialect})"))
         elif name == "reasoning" and any(message.reasoning for message in conversation.messages):
-            found.append(_note(conversation, "RS604", "reasoning written as text in <think> tags"))
-    return [replace(finding, action="repaired") for finding in found]
+            found.append(_repair(conversation, "RS604", "reasoning written as text in <think> tags"))
+    return found
 
 
 def _refusal(conversation: Conversation, code: str, message: str) -> RowRefusedError:
     return RowRefusedError(Finding(code, "dropped", message, conversation.file, conversation.line))
-
-
-def _note(conversation: Conversation, code: str, message: str) -> Finding:
-    return Finding(code, "kept", message, conversation.file, conversation.line)
 
 
 def _repair(conversation: Conversation, code: str, message: str) -> Finding:

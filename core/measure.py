@@ -13,6 +13,7 @@ from typing import Any
 from core.config import DataOptions
 from core.conversation import Action, Conversation, Finding
 from core.encode import SWALLOWED, Made, swallowed_words
+from core.quantile import quantile
 from core.template.sandbox import Template
 from core.template.spans import Rendered
 
@@ -69,7 +70,7 @@ class Measure:
         window, rows = config.max_length, sum(self.lengths.values())
         over = self.counts["over the window"]
         if rows and over > _MANY * rows:
-            enough = _quantile(self.lengths, 0.99)
+            enough = quantile(sorted(self.lengths.items()), 0.99)
             said = f"{100 * over / rows:.0f} % of the conversations are longer than {window} tokens; {enough} hold 99 %"
             yield Finding("LN806", "kept", said, file)
         if isinstance(model_limit, int) and window > model_limit < _NO_LIMIT:
@@ -114,15 +115,6 @@ def _before_the_user(conversation: Conversation, sample: Rendered) -> float:
     first = next((message.content.strip() for message in conversation.messages if message.role == "user"), "")
     at = sample.text.find(first) if first else -1
     return at / len(sample.text) if at > 0 else 0.0
-
-
-def _quantile(lengths: Counter[int], part: float) -> int:
-    total, seen = sum(lengths.values()), 0
-    for length in sorted(lengths):
-        seen += lengths[length]
-        if seen >= part * total:
-            return length
-    return 0
 
 
 def _finding(code: str, conversation: Conversation, message: str, action: Action = "kept") -> Finding:

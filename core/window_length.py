@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.quantile import quantile
 
 # So many conversations are encoded to know how long they are.
 SAMPLE = 2000
@@ -38,7 +40,7 @@ def with_length(config: TrainConfig) -> TrainConfig:
 
 def percentile(lengths: Sequence[int]) -> int:
     """The least length that at least 99 % of the rows do not exceed."""
-    return sorted(lengths)[math.ceil(PART * len(lengths)) - 1]
+    return quantile(sorted(Counter(lengths).items()), PART)
 
 
 def window_for(length: int, context: int | None) -> int:

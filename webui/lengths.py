@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from core.quantile import quantile
 from webui.curve import ticks
 from webui.markup import amount, escape, note
 from webui.texts import Texts
@@ -12,16 +13,6 @@ from webui.texts import Texts
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 250, 46, 14, 26, 30
 BARS = 40
 ROUND_TO = 128
-
-
-def quantile(lengths: Sequence[Sequence[int]], part: float) -> int:
-    """The length that this part of the samples does not exceed; `lengths` are (length, count) in order."""
-    total, seen = sum(count for _, count in lengths), 0
-    for length, count in lengths:
-        seen += count
-        if seen >= part * total:
-            return length
-    return 0
 
 
 def enough(lengths: Sequence[Sequence[int]]) -> int:

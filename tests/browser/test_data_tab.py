@@ -16,11 +16,12 @@ from core.config import TrainConfig
 from core.conversation import Row
 from core.datasets.registry import COLUMN_WORDS, TAG_WORDS
 from core.errors import UserError
+from core.quantile import quantile
 from core.report import Report
 from webui import checks, uploads
 from webui.account import code_html, codes_html, summary_html
 from webui.checks import Job, exported
-from webui.lengths import enough, lengths_html, quantile
+from webui.lengths import enough, lengths_html
 from webui.mapping import column_labels, seen_in, tag_labels
 from webui.roots import Roots
 from webui.tabs.data import DataTab, stepped
