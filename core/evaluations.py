@@ -69,6 +69,15 @@ def keep(
     return place
 
 
+def figure_text(name: str, value: Any) -> str:
+    """A figure of an evaluation as people read it: a loss in nats a token, a count, or a share in per cent."""
+    if not isinstance(value, int | float):
+        return "–"
+    if name in ("turns", "reference_calls"):
+        return str(int(value))
+    return f"{value:.3f}" if name.startswith("loss") else f"{100 * value:.1f} %"
+
+
 def task(run: Run) -> Task:
     """The evaluation that was asked for last, in a process of its own."""
     return Task(run.path / "tasks" / "eval")

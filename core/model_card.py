@@ -9,7 +9,7 @@ import yaml
 
 from core.compare import LABELS, from_defaults
 from core.disk import read_json
-from core.evaluations import kept
+from core.evaluations import figure_text, kept
 from core.paths import STARTER
 from core.run import Run
 
@@ -75,14 +75,10 @@ def _evaluations(run: Run) -> str:
     lines = [f"| | {heads} |", "|---" * (len(found) + 1) + "|"]
     for key, title in FIGURES.items():
         if any(key in metrics for _, metrics in found):
-            lines.append(f"| {title} | " + " | ".join(_figure(key, metrics.get(key)) for _, metrics in found) + " |")
+            lines.append(
+                f"| {title} | " + " | ".join(figure_text(key, metrics.get(key)) for _, metrics in found) + " |"
+            )
     return "Measured on held-out conversations:\n\n" + "\n".join(lines)
-
-
-def _figure(key: str, value: Any) -> str:
-    if not isinstance(value, int | float):
-        return "–"
-    return f"{value:.3f}" if key.startswith("loss") else f"{100 * value:.1f} %"
 
 
 def _use(run: Run, base: str, *, merged: bool) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.evaluate import Outcome, same_value
-from core.evaluations import Kept, kept
+from core.evaluations import Kept, figure_text, kept
 from core.run import Run
 from webui.markup import empty, escape, note, pager, table
 from webui.texts import Texts
@@ -97,20 +97,12 @@ def figures_html(run: Run, data: str, results: Sequence[Kept], t: Texts) -> str:
 
 def _cells(key: str, values: Sequence[Any]) -> list[str]:
     """The figures of a row; the best of several stands out."""
-    shown = [escape(_figure(key, value)) for value in values]
+    shown = [escape(figure_text(key, value)) for value in values]
     numbers = [value for value in values if isinstance(value, int | float)]
     if len(numbers) < 2 or len(set(numbers)) < 2 or key in ("turns", "reference_calls"):
         return shown
     best = (min if key in LOSSES else max)(numbers)
     return [f"<b>{cell}</b>" if value == best else cell for cell, value in zip(shown, values, strict=True)]
-
-
-def _figure(key: str, value: Any) -> str:
-    if not isinstance(value, int | float):
-        return "–"
-    if key in ("turns", "reference_calls"):
-        return str(int(value))
-    return f"{value:.3f}" if key in LOSSES else f"{100 * value:.1f} %"
 
 
 def turns_html(contents: Mapping[str, Mapping[str, Any]], view: View, t: Texts) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.commands.command import command, message_lines, print_findings
 from core.config import EvalConfig, add_arguments, config_from_arguments
 from core.errors import UserError
+from core.evaluations import figure_text, keep
 from core.task import tell
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """
     from core.datasets import find_source, load_conversations
     from core.evaluate import evaluate as measure
-    from core.evaluations import keep
     from core.model import chat_vocabulary, load_for_chat
     from core.run import find_run
 
@@ -105,16 +105,8 @@ def table(results: dict[str, dict[str, float]]) -> str:
     lines = [" " * width + "".join(f"{label[:14]:>16}" for label in results)]
     for key, title in ROWS.items():
         if any(key in metrics for metrics in results.values()):
-            lines.append(f"{title:<{width}}" + "".join(f"{_figure(key, m.get(key)):>16}" for m in results.values()))
+            lines.append(f"{title:<{width}}" + "".join(f"{figure_text(key, m.get(key)):>16}" for m in results.values()))
     return "\n".join(lines)
-
-
-def _figure(key: str, value: float | None) -> str:
-    if value is None:
-        return "–"
-    if key in ("turns", "reference_calls"):
-        return str(int(value))
-    return f"{value:.3f}" if key.startswith("loss") else f"{100 * value:.1f} %"
 
 
 def _print_examples(conversations: Sequence[Any], result: Any, count: int) -> None:
