@@ -92,8 +92,8 @@ def component(cls: type[Config], name: str, t: Texts, **options: Any) -> Any:
     """The component for one field."""
     info = cls.model_fields[name]
     settings: dict[str, Any] = {
-        "label": t.label(name, info),
-        "info": t.help(name, info),
+        "label": t.label(cls, name),
+        "info": t.help(cls, name),
         "value": from_config(info, default_of(info)),
         "min_width": 220,
     }

@@ -16,7 +16,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from core import rules
-from core.config import bounds_of, extra
+from core.config import Config, bounds_of, extra
 
 LOCALES = Path(__file__).parent / "locales"
 RULE_BOOKS = Path(rules.__file__).parent
@@ -40,22 +40,25 @@ class Texts:
         """The title of a group of options."""
         return str(self.catalogue.get("groups", {}).get(name, name.capitalize()))
 
-    def label(self, name: str, of: FieldInfo) -> str:
+    def label(self, cls: type[Config], name: str) -> str:
         """The label of an option."""
-        own = self._field(name).get("label") or extra(of).get("label")
+        own = self._field(cls, name).get("label") or extra(cls.model_fields[name]).get("label")
         return str(own or plain_label(name))
 
-    def help(self, name: str, of: FieldInfo) -> str:
+    def help(self, cls: type[Config], name: str) -> str:
         """The help of an option, with its bounds."""
-        text = str(self._field(name).get("help") or of.description or "")
+        of = cls.model_fields[name]
+        text = str(self._field(cls, name).get("help") or of.description or "")
         return f"{text} {limits(of)}".strip()
 
     def rule(self, code: str, part: str, english: str) -> str:
         """A part of a rule: `what` it means or its `remedy`."""
         return str(self.catalogue.get("rules", {}).get(code, {}).get(part) or english)
 
-    def _field(self, name: str) -> Mapping[str, str]:
-        found: Mapping[str, str] = self.catalogue.get("fields", {}).get(name, {})
+    def _field(self, cls: type[Config], name: str) -> Mapping[str, str]:
+        """What is said of an option: of this config's own, where its name means something else elsewhere."""
+        fields = self.catalogue.get("fields", {})
+        found: Mapping[str, str] = fields.get(f"{cls.__name__}.{name}") or fields.get(name, {})
         return found
 
 
