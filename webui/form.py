@@ -14,7 +14,19 @@ import gradio as gr
 import yaml
 from pydantic.fields import FieldInfo
 
-from core.config import Config, ConfigT, Group, TrainConfig, default_of, extra, parse_config, value_type
+from core.config import (
+    Config,
+    ConfigT,
+    DataOptions,
+    GenerationOptions,
+    Group,
+    ModelOptions,
+    TrainConfig,
+    default_of,
+    extra,
+    parse_config,
+    value_type,
+)
 from core.errors import UserError
 from core.presets import PRESETS
 from webui.board import choices
@@ -59,11 +71,12 @@ class Form(Generic[ConfigT]):
         return found
 
     def names(self) -> list[str]:
-        """Every field that the page may set: by group, and what is the config's own before what it inherits."""
+        """Every field that the page may set: by group, and what is the command's own before what others have."""
         groups = get_args(Group)
+        shared = {name for cls in (ModelOptions, DataOptions, GenerationOptions) for name in cls.model_fields}
 
         def place(name: str) -> tuple[int, bool]:
-            return groups.index(extra(self.cls.model_fields[name])["group"]), name not in self.cls.__annotations__
+            return groups.index(extra(self.cls.model_fields[name])["group"]), name in shared
 
         return sorted((name for name in self.cls.model_fields if name not in self.fixed), key=place)
 
