@@ -17,6 +17,7 @@ from core.stops import own_stops, stop_ids, stop_texts, stops_of
 from core.template.choose import AddTokens, choose_template
 from core.template.dialect import rewritten, settled
 from core.template.sandbox import Template
+from core.tokenizer_folder import plain_tokenizer
 from core.vocabulary import add_tokens, is_tokenizer, make_exact
 
 _IMPORTING = threading.Lock()
@@ -48,8 +49,12 @@ def resolve_model(name: str) -> str:
 
 def load_tokenizer(name: str) -> Any:
     """The fast tokenizer of a model. Raises `UserError` when there is none."""
+    place = resolve_model(name)
     try:
-        tokenizer = auto_tokenizer().from_pretrained(resolve_model(name))
+        with _IMPORTING:
+            tokenizer = plain_tokenizer(Path(place))
+        if tokenizer is None:
+            tokenizer = auto_tokenizer().from_pretrained(place)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f'cannot load the tokenizer of "{name}": {_first_line(error)}', remedy=_remedy()) from None
     if not tokenizer.is_fast:

@@ -19,6 +19,7 @@ from core.errors import UserError
 from core.formats import Layout
 from core.label import Example
 from core.model import load_vocabulary
+from core.template.sandbox import Template
 from core.template.spans import KINDS, Kind, Rendered
 from core.tokens import tokenise
 
@@ -83,8 +84,9 @@ def preview(name: str, number: int, config: TrainConfig) -> Preview:
     for row, layout in iterate_rows(source, lenient=config.profile == "lenient"):
         count += 1
         if count == number:
-            done = converted(row, layout, config.profile, formatted=config.template == "none")
-            return _walk(source, done, config)
+            vocabulary = load_vocabulary(config)
+            done = converted(row, layout, config.profile, formatted=vocabulary[1].adds_nothing)
+            return _walk(source, done, config, *vocabulary)
     raise UserError(f"there is no row {number}: it has {count} rows", file=source.file)
 
 
@@ -101,11 +103,10 @@ def first_rows(name: str, config: TrainConfig, count: int = 20) -> list[Row]:
     return [row for row, _ in itertools.islice(iterate_rows(source), count)]
 
 
-def _walk(source: Source, done: Converted, config: TrainConfig) -> Preview:
+def _walk(source: Source, done: Converted, config: TrainConfig, tokenizer: Any, template: Template) -> Preview:
     shown = Preview(source, done.row, done.fate, done.conversation, done.layout, done.evidence)
     if shown.conversation is None:
         return shown
-    tokenizer, template = load_vocabulary(config)
     made = make([shown.conversation], template, tokenizer, config)[0]
     shown.samples = [sample for sample, _ in made.samples]
     shown.examples = [example for _, example in made.samples]

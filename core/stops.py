@@ -8,11 +8,13 @@ inside a turn: there the model would fall silent in mid-answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from core.conversation import Finding
 from core.template.probe import example
 from core.template.sandbox import Template
+from core.tokenizer_folder import plain_stops
 
 
 def stop_ids(template: Template, tokenizer: Any, own: Sequence[int] = ()) -> tuple[int, ...]:
@@ -44,6 +46,9 @@ def own_stops(config: Any) -> list[int]:
 
 def stops_of(name: str) -> list[int]:
     """The ids on which a stored model's generation ends; none where it does not say."""
+    plain = plain_stops(Path(name))
+    if plain is not None:
+        return plain
     from transformers import AutoConfig, GenerationConfig
 
     for kind in (GenerationConfig, AutoConfig):

@@ -145,7 +145,9 @@ def _sets(
     if len(validation):
         sets["validation"] = _set(entries, validation)
     for name, entry in held_out.items():
-        sets[_free_name(Path(name).stem, sets)] = _set([entry], numpy.arange(len(entry.facts()["prompts"])))
+        numbers, noted = _drawn(entry)
+        notes += noted
+        sets[_free_name(Path(name).stem, sets)] = _set([entry], numpy.array(numbers, dtype=numpy.int64))
     return sets, notes
 
 
@@ -165,17 +167,22 @@ def _mixed(entries: Sequence[Entry], config: TrainConfig) -> tuple[Numbers, list
     notes: list[Finding] = []
     first = 0
     for entry in entries:
-        count = len(entry.facts()["prompts"])
-        numbers = list(range(first, first + count))
-        if entry.source.num_samples is not None:
-            numbers, noted = sampled(numbers, entry.source.num_samples, entry.source.name)
-            notes += noted
-        lists.append(numbers)
-        first += count
+        numbers, noted = _drawn(entry)
+        notes += noted
+        lists.append([first + number for number in numbers])
+        first += len(entry.facts()["prompts"])
     if config.mix_strategy == "concat" or len(lists) == 1:
         return numpy.array([number for numbers in lists for number in numbers], dtype=numpy.int64), notes
     mixed, note = interleaved(lists, config.mix_strategy, config.interleave_probs)
     return numpy.array(mixed, dtype=numpy.int64), [*notes, note]
+
+
+def _drawn(entry: Entry) -> tuple[list[int], list[Finding]]:
+    """The conversations of a dataset that are used: all, or as many as its entry in the registry asks for."""
+    numbers = list(range(len(entry.facts()["prompts"])))
+    if entry.source.num_samples is None:
+        return numbers, []
+    return sampled(numbers, entry.source.num_samples, entry.source.name)
 
 
 def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> tuple[Numbers, Numbers]:

@@ -18,7 +18,7 @@ from core.generate import prompt_ids
 from core.label import IGNORED, trained_text
 from core.preview import preview
 from core.run import Run
-from core.template.choose import choose_template
+from core.template.choose import LIBRARY, choose_template
 from core.template.sandbox import Template
 from core.template.spans import render
 from core.train import train_run
@@ -96,6 +96,21 @@ def test_the_preview_shows_the_pieces(tmp_path: Path) -> None:
     assert len(shown.samples) == len(shown.tokens) > 3
     for sample, tokens in zip(shown.samples, shown.tokens, strict=True):
         assert "".join(token.text for token in tokens) == sample.text
+
+
+def test_the_preview_asks_the_template_whether_text_is_meant_as_it_is(tmp_path: Path) -> None:
+    talk = {"messages": [{"role": "user", "content": "[INST] a [/INST]"}, {"role": "assistant", "content": "b</s>"}]}
+    file = write(tmp_path / "a.jsonl", [talk])
+    copy = tmp_path / "mine.jinja"
+    copy.write_text((LIBRARY / "none.jinja").read_text(encoding="utf-8"), encoding="utf-8")
+    for template, text, codes in (
+        ("none", "[INST] a [/INST]b</s>", set()),
+        (str(copy), "[INST] a [/INST]b</s>", set()),
+        ("chatml", "b<|im_end|>", {"CT306", "CT307"}),
+    ):
+        shown = preview(file, 1, TrainConfig(template=template))
+        assert text in shown.samples[0].text
+        assert {finding.code for finding in shown.findings} & {"CT306", "CT307"} == codes
 
 
 @pytest.mark.parametrize("kind", ["text", "text_only", "conversation by hand"])

@@ -163,6 +163,29 @@ def test_mixing_and_sampling_choose_whole_conversations(
     assert texts(mixed.train, tokenizer) != texts(data.train.select(range(len(mixed.train))), tokenizer)
 
 
+def test_held_out_sets_have_as_many_conversations_as_their_entry_says(
+    runs: Path, tmp_path: Path, template: Template, tokenizer: Any
+) -> None:
+    pairs(tmp_path / "a.jsonl", 60)
+    pairs(tmp_path / "b.jsonl", 30, first=100)
+    entries = {
+        "few": {"file_name": "b.jsonl", "num_samples": 7},
+        "many": {"file_name": "b.jsonl", "num_samples": 45},
+    }
+    (tmp_path / "dataset_info.json").write_text(json.dumps(entries))
+    config = TrainConfig(
+        dataset=[str(tmp_path / "a.jsonl")], eval_dataset=["few", "many"], dataset_dir=str(tmp_path), eval_generate=True
+    )
+    run, data = made(config, template, tokenizer)
+    assert {name: len(rows) for name, rows in data.held_out.items()} == {"few": 7, "many": 45}
+    said = texts(data.held_out["many"], tokenizer)
+    assert (len(set(said)), {said.count(text) for text in said}) == (30, {1, 2})
+    report = json.loads((run.path / "report.json").read_text())
+    assert report["eval_samples"] == {"few": 7, "many": 45}
+    notes = [item["message"] for item in report["findings"] if item["code"] == "DS909"]
+    assert len(notes) == 2, notes
+
+
 def test_windows_of_a_conversation_stay_together(
     runs: Path, tmp_path: Path, template: Template, tokenizer: Any
 ) -> None:
