@@ -121,3 +121,73 @@ def test_rows_of_lmflow_that_do_not_alternate_are_named(roles: str, odd: str) ->
     assert done.conversation is not None
     found = [(finding.path, finding.action) for finding in row.findings if finding.code == "RO212"]
     assert found == ([(odd, "repaired")] if odd else [])
+
+
+def lmflow(*said: tuple[str, str], **columns: Any) -> tuple[str, list[str], Any]:
+    row = Row({"messages": [{"role": role, "content": content} for role, content in said], **columns})
+    done = converted(row, Layout("lmflow"))
+    return done.fate, [finding.code for finding in row.findings], done.conversation
+
+
+def test_calls_of_lmflow_in_words_stay_words_and_no_turn_is_lost() -> None:
+    fate, codes, conversation = lmflow(
+        ("user", "Rain in Oslo?"),
+        ("function", "ask the weather service about Oslo"),
+        ("observation", "light rain"),
+        ("assistant", "Yes, a little."),
+        system="Be brief.",
+        tools=["the weather service: knows about rain", '{"name": "f", "parameters": {}}'],
+    )
+    assert fate == "repaired"
+    assert codes == ["TC520", "TC520", "TL402"]
+    assert [(message.role, message.content) for message in conversation.messages] == [
+        ("system", "Be brief.\n\nthe weather service: knows about rain"),
+        ("user", "Rain in Oslo?"),
+        ("assistant", "ask the weather service about Oslo"),
+        ("user", "light rain"),
+        ("assistant", "Yes, a little."),
+    ]
+    assert [tool["function"]["name"] for tool in conversation.tools] == ["f"]
+
+
+@pytest.mark.parametrize("text", ['look(city="Oslo")', '[look(city="Oslo")]', "look(city='Oslo')\n"])
+def test_calls_of_lmflow_written_as_code_are_calls(text: str) -> None:
+    fate, codes, conversation = lmflow(("user", "q"), ("function", text), ("observation", "1"), ("assistant", "a"))
+    assert (fate, codes) == ("repaired", ["TC519", "TL410"])
+    assert conversation.messages[1].tool_calls[0].arguments == {"city": "Oslo"}
+    assert conversation.messages[2].role == "tool"
+
+
+def parallel(result: str, **more: Any) -> tuple[str, set[str], Any]:
+    calls = json.dumps([{"name": "f", "arguments": {}}, {"name": "g", "arguments": {"a": 1}}])
+    turns = [("human", "q"), ("function_call", calls), ("observation", result), ("gpt", "a")]
+    tools = [{"name": name, "description": "d", "parameters": {}} for name in ("f", "g")]
+    talk = [{"from": who, "value": text, **(more if who == "observation" else {})} for who, text in turns]
+    return whole({"conversations": talk, "tools": json.dumps(tools)})
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ('[{"name": "g", "results": 2}, {"name": "f", "results": 1}]', ['"results": 1', '"results": 2']),
+        ('[{"x": 1}, "two"]', ['{"x": 1}', "two"]),
+        ("one\n</tool_response>\n<tool_response>\ntwo", ["one", "two"]),
+        ("<tool_response>one</tool_response>\n<tool_response>two</tool_response>", ["one", "two"]),
+    ],
+)
+def test_one_message_with_the_results_of_several_calls_is_divided(result: str, expected: list[str]) -> None:
+    fate, codes, conversation = parallel(result)
+    assert fate == "repaired"
+    assert codes & {"TC512", "TC519"}
+    assert "TC513" not in codes
+    answers = [message for message in conversation.messages if message.role == "tool"]
+    assert [message.tool_call_id for message in answers] == [call.id for call in conversation.messages[1].tool_calls]
+    assert all(part in message.content for part, message in zip(expected, answers, strict=True))
+
+
+@pytest.mark.parametrize("result", ["sunny", "[1, 2, 3]", '[{"name": "f"}, {"name": "h"}]', '{"f": 1, "g": 2}'])
+def test_what_cannot_be_divided_stays_whole(result: str) -> None:
+    _, codes, conversation = parallel(result)
+    assert {"TC513"} == codes & {"TC513", "TC512"}
+    assert [message.content for message in conversation.messages if message.role == "tool"] == [result]
+    assert "TC513" in parallel("[1, 2]", name="f")[1]

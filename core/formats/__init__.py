@@ -6,7 +6,7 @@ the row, and what cannot be kept it refuses with a code, a JSON path and a reaso
 LLaMA-Factory's dataset_info.json, so that files written for it work unchanged.
 """
 
-from core.formats import chat, plain, vendors
+from core.formats import chat, lmflow, plain, vendors
 from core.formats.detect import Recognition, detect, nearest, recognise
 from core.formats.layout import (
     COLUMNS,
@@ -34,6 +34,7 @@ __all__ = [
     "chat",
     "detect",
     "ignored_columns",
+    "lmflow",
     "nearest",
     "parse_object_text",
     "plain",

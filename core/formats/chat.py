@@ -1,4 +1,4 @@
-"""Formats that are lists of messages: OpenAI's and its relatives, ShareGPT, LMFlow, Harmony."""
+"""Formats that are lists of messages: OpenAI's and its relatives, ShareGPT, Harmony."""
 
 from __future__ import annotations
 
@@ -44,42 +44,7 @@ def read_openai(row: Row, layout: Layout) -> Conversation:
     style = foreign_style(row.data.get(columns.get("tools", "")))
     if style:
         row.repaired("TL403", columns["tools"], f"tools converted from {style}")
-    return _conversation(row, columns, messages)
-
-
-@reads("lmflow", "messages", "tools", "system", "conversation_id", "id")
-def read_lmflow(row: Row, layout: Layout) -> Conversation:
-    """An instance of an LMFlow `conversation` file: `{"system"?, "tools"?, "messages": [{"role", "content"}]}`.
-
-    Its role `function` is a call (JSON, else free text), its role `observation` a result.
-    """
-    columns = {"messages": "messages", "system": "system", "tools": "tools"} | dict(layout.columns)
-    plain = Layout("openai", layout.columns, layout.tags, {"observation": "tool", **layout.roles})
-    messages: list[Message] = []
-    for index, raw in enumerate(message_list(row, columns["messages"])):
-        path = f"{columns['messages']}[{index}]"
-        if raw.get("role") == "function" and isinstance(raw.get("content"), str):
-            is_call = raw["content"].lstrip().startswith(("{", "["))
-            calls = calls_from_text(row, f"{path}.content", raw["content"]) if is_call else ()
-            messages.append(Message("assistant", "" if is_call else raw["content"], tool_calls=calls))
-        else:
-            messages += read_message(row, path, raw, plain)
-    _note_order(row, columns["messages"], messages)
-    return _conversation(row, columns, leading_system(row, columns["system"], messages))
-
-
-def _note_order(row: Row, column: str, messages: list[Message]) -> None:
-    """RO212: the first place where user and assistant do not take turns; calls and results belong to the answer."""
-    answered = {index - 1 for index, message in enumerate(messages) if message.role == "tool"}
-    said = [
-        (index, message.role)
-        for index, message in enumerate(messages)
-        if message.role in ("user", "assistant") and not message.tool_calls and index not in answered
-    ]
-    for number, (index, role) in enumerate(said):
-        if role != ("user", "assistant")[number % 2]:
-            row.repaired("RO212", f"{column}[{index}]", "LMFlow rows alternate between user and assistant")
-            return
+    return conversation_of(row, columns, messages)
 
 
 @reads("sharegpt", "conversations", "system", "tools", "id", "conversation_id")
@@ -100,7 +65,7 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
         else:
             message = _from_parts(role, read_parts(row, at, value))[0]
         messages.append(flagged(row, path, turn, message))
-    return _conversation(row, columns, leading_system(row, columns["system"], messages))
+    return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 
 
 @reads("harmony", *_OPENAI_COLUMNS)
@@ -126,7 +91,7 @@ def read_harmony(row: Row, layout: Layout) -> Conversation:
         if thinking and read[0].role == "assistant":
             read[0], thinking = replace(read[0], reasoning=read[0].reasoning or thinking), ""
         messages += read
-    return _conversation(row, columns, leading_system(row, columns["system"], messages))
+    return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 
 
 def read_messages(row: Row, column: str, layout: Layout) -> list[Message]:
@@ -258,7 +223,7 @@ def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mappin
             row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
 
 
-def _conversation(row: Row, columns: Mapping[str, str], messages: list[Message]) -> Conversation:
+def conversation_of(row: Row, columns: Mapping[str, str], messages: list[Message]) -> Conversation:
     """The conversation with its tools, from the `tools` column or the legacy `functions`."""
     has_calls = any(message.tool_calls for message in messages)
     tools = read_tools(row, columns["tools"], has_calls=has_calls) if columns.get("tools") else ()

@@ -137,8 +137,8 @@ _RULES = [
     Rule("CT310", "D", "One message alone is longer than the window.", silent="it is reported as LN803"),
     Rule("TL401", "R", "Tool definitions had to be picked out of text (Python literals, objects in a row, system"
          " prompts)."),
-    Rule("TL402", "D", "Tool definitions cannot be read. Without calls in the row they are left out instead.", "",
-         "they are left out"),
+    Rule("TL402", "D/R", "Tool definitions cannot be read. Without calls in the row they are left out instead; those of"
+         " an LMFlow row that are words are told in the system prompt.", "", "they are left out"),
     Rule("TL403", "R", "Tools of an OpenAI file are written another way: in the old functions column, without their"
          " wrapper, or as Anthropic and Gemini have them."),
     Rule("TL404", "R", "Parameters are a flat map or use Python's or Google's names of types; converted."),
@@ -164,8 +164,9 @@ _RULES = [
     Rule("TC509", "R", "Some calls of the row have ids and others do not; they are generated."),
     Rule("TC510", "R", "The same call id stands on two calls; calls and results are renumbered together."),
     Rule("TC511", "D", "A tool result comes where no call waits for one.", "", "the result is removed"),
-    Rule("TC512", "R/D", "A result's id matches no call. It is matched by name, or when one call waits.", "",
-         "matched by order"),
+    Rule("TC512", "R/D", "A result's id matches no call. It is matched by name, or when one call waits. One message"
+         " that holds the results of all waiting calls, as a list or in <tool_response> tags, is divided among them.",
+         "", "matched by order"),
     Rule("TC513", "W", "A call has no result and the conversation goes on."),
     Rule("TC514", "R", "A result names another tool than its call; the call's name is used."),
     Rule("TC515", "R", "A tool result is null or an object; it is written as JSON text."),
@@ -173,7 +174,9 @@ _RULES = [
     Rule("TC517", "E/W/D", "Text stands beside a call and the chat template drops it; --swallowed decides."),
     Rule("TC518", "R", "OpenAI's old function_call and role function are converted."),
     Rule("TC519", "R", "Calls were written as text (<tool_call>, <functioncall>, [f(x=1)], Action:); they are read."),
-    Rule("TC520", "W", "Text looks like a call and does not parse; it stays text."),
+    Rule("TC520", "W/R", "Text looks like a call, or stands where a call should, and does not parse; it stays text. The"
+         " result of such a call in an LMFlow row is read as said by the user.",
+         'Write calls as JSON: {"name": …, "arguments": {…}}.'),
     Rule("TC521", "R", "A table format filled arguments with the null keys of other tools; they are removed."),
     Rule("TC522", "R", "One user message holds tool results and text; they are split."),
     Rule("TC523", "W", "The chat template loses something of a call (quotation marks, nulls, the words beside it): what"

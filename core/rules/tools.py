@@ -9,11 +9,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, snippet
+from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, json_text, snippet
 from core.formats.text import parse_text
 from core.formats.tools import concatenated_objects, tools_of
 from core.rules.schema import problems
 
+# What LLaMA-Factory writes between the results of calls that were made at once.
+_BETWEEN = re.compile(r"\s*</tool_response>\s*<tool_response>\s*")
 _TOOLS_BLOCK = re.compile(r"<tools>\s*(.*?)\s*</tools>", re.DOTALL)
 
 
@@ -81,6 +83,11 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
     waiting: list[tuple[str, ToolCall]] = []
     for index, message in enumerate(conversation.messages):
         if message.role == "tool":
+            more = any(after.role == "tool" for after in conversation.messages[index + 1 : index + 2])
+            if not more and (shared := _shared(row, index, message, waiting)):
+                messages += shared
+                waiting = []
+                continue
             answered = _answered(row, index, message, waiting)
             if answered is not None:
                 waiting.remove(answered)
@@ -94,6 +101,40 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
             message = replace(message, tool_calls=tuple(call for _, call in waiting))
         messages.append(message)
     return replace(conversation, messages=tuple(messages))
+
+
+def _shared(row: Row, index: int, result: Message, waiting: list[tuple[str, ToolCall]]) -> list[Message]:
+    """A result each for all waiting calls, where one message holds them together; empty when it does not."""
+    if len(waiting) < 2 or result.tool_call_id or result.name:
+        return []
+    found = _joined_results(result.content)
+    if len(found) != len(waiting):
+        return []
+    calls, names = [call for _, call in waiting], [name for name, _ in found]
+    by_name = sorted(names) == sorted(call.name for call in calls)
+    if not by_name and any(names):
+        return []
+    said = f"one message holds the results of {len(calls)} calls; divided by {'name' if by_name else 'order'}"
+    row.repaired("TC512", f"messages[{index}]", said, result.content, [call.name for call in calls])
+    answers: list[Message] = []
+    for call in calls:
+        place = next(i for i, (name, _) in enumerate(found) if name == call.name) if by_name else 0
+        answers.append(Message("tool", found.pop(place)[1], "", (), call.id, call.name))
+    return answers
+
+
+def _joined_results(text: str) -> list[tuple[str, str]]:
+    """Name (or nothing) and text of each of the results in one text: a JSON list, or texts between tags."""
+    if "<tool_response>" in text:
+        return [("", piece.strip()) for piece in _BETWEEN.split(text)]
+    value = parse_text(text)[0] if text.lstrip().startswith("[") else None
+    if not isinstance(value, list):
+        return []
+    names = [item.get("name") if isinstance(item, dict) else None for item in value]
+    return [
+        (name if isinstance(name, str) else "", item if isinstance(item, str) else json_text(item))
+        for name, item in zip(names, value, strict=True)
+    ]
 
 
 class _Ids:
