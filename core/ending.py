@@ -12,7 +12,8 @@ from pathlib import Path
 from core.checkpoint import checkpoints
 from core.disk import read_json
 from core.process import boot_id, out_of_memory_kills
-from core.run import UNEXPLAINED, WORKER, Run, State
+from core.run import UNEXPLAINED, WORKER, Run
+from core.state import State
 
 
 def ending(run: Run, status: int | None, peak_bytes: int = 0) -> State:

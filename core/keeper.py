@@ -22,7 +22,8 @@ from core.errors import UserError
 from core.process import Process
 from core.pulse import silence
 from core.queue import leave, start_next
-from core.run import EXIT_STOPPED, Run, State
+from core.run import EXIT_STOPPED, Run
+from core.state import State
 from core.threads import share_cores
 
 TRAINER = ("-m", "core.lead")

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.disk import write_atomic_json
-from core.run import EXIT_STOPPED, Run, StateName
+from core.run import EXIT_STOPPED, Run
+from core.state import StateName
 
 # Folder in the run with the last words of its processes, where there are several.
 RANKS = "ranks"

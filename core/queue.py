@@ -26,7 +26,8 @@ from core.disk import locked, read_json, write_atomic_json
 from core.ending import settle
 from core.environment import steering_variables
 from core.errors import UserError
-from core.run import RESUMABLE, WAITING, Run, absolute, list_runs, runs_folder
+from core.run import WAITING, Run, absolute, list_runs, runs_folder
+from core.state import RESUMABLE
 
 ORDER = "queue.json"
 LOCK = ".queue.lock"

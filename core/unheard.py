@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from core.pulse import Pulse
-from core.run import Run, StateName
+from core.run import Run
+from core.state import StateName
 
 
 def heard(run: Run, timeout_s: float) -> tuple[Run, Pulse]:

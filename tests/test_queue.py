@@ -21,7 +21,8 @@ import core.train
 from core.errors import UserError
 from core.process import Process
 from core.queue import ORDER, cancel, enqueue, enqueue_resumed, look_after, move, start_next, waiting
-from core.run import WAITING, Run, State
+from core.run import WAITING, Run
+from core.state import State
 from tests.conftest import small
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core.run import State
+from core.state import State
 from webui.texts import NARROW_SPACE, Texts
 
 # gr.HTML reads its value as a template too: `${…}` and `{{…}}` in data must stay what they are.

@@ -11,7 +11,8 @@ from typing import Any
 
 from core.errors import UserError
 from core.queue import enqueue_resumed, leave, look_after, stop, waiting
-from core.run import EXIT_STOPPED, Run, State
+from core.run import EXIT_STOPPED, Run
+from core.state import State
 
 AGAIN = {
     1: "stopping after this step; Ctrl-C again to stop at once, without saving",

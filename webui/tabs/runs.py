@@ -9,7 +9,8 @@ import gradio as gr
 
 from core.errors import UserError
 from core.queue import enqueue_resumed, look_after, move, stop, waiting
-from core.run import RESUMABLE, Run
+from core.run import Run
+from core.state import RESUMABLE
 from core.trash import delete
 from webui.board import LIGHT, QUIET, Board
 from webui.compared import compared_html, options_html, origin_html
