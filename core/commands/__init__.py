@@ -4,7 +4,7 @@ Only light modules are imported at the top of these files; a command imports wha
 `--help` answers at once.
 """
 
-from core.commands import chat, data, estimate, evaluate, export, presets, runs, samples, template, train
+from core.commands import chat, data, estimate, evaluate, export, foreign, presets, runs, samples, template, train
 from core.commands.command import COMMANDS
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "export",
+    "foreign",
     "presets",
     "runs",
     "samples",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from core.commands.command import command
 from core.commands.follow import declare_following, follow_to_the_end, resume
-from core.config import TrainConfig, add_arguments, config_from_arguments
+from core.config import TrainConfig, add_arguments, config_from_arguments, read_yaml
+from core.errors import UserError
+from core.foreign import TOOLS, recognise_tool
 from core.gate import look_first
 from core.paths import resolve_file
 from core.queue import enqueue
@@ -40,6 +43,16 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         return resume(require_run(arguments.resume, getattr(arguments, "runs_dir", "")), arguments)
     path = resolve_file(arguments.config) if arguments.config else None
+    if path is not None:
+        _refuse_foreign(path)
     config = with_length(absolute(config_from_arguments(TrainConfig, arguments, path)))
     look_first(config)
     return follow_to_the_end(enqueue(config) if arguments.queue else Run.start(config), arguments)
+
+
+def _refuse_foreign(path: Path) -> None:
+    """A config of another tool is taken over by a command of its own, which says what is different."""
+    tool = recognise_tool(read_yaml(path))
+    if tool:
+        remedy = f"core-cli import {path} --output mine.yaml takes it over, and says what is different here"
+        raise UserError(f"is a config of {TOOLS[tool].name}", file=path, remedy=remedy)
