@@ -15,6 +15,7 @@ from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
 from core.method import adapter_faults, freeze_faults
 from core.model import pick_device, resolve_model
+from core.rope import window_faults
 from core.sft import optimiser_faults
 from core.template.spans import KINDS
 
@@ -66,20 +67,12 @@ def _loss_faults(config: TrainConfig) -> list[str]:
 
 
 def _model_faults(config: TrainConfig, model: Any) -> list[str]:
-    faults = _window_faults(config, model.config.get_text_config().to_dict())
+    faults = window_faults(config, model)
     if config.finetuning_type == "freeze":
         faults += freeze_faults(model, config.freeze_trainable_layers)
     if config.finetuning_type == "lora" and not config.adapter_name_or_path:
         faults += adapter_faults(config, model)
     return faults
-
-
-def _window_faults(config: TrainConfig, shape: dict[str, Any]) -> list[str]:
-    """A model that counts its positions cannot read more of them; one that does not (mamba) has no such entry."""
-    context = shape.get("max_position_embeddings")
-    if context is None or config.max_length <= context:
-        return []
-    return [f"max_length {config.max_length} is above the model's context of {context}: at most that"]
 
 
 def _adapter_base_faults(config: TrainConfig) -> list[str]:

@@ -13,6 +13,7 @@ from core.config import TrainConfig
 from core.embeddings import fit_embeddings, free_tables, train_rows
 from core.errors import UserError, did_you_mean
 from core.model import computes_in_bfloat16, load_weights, pick_device, pick_dtype
+from core.rope import training_shape
 from core.vocabulary import NewTokens
 
 HALVES = (torch.bfloat16, torch.float16)
@@ -26,7 +27,10 @@ def load_trainable(
     With rows for `new` tokens, which are trained too.
     """
     dtype = loading_dtype(config, pick_device(config.device))
-    model = load_weights(config.model_name_or_path, config, _quantisation(config), place=place, dtype=dtype)
+    shape = training_shape(config)
+    model = load_weights(
+        config.model_name_or_path, config, _quantisation(config), place=place, dtype=dtype, shape=shape
+    )
     if config.attn_implementation == "auto" and _computes_in_16_bits(config, model):
         prefer_flash_attention(model)
     model.train()

@@ -73,10 +73,19 @@ def load_template(config: ModelOptions, tokenizer: Any, add_tokens: AddTokens = 
 
 def load_vocabulary(config: TrainConfig) -> tuple[Any, Template]:
     """Tokenizer and chat template of a training, as they go together. Raises `UserError`."""
-    tokenizer = load_tokenizer(tokenizer_name(config))
+    tokenizer = training_tokenizer(config)
     template = load_template(config, tokenizer, config.add_tokens)
     add_tokens(tokenizer, template.added)
     return tokenizer, replace(template, exact=make_exact(tokenizer, template.control_tokens))
+
+
+def training_tokenizer(config: TrainConfig) -> Any:
+    """The tokenizer of a training as it is stored, for texts as long as scaled positions allow. Raises `UserError`."""
+    tokenizer = load_tokenizer(tokenizer_name(config))
+    if config.rope_scaling != "none":
+        before, factor = tokenizer.model_max_length, config.rope_factor
+        tokenizer.model_max_length = int(before * factor) if factor else max(before, config.max_length)
+    return tokenizer
 
 
 def tokenizer_name(config: TrainConfig) -> str:
@@ -91,13 +100,20 @@ def model_stops(config: TrainConfig) -> list[int]:
 
 
 def load_weights(
-    name: str, config: ModelOptions, quantisation: Any = None, *, place: bool = True, dtype: Any = None
+    name: str,
+    config: ModelOptions,
+    quantisation: Any = None,
+    *,
+    place: bool = True,
+    dtype: Any = None,
+    shape: Any = None,
 ) -> Any:
     """The model on its device, in evaluation mode. Raises `UserError` when it cannot be loaded.
 
     `quantisation` is a transformers quantisation config; such a model is placed while it is loaded. Without `place` the
     model stays where transformers puts it: whoever shards it moves it. `dtype` is the torch number type of the weights
-    where it is not the one that `pick_dtype` gives.
+    where it is not the one that `pick_dtype` gives, `shape` the model's transformers config where it is not the stored
+    one.
     """
     import torch
 
@@ -108,6 +124,7 @@ def load_weights(
     try:
         model = AutoModelForCausalLM.from_pretrained(
             resolve_model(name),
+            config=shape,
             dtype=dtype or pick_dtype(config.dtype, device),
             use_safetensors=True,
             attn_implementation=None if config.attn_implementation == "auto" else config.attn_implementation,
@@ -142,7 +159,7 @@ def load_for_chat(target: str | Run, config: ModelOptions) -> LoadedModel:
 
         from core.embeddings import fit_embeddings, settle_rows
 
-        model = load_weights(adapter_base(folder), config)
+        model = load_weights(adapter_base(folder), config, shape=adapter_shape(folder))
         fit_embeddings(model, add_tokens(tokenizer, []))
         model = PeftModel.from_pretrained(model, str(folder)).eval()
         settle_rows(model)
@@ -167,6 +184,20 @@ def adapter_base(folder: Path) -> str:
     """The model that an adapter sits on; the starter by its name, wherever it is installed."""
     base = str(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"])
     return STARTER if Path(base).name == STARTER and not Path(base).exists() else base
+
+
+def adapter_shape(folder: Path) -> Any | None:
+    """The transformers config of the model that an adapter sits on, where that is not the stored one (core.rope).
+
+    Raises `UserError` when it cannot be read.
+    """
+    from transformers import AutoConfig
+
+    there = (folder / "adapter_config.json").is_file() and (folder / "config.json").is_file()
+    try:
+        return AutoConfig.from_pretrained(folder) if there else None
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"cannot be read: {_first_line(error)}", file=folder / "config.json") from None
 
 
 def pick_device(asked: str) -> str:

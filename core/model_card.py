@@ -84,12 +84,15 @@ def _evaluations(run: Run) -> str:
 def _use(run: Run, base: str, *, merged: bool) -> str:
     """How others load it. Beside an adapter, peft reads neither the tokenizer's size nor on what writing ends."""
     parts = ["AutoModelForCausalLM", "AutoTokenizer", *([] if merged else ["GenerationConfig"])]
+    parts = ["AutoConfig", *parts] if _is_scaled(run) and not merged else parts
     lines = [*([] if merged else ["from peft import PeftModel"]), f"from transformers import {', '.join(parts)}", ""]
     lines.append('tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")')
     if merged:
         lines.append('model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")')
     else:
-        lines.append(f'model = AutoModelForCausalLM.from_pretrained("{base}")')
+        # The adapter sits on a model whose positions are scaled (core.rope).
+        scaled = ', config=AutoConfig.from_pretrained("THIS_FOLDER")' if _is_scaled(run) else ""
+        lines.append(f'model = AutoModelForCausalLM.from_pretrained("{base}"{scaled})')
         if _has_tokens(run):
             lines.append("if len(tokenizer) > len(model.get_input_embeddings().weight):")
             lines.append("    model.resize_token_embeddings(len(tokenizer))")
@@ -104,6 +107,11 @@ def _use(run: Run, base: str, *, merged: bool) -> str:
     ]
     said = "The chat template in this folder is the one that was trained: give it `messages` and `tools`."
     return f"{said}\n\n```python\n" + "\n".join(lines) + "\n```"
+
+
+def _is_scaled(run: Run) -> bool:
+    """Whether the config of its base is beside an adapter."""
+    return (run.model_dir / "config.json").is_file()
 
 
 def _has_tokens(run: Run) -> bool:

@@ -29,6 +29,7 @@ from core.method import widen_trained
 from core.order import Order
 from core.probes import below_adapter, head_is_plain, padding_is_inert
 from core.ranks import Rank
+from core.rope import keep_scaling
 
 
 class Trainer(SFTTrainer):
@@ -116,6 +117,7 @@ class Trainer(SFTTrainer):
         super()._save_checkpoint(model, trial)
         self.rank.wait_for_all()
         if self.rank.first:
+            keep_scaling(self.config, stage)
             seal(stage)
             move_whole(stage, place)
             best = self.best()
@@ -133,8 +135,9 @@ class Trainer(SFTTrainer):
         self.rank.wait_for_all()
 
     def _save_result(self, stage: Path) -> None:
-        """The model, and beside an adapter too on which tokens its writing ends."""
+        """The model; beside an adapter too on which tokens writing ends, and how its base's positions are scaled."""
         self.save_model(str(stage))
+        keep_scaling(self.config, stage)
         self.model.generation_config.save_pretrained(str(stage))
 
     def get_train_dataloader(self) -> DataLoader:

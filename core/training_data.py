@@ -28,7 +28,7 @@ from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
 from core.gate import require_consent, require_datasets, require_no_stop
-from core.model import load_tokenizer, load_vocabulary, model_stops, tokenizer_name
+from core.model import load_vocabulary, model_stops, training_tokenizer
 from core.report import together
 from core.rules.dataset import said_hashes
 from core.run import Run
@@ -123,7 +123,7 @@ def _stop_findings(config: TrainConfig, template: Template, tokenizer: Any) -> I
 
 def kept_vocabulary(run: Run, config: TrainConfig) -> tuple[Any, Template, NewTokens]:
     """Those that the run has kept, whatever the model has now; and the tokens that the tokenizer was given."""
-    tokenizer = load_tokenizer(tokenizer_name(config))
+    tokenizer = training_tokenizer(config)
     kept = read_json(run.path / TOKENS)
     new = add_tokens(tokenizer, kept if isinstance(kept, list) else [])
     template = choose_template(str(run.path / TEMPLATE), tokenizer)

@@ -29,7 +29,7 @@ def with_length(config: TrainConfig) -> TrainConfig:
         return config
     lengths = _lengths(config)
     asked = percentile(lengths)
-    window = window_for(asked, _context(config.model_name_or_path))
+    window = window_for(asked, _context(config))
     print(
         f"max_length {window}: 99 % of {len(lengths)} samples have at most {asked} tokens, the longest {max(lengths)}",
         file=sys.stderr,
@@ -70,15 +70,20 @@ def _lengths(config: TrainConfig) -> list[int]:
     return lengths
 
 
-def _context(model: str) -> int | None:
-    """How many positions a model counts; None for one that counts none, or whose config cannot be read yet."""
+def _context(config: TrainConfig) -> int | None:
+    """How many positions the model counts, scaled by a given factor.
+
+    None for one that counts none, that is scaled to what is needed, or whose config cannot be read yet.
+    """
+    if config.rope_scaling != "none" and not config.rope_factor:
+        return None
     from transformers import AutoConfig
 
     from core.model import resolve_model
 
     try:
-        return getattr(
-            AutoConfig.from_pretrained(resolve_model(model)).get_text_config(), "max_position_embeddings", None
-        )
+        shape = AutoConfig.from_pretrained(resolve_model(config.model_name_or_path)).get_text_config()
     except (OSError, ValueError, KeyError):
         return None
+    context = getattr(shape, "max_position_embeddings", None)
+    return int(context * (config.rope_factor or 1)) if context else None

@@ -51,11 +51,26 @@ class StartOptions(Config):
         "result; all: everything in it that looks like a control token; none: they stay text.",
         "model",
     )
+    rope_scaling: Literal["none", "linear", "yarn", "llama3"] = knob(
+        "none",
+        "For windows longer than the model's context: scale its rotary positions evenly (linear), or the slow ones "
+        "more than the fast ones (yarn, arXiv 2309.00071; llama3 as in Llama 3.1). Kept with the result, so that chat, "
+        "evaluation and export read as it was trained.",
+        "model",
+        label="Longer context",
+    )
+    rope_factor: float | None = knob(
+        None,
+        "With rope_scaling: the context becomes this many times longer; empty: as long as max_length.",
+        "model",
+        gt=1,
+        le=1024,
+    )
     auto_length: bool = knob(
         False,
         "Decide max_length from the data before the run (max_length: auto means the same): the 99th percentile of the "
-        "lengths of at most 2,000 rows, rounded up to a multiple of 64, at least 256 and within the model's context. "
-        "Of data above 64 MiB the first 2,000 rows of each dataset are looked at. What max_length says is "
+        "lengths of at most 2,000 rows, rounded up to a multiple of 64, at least 256 and within the model's context "
+        "(as scaled). Of data above 64 MiB the first 2,000 rows of each dataset are looked at. What max_length says is "
         "replaced.",
         "data",
         label="Window from the data",

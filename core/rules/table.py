@@ -221,7 +221,7 @@ _RULES = [
     Rule("LN804", "E", "A cut separates a result from its call: a mistake of ours, please report it."),
     Rule("LN805", "W", "System prompt and tools alone take more than half of the window."),
     Rule("LN806", "W", "More than 5 % of the rows are too long.", "Raise --max-length; the message names a value."),
-    Rule("LN807", "E", "max_length is larger than what the model was made for."),
+    Rule("LN807", "E", "max_length is larger than what the model was made for.", "Lower it, or set rope_scaling."),
     Rule("DS901", "W/D", "Rows are exact copies of earlier ones; with --drop-duplicates they are dropped."),
     Rule("DS902", "I", "The same prompt has different answers."),
     Rule("DS903", "D", "What is asked in the row is also asked in the held-out set, which would measure memory.", "",
