@@ -191,3 +191,29 @@ def test_what_cannot_be_divided_stays_whole(result: str) -> None:
     assert {"TC513"} == codes & {"TC513", "TC512"}
     assert [message.content for message in conversation.messages if message.role == "tool"] == [result]
     assert "TC513" in parallel("[1, 2]", name="f")[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "said"),
+    [
+        ({"request": {"messages": [USER]}, "response": {"error": "no"}}, "SH102", "no message in the response"),
+        (
+            {"request": {"messages": [{"x": 1}]}, "response": {"message": ASSISTANT}},
+            "IO006",
+            "the request has no format",
+        ),
+        ({"messages": [USER, {"role": "assistant", "content": [{"audio_url": "x"}]}]}, "SH109", "part with audio_url"),
+    ],
+)
+def test_what_a_log_or_a_part_lacks_is_said(data: Any, code: str, said: str) -> None:
+    row = Row(data)
+    assert converted(row, None).fate == "dropped"
+    assert row.findings[0].code == code
+    assert said in row.findings[0].message
+
+
+def test_several_answers_to_one_request_are_not_left_out_silently() -> None:
+    choices = [{"message": ASSISTANT}, {"message": {"role": "assistant", "content": "b"}}]
+    fate, codes, conversation = whole({"request": {"messages": [USER]}, "response": {"choices": choices}})
+    assert (fate, codes) == ("kept", {"SH107"})
+    assert conversation.messages[-1].content == "a"

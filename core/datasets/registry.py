@@ -34,7 +34,7 @@ _KEYS = {
     "ranking",
 }
 _KEYS |= {"subset", "split", "folder", "revision", "num_samples", "columns", "tags", "roles", "description"}
-COLUMN_WORDS = {"prompt", "query", "response", "history", "messages", "system", "tools", "text"}
+COLUMN_WORDS = {"prompt", "query", "response", "history", "messages", "system", "tools", "text", "reasoning"}
 _KINDS = {"images": "images", "videos": "video", "audios": "sound", "chosen": "ranking", "rejected": "ranking"}
 _KINDS |= {"kto_tag": "ranking"}
 TAG_WORDS = {"role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"}

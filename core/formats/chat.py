@@ -11,18 +11,26 @@ from core.conversation import Conversation, JsonObject, Message, Role, Row, Tool
 from core.formats.calls import call_list, calls_from_text, read_call
 from core.formats.layout import Layout, reads
 from core.formats.parts import Parts, read_parts
-from core.formats.roles import OWN_NAMES, SHAREGPT_NAMES, leading_system, message_list, require, role_of
-from core.formats.text import type_name
+from core.formats.roles import (
+    CALL_NAMES,
+    OWN_NAMES,
+    SHAREGPT_NAMES,
+    leading_system,
+    message_list,
+    require,
+    role_of,
+)
+from core.formats.text import is_text_part, type_name
 from core.formats.tools import foreign_style, read_tools
 
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-_FLAG_KEYS = ("weight", "loss_weight", "train", "training", "masked")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "tool_plan")
+_FLAG_KEYS = ("weight", "loss_weight", "train", "training", "loss", "masked")
 # axolotl's flags for stretches of a message's characters.
 _DETAIL_KEYS = ("train_detail", "training_detail", "message_field_training_detail")
 _SAYS_LOSS = frozenset({*_FLAG_KEYS, *_DETAIL_KEYS})
 _OPENAI_NAMES = OWN_NAMES | {"function"}
 _MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "audio"}
-_MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, *_DETAIL_KEYS, "eot", "ipython", "id"}
+_MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, *_DETAIL_KEYS, "eot", "ipython", "id", "system_prompt"}
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
     *("messages", "tools", "functions", "system", "developer", "id", "conversation_id"),
@@ -58,7 +66,9 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
         named, value = require(row, path, turn, tags["role_tag"]), require(row, path, turn, tags["content_tag"])
         role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, SHAREGPT_NAMES)
         at = f"{path}.{tags['content_tag']}"
-        if named == tags["function_tag"]:
+        if len(turn) > 2:
+            _note_unknown(row, path, turn, role, tags)
+        if named == tags["function_tag"] or (named in CALL_NAMES and role == "assistant"):
             message = _function_call(row, at, value)
         elif role == "tool":
             message = Message("tool", result_text(row, at, value), name=str(turn.get("name") or ""))
@@ -111,6 +121,11 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     _note_unknown(row, path, raw, role, tags)
     calls = _calls(row, path, raw) if role == "assistant" else ()
     content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
+    if named in CALL_NAMES and role == "assistant" and not calls:
+        return [flagged(row, path, raw, _function_call(row, at, content))]
+    if not content:
+        # OpenAI's refusals; the system prompt of SWE-agent's trajectories.
+        content = next((raw[key] for key in ("refusal", "system_prompt") if raw.get(key)), content)
     if isinstance(content, list):
         row.count("SH108")
     if role == "tool":
@@ -152,7 +167,7 @@ def flagged(row: Row, path: str, raw: JsonObject, message: Message) -> Message:
         weight = int(weight)
     if not isinstance(weight, int | float) or not 0 <= weight < 1e9:
         raise row.refuse("MK707", f"{path}.weight", f"weight must be a number ≥ 0, got {snippet(weight)}")
-    train = given.get("train", given.get("training"))
+    train = next((given[key] for key in ("train", "training", "loss") if key in given), None)
     if isinstance(given.get("masked"), bool) and train is None:
         train = False if given["masked"] else None
     if train is not None and not isinstance(train, bool | int):
@@ -181,10 +196,7 @@ def result_text(row: Row, path: str, value: Any) -> str:
     """A tool's result as text; null and values are written as JSON."""
     if isinstance(value, str):
         return value
-    parts = isinstance(value, list) and all(
-        isinstance(part, dict) and ("text" in part or part.get("type") == "text") for part in value
-    )
-    if parts and value:
+    if isinstance(value, list) and value and all(is_text_part(part) for part in value):
         return "".join(piece.text for piece in read_parts(row, path, value))
     text = "null" if value is None else json_text(value)
     row.repaired("TC515", path, f"tool result was {type_name(value)}; converted to text", snippet(value), text)

@@ -15,7 +15,18 @@ from core.conversation import JsonObject
 from core.formats.layout import Layout
 from core.formats.text import parse_object_text
 
-MESSAGE_COLUMNS = ("messages", "conversations", "conversation", "interactions", "dialog", "dialogue", "turns")
+MESSAGE_COLUMNS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "interactions",
+    "dialog",
+    "dialogue",
+    "turns",
+    "trajectory",
+    "chat_history",
+    "data",
+)
 MESSAGE_KEYS = (
     ("role", "content"),
     ("from", "value"),
@@ -25,7 +36,24 @@ MESSAGE_KEYS = (
     ("speaker", "text"),
     ("author", "content"),
     ("user", "text"),
+    ("role", "message"),
 )
+# The two keys of a turn that holds a question and its answer.
+TURN_KEYS = (
+    ("input", "output"),
+    ("human", "assistant"),
+    ("user", "assistant"),
+    ("prompt", "response"),
+    ("question", "answer"),
+    ("user", "bot"),
+    ("human", "bot"),
+)
+# Where logs have a request, and where they have what came back.
+REQUESTS = ("request", "body", "request_body", "input", "inputs")
+RESPONSES = ("response", "response_body", "output", "outputs")
+_LOGGED = frozenset({*REQUESTS, *RESPONSES})
+# Columns with the answer to messages that end with a question.
+ANSWERS = ("response", "output", "completion", "answer")
 PAIRS = (
     ("prompt", "response"),
     ("question", "answer"),
@@ -35,9 +63,25 @@ PAIRS = (
     ("problem", "solution"),
     ("question", "response"),
     ("prompt", "output"),
+    ("input", "target"),
+    ("inputs", "targets"),
+    ("problem", "generated_solution"),
+    ("message_1", "message_2"),
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("prompt", "answer"),
+    ("query", "answer"),
+    ("instruction", "answer"),
+    ("question", "solution"),
+    ("input", "content"),
 )
+# Columns with the reasoning for an answer in another column, and what some of them say instead of it.
+REASONING_COLUMNS = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot")
+_SWITCHES = ("", "on", "off", "true", "false", "yes", "no")
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 _RESPONSES = {"function_call", "function_call_output", "reasoning"}
+_LANGCHAIN = {"human", "ai", "system", "tool", "function", "chat", "AIMessageChunk"}
+_BEDROCK = {"toolUse", "toolResult", "reasoningContent"}
 _ANTHROPIC = {"tool_use", "tool_result", "thinking", "redacted_thinking"}
 
 
@@ -85,22 +129,63 @@ def nearest(record: Any) -> str:
 
 
 def _refused_kind(record: JsonObject) -> Recognition | None:
-    if "chosen" in record and "rejected" in record:
-        return Recognition(None, refused="preference pairs (chosen, rejected) are not trained on yet")
-    if "chosen_response" in record and "rejected_response" in record:
-        return Recognition(None, refused="preference pairs (chosen_response, rejected_response) are not trained on yet")
-    if isinstance(record.get("kto_tag"), bool) or (
-        isinstance(record.get("label"), bool) and "completion" in record and "segments" not in record
-    ):
-        return Recognition(None, refused="KTO rows (an answer and a thumb) are not trained on yet")
+    if record.keys().isdisjoint(_TELLING):
+        return None
     media = next((name for name in MEDIA if record.get(name)), None)
     if media is not None:
         return Recognition(None, refused=f'column "{media}" needs a vision or audio model')
+    return next((Recognition(None, refused=why) for is_one, why in _REFUSED if is_one(record)), None)
+
+
+def _is_kto(record: JsonObject) -> bool:
+    labelled = isinstance(record.get("label"), bool) and "completion" in record and "segments" not in record
+    return labelled or isinstance(record.get("kto_tag"), bool)
+
+
+def _is_benchmark(record: JsonObject) -> bool:
     nested = isinstance(record.get("question"), list) and "function" in record
     unanswered = {"correct_answer", "answers", "target_tool"} <= record.keys()
-    if nested or unanswered or ("ground_truth" in record and ("function" in record or "question" in record)):
-        return Recognition(None, refused="this is a function-calling benchmark, held out: it is never trained on")
-    return None
+    truth = "ground_truth" in record and (
+        {"function", "question"} & record.keys() or record.keys() <= {"id", "ground_truth"}
+    )
+    return nested or unanswered or bool(truth)
+
+
+def _is_moss(record: JsonObject) -> bool:
+    turns = record.get("chat")
+    return isinstance(turns, dict) and any(isinstance(turn, dict) and "MOSS" in turn for turn in turns.values())
+
+
+def _is_batch_output(record: JsonObject) -> bool:
+    return {"custom_id", "response"} <= record.keys() and not any(name in record for name in REQUESTS)
+
+
+_FLATTEN = "; write one conversation a row, from the first message to one of the last"
+# Without one of these columns a row is none of the following.
+_TELLING = frozenset(
+    {"chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"}
+)
+_TELLING |= {"ground_truth", "correct_answer", *MEDIA}
+# What is known and of no use to us, and why.
+_REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
+    (lambda row: {"chosen", "rejected"} <= row.keys(), "preference pairs (chosen, rejected) are not trained on yet"),
+    (
+        lambda row: {"chosen_response", "rejected_response"} <= row.keys(),
+        "preference pairs (chosen_response, rejected_response) are not trained on yet",
+    ),
+    (_is_kto, "KTO rows (an answer and a thumb) are not trained on yet"),
+    (
+        lambda row: {"text", "role"} <= row.keys() and bool({"parent_id", "message_id"} & row.keys()),
+        "these are single messages of trees" + _FLATTEN,
+    ),
+    (
+        lambda row: isinstance(row.get("prompt"), dict) and "replies" in row["prompt"],
+        "this is a tree of messages with several answers to each" + _FLATTEN,
+    ),
+    (_is_moss, "MOSS's turns with commands in tags are not read; write them as messages"),
+    (_is_batch_output, "answers of a batch without their requests; join the two files by custom_id"),
+    (_is_benchmark, "this is a function-calling benchmark, held out: it is never trained on"),
+)
 
 
 def _own_keys(record: JsonObject) -> Recognition | None:
@@ -117,7 +202,30 @@ def _own_keys(record: JsonObject) -> Recognition | None:
         return Recognition(Layout("segments"), "column segments with label and text")
     if isinstance(record.get("chain"), list) and len(record) == 1:
         return Recognition(Layout("h2o"), "table rows chained by parent_id")
+    return _request_log(record)
+
+
+def _request_log(record: JsonObject) -> Recognition | None:
+    """A request with its messages inside; the response lies beside it, or there is none (OpenAI's batch files)."""
+    if record.keys().isdisjoint(_LOGGED):
+        return None
+    answer = next((name for name in RESPONSES if object_in(record.get(name))), "")
+    for name in REQUESTS:
+        request = object_in(record.get(name))
+        if any(isinstance(request.get(key), list) for key in ("messages", "contents", "input")):
+            said = f" and {answer}" if answer else ""
+            return Recognition(Layout("request_log"), f"column {name} with messages{said}")
+    response = object_in(record.get(answer))
+    if isinstance(record.get("messages"), list) and {"choices", "message", "body"} & response.keys():
+        return Recognition(Layout("request_log"), f"column messages, and {answer} with the answer")
     return None
+
+
+def object_in(value: Any) -> JsonObject:
+    """The object that a value is, or that it is the JSON text of; else an empty one."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        value = parse_object_text(value)
+    return value if isinstance(value, dict) else {}
 
 
 def _response_items(record: JsonObject) -> Recognition | None:
@@ -130,7 +238,8 @@ def _response_items(record: JsonObject) -> Recognition | None:
 
 def _messages(record: JsonObject) -> Recognition | None:
     """Formats that are a list of messages, under any of the usual names."""
-    found = [found for column in MESSAGE_COLUMNS if (found := _message_column(record, column)) is not None]
+    there = (column for column in MESSAGE_COLUMNS if column in record)
+    found = [found for column in there if (found := _message_column(record, column)) is not None]
     if len(found) < 2:
         return found[0] if found else None
     layouts = tuple(one.layout for one in found if one.layout is not None)
@@ -143,24 +252,43 @@ def _message_column(record: JsonObject, column: str) -> Recognition | None:
     listed = parse_object_text(value) if isinstance(value, str) and as_text else value
     if not isinstance(listed, list) or not listed:
         return None
-    where = f"column {column}" + (" (JSON text)" if as_text else "")
+    columns = {} if column == "messages" else {"messages": column}
+    if "system" not in record:
+        columns |= _system_column(record)
+    return _message_list(record, column, listed, columns, f"column {column}" + (" (JSON text)" if as_text else ""))
+
+
+def _message_list(
+    record: JsonObject, column: str, listed: list[Any], columns: dict[str, str], where: str
+) -> Recognition | None:
     if all(isinstance(item, str) for item in listed):
         return Recognition(Layout("turns", {"messages": column}), f"{where} is a list of texts")
     first = next((item for item in listed if isinstance(item, dict)), {})
+    if "lc" in first or (first.get("type") in _LANGCHAIN and {"data", "content"} & first.keys()):
+        return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
     keys = next(
         (pair for pair in MESSAGE_KEYS if pair[0] in first and (pair[1] in first or "tool_calls" in first)), None
     )
     if keys is None:
-        return None
+        return _turn_pairs(first, columns, where)
     evidence = f"{where} with {keys[0]} and {keys[1]}"
-    columns = {} if column == "messages" else {"messages": column}
     if keys == ("role", "content"):
         return _role_content(record, listed, columns, evidence)
     if keys == ("from", "value"):
-        columns = {} if column == "conversations" else {"messages": column}
+        columns = {name: value for name, value in columns.items() if value != "conversations"}
+        columns |= {"messages": "messages"} if column == "messages" else {}
         return Recognition(Layout("sharegpt", columns), evidence)
     tags = {"role_tag": keys[0], "content_tag": keys[1]}
     return Recognition(Layout("openai", columns, tags), evidence)
+
+
+def _turn_pairs(first: JsonObject, columns: dict[str, str], where: str) -> Recognition | None:
+    """A list of turns that hold a question and its answer each."""
+    keys = next((pair for pair in TURN_KEYS if pair[0] in first and pair[1] in first), None)
+    if keys is None:
+        return None
+    tags = {"user_tag": keys[0], "assistant_tag": keys[1]}
+    return Recognition(Layout("turn_pairs", columns, tags), f"{where} with {keys[0]} and {keys[1]} in each turn")
 
 
 def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str], evidence: str) -> Recognition:
@@ -173,8 +301,16 @@ def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str]
         blocks = _types(message.get("content"))
         if blocks & _ANTHROPIC:
             return Recognition(Layout("anthropic", columns), f"{evidence}, and blocks of type {_shown(blocks)}")
+        parts = {key for part in _items(message.get("content")) if "type" not in part for key in part}
+        if parts & _BEDROCK or (parts == {"text"} and {"schemaVersion", "toolConfig"} & record.keys()):
+            return Recognition(Layout("bedrock", columns), f"{evidence}, and parts with {_shown(parts)}")
     if _first(record.get("tools"), "input_schema") is not None:
         return Recognition(Layout("anthropic", columns), f"{evidence}, and tools with input_schema")
+    last = listed[-1] if isinstance(listed[-1], dict) else {}
+    answer = next((name for name in ANSWERS if isinstance(record.get(name), str) and record[name]), "")
+    if answer and last.get("role") in ("user", "tool"):
+        columns = {"prompt": columns.pop("messages", "messages"), "response": answer, **columns}
+        return Recognition(Layout("prompt_completion", columns), f"{evidence}, and its answer in column {answer}")
     return Recognition(Layout("openai", columns), evidence)
 
 
@@ -183,16 +319,34 @@ def _pairs(record: JsonObject) -> Recognition | None:
     if _given(record.get("prompt")) and _given(record.get("completion")):
         return Recognition(Layout("prompt_completion"), "columns prompt and completion")
     if "instruction" in record and "output" in record:
-        return Recognition(Layout("alpaca"), "columns instruction and output")
-    for prompt, response in PAIRS:
+        return Recognition(Layout("alpaca", _reasoning_column(record)), "columns instruction and output")
+    named = {str(name).lower(): name for name in record}
+    for pair in PAIRS:
+        prompt, response = (named.get(word, word) for word in pair)
+        if _first(record.get(prompt), "content") is not None and isinstance(record.get(response), str):
+            columns = {"prompt": prompt, "response": response} | _system_column(record)
+            return Recognition(Layout("prompt_completion", columns), f"columns {prompt} (messages) and {response}")
         if _is_pair(record, prompt, response):
-            columns = {"prompt": prompt, "query": "", "response": response}
-            if isinstance(record.get("system_prompt"), str):
-                columns["system"] = "system_prompt"
+            columns = {"prompt": prompt, "query": "", "response": response} | _system_column(record)
             if prompt == "instruction" and isinstance(record.get("context"), str):
                 columns["query"] = "context"
-            return Recognition(Layout("alpaca", columns), f"columns {prompt} and {response}")
+            return Recognition(
+                Layout("alpaca", columns | _reasoning_column(record)), f"columns {prompt} and {response}"
+            )
     return None
+
+
+def _system_column(record: JsonObject) -> dict[str, str]:
+    found = next((name for name in ("system_prompt", "preamble") if isinstance(record.get(name), str)), "")
+    return {"system": found} if found else {}
+
+
+def _reasoning_column(record: JsonObject) -> dict[str, str]:
+    """The column with the reasoning for the answer, if there is one."""
+    named = {str(name).lower(): name for name in record}
+    found = (named[word] for word in REASONING_COLUMNS if word in named)
+    told = (name for name in found if isinstance(record[name], str) and record[name].lower() not in _SWITCHES)
+    return {"reasoning": name} if (name := next(told, "")) else {}
 
 
 def _is_pair(record: JsonObject, prompt: str, response: str) -> bool:
@@ -207,7 +361,14 @@ def _text(record: JsonObject) -> Recognition | None:
     return Recognition(Layout("text"), "column text") if isinstance(record.get("text"), str) else None
 
 
-_TESTS: tuple[_Test, ...] = (_refused_kind, _own_keys, _response_items, _messages, _pairs, _text)
+def _no_messages(record: JsonObject) -> Recognition | None:
+    """A list of messages that has none in this row."""
+    column = next((name for name in MESSAGE_COLUMNS if record.get(name) == []), None)
+    formatting = "sharegpt" if column == "conversations" else "openai"
+    return Recognition(Layout(formatting, {"messages": column}), f"column {column}, empty") if column else None
+
+
+_TESTS: tuple[_Test, ...] = (_refused_kind, _own_keys, _response_items, _messages, _pairs, _text, _no_messages)
 
 
 def _given(value: Any) -> bool:

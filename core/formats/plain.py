@@ -7,7 +7,7 @@ from typing import Any
 from core.conversation import Conversation, Message, Row, json_text
 from core.formats.chat import read_messages
 from core.formats.layout import Layout, reads
-from core.formats.roles import leading_system, message_list
+from core.formats.roles import leading_system, message_list, require
 from core.formats.text import parse_object_text, text_of, type_name
 from core.formats.tools import read_tools
 
@@ -29,7 +29,8 @@ def read_alpaca(row: Row, layout: Layout) -> Conversation:
     if query not in (None, ""):
         prompt += "\n" + text_of(row, columns["query"], query)
     messages.append(Message("user", prompt))
-    messages.append(Message("assistant", text_of(row, columns["response"], row.data[columns["response"]])))
+    reasoning = text_of(row, columns["reasoning"], row.data.get(columns["reasoning"])) if "reasoning" in columns else ""
+    messages.append(Message("assistant", text_of(row, columns["response"], row.data[columns["response"]]), reasoning))
     messages = leading_system(row, columns["system"], messages)
     tools = read_tools(row, columns.get("tools", "tools"), has_calls=False)
     return Conversation(tuple(messages), tools, row.file, row.line)
@@ -96,6 +97,20 @@ def read_turns(row: Row, layout: Layout) -> Conversation:
         if not isinstance(text, str):
             raise row.refuse("SH105", f"{column}[{index}]", f"turn is {type_name(text)}, expected text")
         messages.append(Message("assistant" if index % 2 else "user", text))
+    return Conversation(tuple(messages), (), row.file, row.line)
+
+
+@reads("turn_pairs", "conversation", "messages", "conversations", "system", "id", "conversation_id")
+def read_turn_pairs(row: Row, layout: Layout) -> Conversation:
+    """A list of turns with a question and its answer each: `{"conversation": [{"input", "output"}]}`."""
+    column = layout.columns.get("messages", "conversation")
+    user, assistant = layout.tags.get("user_tag", "input"), layout.tags.get("assistant_tag", "output")
+    messages: list[Message] = []
+    for index, turn in enumerate(message_list(row, column)):
+        for key, role in ((user, "user"), (assistant, "assistant")):
+            path = f"{column}[{index}]"
+            messages.append(Message(role, text_of(row, f"{path}.{key}", require(row, path, turn, key))))  # type: ignore[arg-type]
+    messages = leading_system(row, layout.columns.get("system", "system"), messages)
     return Conversation(tuple(messages), (), row.file, row.line)
 
 

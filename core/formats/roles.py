@@ -14,6 +14,7 @@ ROLE_ALIASES: dict[str, Role] = {
     "developer": "system",
     "user": "user",
     "human": "user",
+    "prompter": "user",
     "assistant": "assistant",
     "gpt": "assistant",
     "bot": "assistant",
@@ -22,13 +23,19 @@ ROLE_ALIASES: dict[str, Role] = {
     "chatgpt": "assistant",
     "bing": "assistant",
     "bard": "assistant",
+    "chatbot": "assistant",
     "function_call": "assistant",
+    "tool_call": "assistant",
     "tool": "tool",
     "function": "tool",
     "observation": "tool",
     "ipython": "tool",
     "tool_response": "tool",
+    "tool_result": "tool",
+    "function_response": "tool",
 }
+# Roles whose content is a call.
+CALL_NAMES = frozenset({"function_call", "tool_call"})
 # The names that each way of writing declares itself; any other alias is noted as a repair.
 OWN_NAMES = frozenset({"system", "user", "assistant", "tool"})
 SHAREGPT_NAMES = OWN_NAMES | {"human", "gpt", "function_call", "observation"}

@@ -10,7 +10,8 @@ from typing import Any
 
 from core.conversation import Row, json_text
 
-TEXT_PARTS = ("text", "input_text", "output_text")
+TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
+_TEXT_KEYS = ("text", "content", "value", "refusal")
 # Literals are only tried on text that begins like one, and not on text that is too long for Python's parser.
 _LITERAL_STARTS = ("{", "[", "(", "'", '"')
 _LONGEST_LITERAL = 1_000_000
@@ -106,10 +107,23 @@ def part_text(row: Row, path: str, part: Any) -> str:
     if isinstance(part, str):
         return part
     kind = part.get("type") or "text"
-    if kind not in TEXT_PARTS:
-        raise row.refuse("SH109", path, f'part type "{kind}" needs a vision or audio model')
-    found = next((part[key] for key in ("text", "content", "value") if part.get(key) is not None), "")
+    if kind == "document" and is_text_part(part):
+        return str(part["document"]["data"])
+    if kind not in TEXT_PARTS or not any(key in part for key in _TEXT_KEYS):
+        named = f'type "{kind}"' if part.get("type") else f"with {', '.join(map(str, part)) or 'nothing'}"
+        raise row.refuse("SH109", path, f"part {named} needs a vision or audio model")
+    found = next((part[key] for key in _TEXT_KEYS if part.get(key) is not None), "")
     return found if isinstance(found, str) else json_text(found)
+
+
+def is_text_part(part: Any) -> bool:
+    """Whether a part of a result is text: one that says so, or a document as Cohere's results hold them."""
+    if not isinstance(part, dict):
+        return False
+    inner = part.get("document")
+    return (
+        "text" in part or part.get("type") == "text" or (isinstance(inner, dict) and isinstance(inner.get("data"), str))
+    )
 
 
 def type_name(value: Any) -> str:

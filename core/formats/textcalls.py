@@ -121,14 +121,15 @@ def _python_calls(text: str) -> Iterator[tuple[str, str]]:
     """Each `name(inside)` of a list of calls; parentheses inside quotes do not count."""
     position = 0
     while (opened := text.find("(", position)) >= 0:
-        closed = _closing(text, opened)
+        closed = closing(text, opened)
         if closed < 0:
             return
         yield text[position:opened].strip(" ,\n"), text[opened + 1 : closed]
         position = closed + 1
 
 
-def _closing(text: str, opened: int) -> int:
+def closing(text: str, opened: int) -> int:
+    """Where the bracket at `opened` is closed, brackets in quotes apart; -1 when it is not."""
     depth, quote, position = 0, "", opened
     while position < len(text):
         character = text[position]

@@ -21,7 +21,9 @@ _PAIRS = (
 _SOLUTION = ("<|begin_of_solution|>", "<|end_of_solution|>")
 _LEAKED = re.compile(r"(?:\s*(?:<\|endoftext\|>|</s>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>))+\s*\Z")
 _TEMPLATED = re.compile(
-    r"\[/?INST\]|<</?SYS>>|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|^### (?:Response|Instruction):", re.M
+    r"\[/?INST\]|<</?SYS>>|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|^### (?:Response|Instruction):"
+    r"|^(?:Assistant|ASSISTANT|AI|GPT):\s*\Z",
+    re.M,
 )
 _MOJIBAKE = re.compile("Ã[\u0080-\u00bf]|â€[\u0080-\u20ff]|Â[\u00a0-\u00bf]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
@@ -140,7 +142,7 @@ def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
         return conversation
     for index, message in enumerate(conversation.messages):
         found = _TEMPLATED.search(message.content) if "[" in message.content or "<" in message.content else None
-        if found is None and "### " in message.content:
+        if found is None and ("### " in message.content or message.content.rstrip()[-1:] == ":"):
             found = _TEMPLATED.search(message.content)
         if found is not None:
             row.kept(

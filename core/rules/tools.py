@@ -11,6 +11,7 @@ from typing import Any
 
 from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, json_text, snippet
 from core.formats.text import parse_text
+from core.formats.textcalls import closing
 from core.formats.tools import concatenated_objects, tools_of
 from core.rules.schema import problems
 
@@ -59,12 +60,19 @@ def _pasted(text: str) -> tuple[tuple[int, int], list[Any]]:
     start = text.find("[{")
     if start < 0:
         return (0, 0), []
+    value, end = _value_at(text, start)
+    tools = value if all(isinstance(item, dict) and "name" in (item.get("function") or item) for item in value) else []
+    return (start, end), tools
+
+
+def _value_at(text: str, start: int) -> tuple[list[Any], int]:
+    """The list that begins at a place of a text, in JSON or as a Python literal, and where it ends."""
     try:
         value, end = json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError):
-        return (0, 0), []
-    tools = value if all(isinstance(item, dict) and "name" in (item.get("function") or item) for item in value) else []
-    return (start, end), tools
+        end = closing(text, start) + 1
+        value = parse_text(text[start:end])[0] if end else None
+    return (value, end) if isinstance(value, list) else ([], start)
 
 
 def _names(tools: tuple[JsonObject, ...]) -> list[str]:

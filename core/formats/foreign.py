@@ -1,0 +1,151 @@
+"""Records of programs and services that put a chat into a shape of their own: logs of requests, LangChain, Bedrock.
+
+Each is rewritten into the shape of a format that is read already, and read by it. Nothing is added; what has no place
+there is refused by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from core.conversation import Conversation, JsonObject, Row, json_text
+from core.formats.chat import conversation_of, read_message
+from core.formats.detect import REQUESTS, RESPONSES, object_in, recognise
+from core.formats.layout import Layout, reader, reads
+from core.formats.roles import message_list
+from core.formats.vendors import read_anthropic
+
+_LOG_COLUMNS = ("id", "custom_id", "method", "url", "model", "error", "created_at", "timestamp")
+
+
+@reads("request_log", "messages", "tools", "system", *REQUESTS, *RESPONSES, *_LOG_COLUMNS)
+def read_request_log(row: Row, layout: Layout) -> Conversation:
+    """A request as it was sent, in any vendor's shape, with the response to it: `{"request": {…}, "response": {…}}`.
+
+    The request may also be the row itself; OpenAI's batch files have it under `body`, and no response.
+    """
+    named = ((name, found) for name in REQUESTS if (found := object_in(row.data.get(name))))
+    beside = {key: value for key, value in row.data.items() if key not in RESPONSES}
+    name, request = next(named, ("$", beside))
+    column = next((key for key in ("messages", "contents", "input") if isinstance(request.get(key), list)), "")
+    if not column:
+        raise row.refuse("SH102", name, "no list of messages in the request")
+    response = next((key for key in RESPONSES if row.data.get(key) is not None), "")
+    answer = _answer(row, response, object_in(row.data[response])) if response else []
+    whole = {**request, column: [*request[column], *answer]}
+    inner = recognise(whole)
+    if inner.layout is None or inner.also or inner.layout.formatting == "request_log":
+        raise row.refuse("IO006", name, inner.refused or "the request has no format that is known")
+    return reader(inner.layout.formatting)(replace(row, data=whole), inner.layout)
+
+
+def _answer(row: Row, path: str, response: JsonObject) -> list[JsonObject]:
+    """The message (OpenAI Responses: the items) in a response."""
+    body = object_in(response.get("body")) or response
+    for key, inner in (("choices", "message"), ("candidates", "content")):
+        if isinstance(body.get(key), list) and body[key] and isinstance(body[key][0], dict):
+            if len(body[key]) > 1:
+                row.kept("SH107", f"{path}.{key}", f"{len(body[key])} answers to one request; the first is read")
+            body = {"message": body[key][0].get(inner)}
+    output = body.get("output")
+    if isinstance(output, list):
+        return [item for item in output if isinstance(item, dict)]
+    message = output.get("message") if isinstance(output, dict) else body.get("message")
+    message = body if message is None and "role" in body else message
+    if not isinstance(message, dict):
+        raise row.refuse("SH102", path, "no message in the response")
+    return [{key: value for key, value in message.items() if key in _OF_A_MESSAGE}]
+
+
+_OF_A_MESSAGE = {"role", "content", "parts", "tool_calls", "function_call", "refusal", "tool_plan"}
+_OF_A_MESSAGE |= {"reasoning_content", "reasoning", "thinking"}
+
+
+@reads("langchain", "messages", "tools", "system", "id")
+def read_langchain(row: Row, layout: Layout) -> Conversation:
+    """LangChain's messages, as `dumps`, `messages_to_dict` or `model_dump` write them."""
+    columns = {"messages": "messages", "system": "system", "tools": "tools"} | dict(layout.columns)
+    names = Layout("openai", roles={"human": "user", "ai": "assistant", "function": "tool", **layout.roles})
+    messages = [
+        message
+        for index, raw in enumerate(message_list(row, columns["messages"]))
+        for message in read_message(row, f"{columns['messages']}[{index}]", _langchain_message(raw), names)
+    ]
+    return conversation_of(row, columns, messages)
+
+
+def _langchain_message(raw: JsonObject) -> JsonObject:
+    """One message with OpenAI's keys."""
+    inner = next((raw[key] for key in ("kwargs", "data") if isinstance(raw.get(key), dict)), raw)
+    kind = str(inner.get("type") or raw.get("type") or "")
+    if raw.get("lc") and kind in ("", "constructor"):
+        kind = str((raw.get("id") or [""])[-1])
+    kind = kind.removesuffix("Chunk").removesuffix("Message").lower()
+    more = inner.get("additional_kwargs") or {}
+    message = {key: inner[key] for key in ("content", "tool_call_id", "name") if key in inner}
+    message["role"] = inner.get("role", kind) if kind == "chat" else kind
+    calls = inner.get("tool_calls") or more.get("tool_calls")
+    if calls:
+        message["tool_calls"] = calls
+        if isinstance(message.get("content"), list):
+            # The same calls stand in the blocks of a vendor, too.
+            message["content"] = [p for p in message["content"] if not _is_call_block(p)]
+    return message | {key: more[key] for key in ("reasoning_content", "function_call") if more.get(key) and not calls}
+
+
+def _is_call_block(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("tool_use", "tool_call", "function_call")
+
+
+@reads("bedrock", "messages", "system", "toolConfig", "schemaVersion", "modelId", "inferenceConfig", "id")
+def read_bedrock(row: Row, layout: Layout) -> Conversation:
+    """Amazon Bedrock's Converse: parts are known by their one key (`text`, `toolUse`, `toolResult`, …)."""
+    column = layout.columns.get("messages", "messages")
+    messages = [
+        {**raw, "content": [_bedrock_block(row, f"{column}[{index}].content", part) for part in raw["content"]]}
+        if isinstance(raw.get("content"), list)
+        else raw
+        for index, raw in enumerate(message_list(row, column))
+    ]
+    config = row.data.get("toolConfig")
+    listed = config.get("tools") if isinstance(config, dict) else None
+    specs = [tool.get("toolSpec") for tool in listed or [] if isinstance(tool, dict)]
+    tools = [
+        {"name": s.get("name"), "description": s.get("description", ""), "input_schema": _json_of(s.get("inputSchema"))}
+        for s in specs
+        if isinstance(s, dict)
+    ]
+    return read_anthropic(replace(row, data={**row.data, "messages": messages, "tools": tools}), Layout("anthropic"))
+
+
+def _bedrock_block(row: Row, path: str, part: Any) -> JsonObject:
+    """One part as Anthropic's block. Raises `RowRefusedError` for what is not text."""
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return {"type": "text", "text": part["text"]}
+    kind, inner = next(iter(part.items()), ("", None)) if isinstance(part, dict) else (type(part).__name__, None)
+    if isinstance(inner, dict) and kind == "toolUse":
+        return {
+            "type": "tool_use",
+            "id": inner.get("toolUseId"),
+            "name": inner.get("name"),
+            "input": inner.get("input"),
+        }
+    if isinstance(inner, dict) and kind == "toolResult":
+        parts = [_result_part(row, path, one) for one in inner.get("content") or []]
+        return {"type": "tool_result", "tool_use_id": inner.get("toolUseId"), "content": parts}
+    if isinstance(inner, dict) and kind == "reasoningContent":
+        said = inner.get("reasoningText")
+        text = said.get("text", "") if isinstance(said, dict) else ""
+        return {"type": "thinking", "thinking": text} if text else {"type": "redacted_thinking"}
+    raise row.refuse("SH109", path, f'part "{kind}" is nothing that a text model reads')
+
+
+def _result_part(row: Row, path: str, part: Any) -> JsonObject:
+    if isinstance(part, dict) and "json" in part:
+        return {"type": "text", "text": json_text(part["json"])}
+    return _bedrock_block(row, path, part)
+
+
+def _json_of(schema: Any) -> Any:
+    return schema.get("json", schema) if isinstance(schema, dict) else schema
