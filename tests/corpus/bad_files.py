@@ -151,7 +151,7 @@ LMFLOW = [
 ]  # fmt: skip
 
 SHAPE = [
-    lines("no_messages", {"messages": []}, OK, rows="dk", codes="IO006"),
+    lines("no_messages", {"messages": []}, OK, rows="dk", codes="SH104"),
     lines("unknown_keys", {"foo": 1, "bar": 2}, OK, rows="dk", codes="IO006"),
     lines("message_is_text", talk(U, "yo"), OK, rows="dk", codes="SH105"),
     lines("message_is_null", talk(U, None), OK, rows="dk", codes="SH105"),
