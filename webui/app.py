@@ -192,9 +192,10 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
     import gradio as gr
 
     from webui.board import Board
+    from webui.header import put_header
 
     with gr.Blocks(title="Tuneboard", analytics_enabled=False, fill_width=True, delete_cache=LEFT_OVERS) as page:
-        gr.HTML(_header(t))
+        put_header(t)
         titles = {
             "data": t("Data"),
             "template": t("Template"),
@@ -261,19 +262,6 @@ def is_board(host: str, port: int) -> bool:
 def address(host: str, port: int) -> str:
     """The address as a browser wants it."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _header(t: Texts) -> str:
-    names = {"en": "English", "zh": "中文"}
-    others = "".join(
-        f'<a href="/{language}/">{names.get(language, language)}</a>'
-        for language in languages()
-        if language != t.language
-    )
-    return (
-        f'<header class="tb-header"><span class="tb-logo">Tuneboard</span><span class="tb-tagline">'
-        f"{t('See what a model learns, train it, talk to it.')}</span><nav>{others}</nav></header>"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -93,4 +93,6 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, list):
         return escape(", ".join(map(str, value)))
+    if isinstance(value, dict):
+        return escape(", ".join(f"{key}: {one}" for key, one in value.items()))
     return escape(f"{value:.5g}" if isinstance(value, float) else value)

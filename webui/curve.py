@@ -75,10 +75,16 @@ def chart(lines: Sequence[Line], title: str = "") -> str:
         for line, points, look in zip(lines, drawn, looks, strict=True)
     )
     head = f"<b>{escape(title)}</b>" if title else ""
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{body}</svg>'
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(spoken(lines, title))}">{body}</svg>'
     return (
         f'<div class="tb-chart"><div class="tb-counts">{head}<span class="tb-legend">{legend}</span></div>{svg}</div>'
     )
+
+
+def spoken(lines: Sequence[Line], title: str = "") -> str:
+    """A chart in words: where each line begins and where it is now."""
+    said = [f"{line.name}: {_short(line.points[0][1])} → {_short(line.points[-1][1])}" for line in lines if line.points]
+    return "; ".join([title, *said] if title else said)
 
 
 def looks_of(names: Sequence[str]) -> list[str]:

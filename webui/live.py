@@ -90,7 +90,7 @@ def status_html(run: Run | None, board: Board) -> str:
     return (
         f'<div class="tb-run" data-state="{state.state}"><div class="tb-run-head">'
         f'<span class="tb-run-name">{escape(run.name)}</span>{dot(state, word)}</div>'
-        f'{bar(state)}<div class="tb-dim tb-figures">{figures}{_cost(run, t)}</div>'
+        f'{bar(state, run.name)}<div class="tb-dim tb-figures">{figures}{_cost(run, t)}</div>'
         f"{note(state.message, TONES.get(state.state, 'plain'))}</div>"
     )
 
@@ -185,7 +185,7 @@ def _run_row(run: Run, chosen: bool, board: Board, place: int) -> str:
     cells = [
         f'<button type="button" class="tb-link">{escape(run.name)}</button>',
         dot(state, word),
-        f'<div class="tb-progress">{bar(state)}<span>{escape(steps)}</span></div>',
+        f'<div class="tb-progress">{bar(state, run.name)}<span>{escape(steps)}</span></div>',
         escape(_when(run.created)),
         f'<code title="{escape(run.path)}">{escape(run.path.name)}</code>',
     ]

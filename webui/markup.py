@@ -31,8 +31,9 @@ def title(text: str) -> str:
 
 
 def note(text: str, tone: str = "plain") -> str:
-    """A short message in a box; `tone` is plain, good, warn or bad."""
-    return f'<div class="tb-note tb-{tone}">{escape(text)}</div>' if text else ""
+    """A short message in a box; `tone` is plain, good, warn or bad, and what is bad is read out at once."""
+    role = "alert" if tone == "bad" else "status"
+    return f'<div class="tb-note tb-{tone}" role="{role}">{escape(text)}</div>' if text else ""
 
 
 def waiting(text: str) -> str:
@@ -50,10 +51,14 @@ def dot(state: State, word: str) -> str:
     return f'<span class="tb-state tb-{state.state}"><i></i>{escape(word)}</span>'
 
 
-def bar(state: State) -> str:
-    """A progress bar."""
+def bar(state: State, label: str) -> str:
+    """A progress bar; `label` says of what."""
     share = min(1.0, max(0.0, state.progress))
-    return f'<div class="tb-bar tb-{state.state}"><div style="width:{100 * share:.1f}%"></div></div>'
+    return (
+        f'<div class="tb-bar tb-{state.state}" role="progressbar" aria-label="{escape(label)}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}">'
+        f'<div style="width:{100 * share:.1f}%"></div></div>'
+    )
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:

@@ -22,6 +22,8 @@ LOCALES = Path(__file__).parent / "locales"
 RULE_BOOKS = Path(rules.__file__).parent
 # Between thousands.
 NARROW_SPACE = "\u202f"
+# Where a line must not end: a space, and the sides of a dash.
+FIXED_SPACE, JOINED = "\u00a0", "\u2060"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,12 @@ SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
 def limits(of: FieldInfo) -> str:
-    """`(1–1024)`, `(≥ 1)`, or nothing."""
+    """`(1–1024)`, `(≥ 1)`, or nothing; it is not broken into lines."""
     bounds = {key: f"{value:,}".replace(",", NARROW_SPACE) for key, value in bounds_of(of).items()}
     if bounds.keys() == {"ge", "le"}:
-        return f"({bounds['ge']}–{bounds['le']})"
-    return f"({', '.join(f'{SIGNS[key]} {value}' for key, value in bounds.items())})" if bounds else ""
+        return f"({bounds['ge']}{JOINED}–{JOINED}{bounds['le']})"
+    shown = f",{FIXED_SPACE}".join(f"{SIGNS[key]}{FIXED_SPACE}{value}" for key, value in bounds.items())
+    return f"({shown})" if bounds else ""
 
 
 WORDS = {"lora": "LoRA", "lr": "LR", "num": "number of", "eval": "evaluation", "dir": "folder", "optim": "optimiser"}

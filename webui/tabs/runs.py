@@ -71,7 +71,9 @@ class RunsTab:
         with gr.Accordion(t("More curves"), open=False):
             self.other = gr.HTML(elem_id="runs-other")
         with gr.Accordion(t("Log"), open=False):
-            self.log = gr.Textbox(show_label=False, lines=14, max_lines=14, interactive=False, elem_id="runs-log")
+            self.log = gr.Textbox(
+                label=t("Log"), show_label=False, lines=14, max_lines=14, interactive=False, elem_id="runs-log"
+            )
         gr.HTML(title(t("Evaluation")))
         self.evals = gr.HTML(elem_id="runs-evals")
 

@@ -84,7 +84,9 @@ class TrainTab:
         with gr.Accordion(t("What became of the rows"), open=False):
             self.report = gr.HTML(elem_id="train-report")
         with gr.Accordion(t("Log"), open=False):
-            self.log = gr.Textbox(show_label=False, lines=14, max_lines=14, interactive=False, elem_id="train-log")
+            self.log = gr.Textbox(
+                label=t("Log"), show_label=False, lines=14, max_lines=14, interactive=False, elem_id="train-log"
+            )
 
     def listen(self) -> None:
         """Tie the components to the functions below."""
