@@ -9,7 +9,8 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple, Protocol
 
 from core.template.spans import KINDS, Rendered
-from core.tokens import Piece, Pieces, first_token, tokenise
+from core.tokens import Piece, Pieces, tokenise
+from core.words import first_token
 
 IGNORED = -100
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from core.template.spans import Rendered
+from core.words import Words, encodings, first_token, token_starts, words_of
 
 # Tokens of pieces of text that are kept in case the pieces recur.
 MOST_KNOWN = 400_000
@@ -34,30 +35,22 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
     return ids, starts
 
 
-def first_token(text: str, starts: Sequence[int], at: int) -> int:
-    """The first token that begins at `at`, or before it with nothing but space between."""
-    token = bisect_left(starts, at)
-    if token and (token == len(starts) or starts[token] > at) and text[starts[token - 1] : at].isspace():
-        # The token before reaches into the span, and what it has outside is space. Nothing but space is not ours.
-        end = starts[token] if token < len(starts) else len(text)
-        if not text[starts[token - 1] : end].isspace():
-            return token - 1
-    return token
-
-
 class Piece:
     """The tokens of a piece of text; where they begin is found out when it is asked."""
 
-    __slots__ = ("_encoding", "_starts", "_tokenizer", "ids", "text")
+    __slots__ = ("_encoding", "_starts", "_tokenizer", "_words", "ids", "text")
 
-    def __init__(self, text: str, encoding: Any, tokenizer: Any) -> None:
-        self.text = text
-        self.ids: list[int] = encoding.ids
-        self._encoding, self._tokenizer = encoding, tokenizer
+    def __init__(
+        self, text: str, ids: list[int], tokenizer: Any, encoding: Any = None, words: Words | None = None
+    ) -> None:
+        self.text, self.ids = text, ids
+        self._tokenizer, self._encoding, self._words = tokenizer, encoding, words
         self._starts: list[int] | None = None
 
     def token_at(self, at: int, *, begins: bool) -> int:
         """The first token that begins at character `at` or behind it; with `begins`, as `first_token` has it."""
+        if self._words is not None:
+            return self._words.token_at(self.text, at, begins=begins)
         token = self._exactly_at(at)
         if token is not None:
             return token
@@ -98,6 +91,7 @@ class Pieces:
         self.most_known = most_known
         self.tokenizer = tokenizer
         self._borders = _Borders(tokenizer)
+        self._words = words_of(tokenizer)
         self._known: dict[str, Piece] = {}
         self._before: dict[str, Piece] = {}
         self._whole: list[Piece] = []
@@ -108,9 +102,18 @@ class Pieces:
         cut = [self._borders.cut(text) for text in texts]
         missing = list(dict.fromkeys(text for parts in cut for text in parts if not self._knows(text)))
         if missing:
-            for text, encoding in zip(missing, _encodings(missing, self.tokenizer), strict=True):
-                self._keep(Piece(text, encoding, self.tokenizer))
+            for piece in self._made(missing):
+                self._keep(piece)
         return [[self._known[text] for text in parts] for parts in cut]
+
+    def _made(self, texts: Sequence[str]) -> Iterator[Piece]:
+        """Pieces that are not known, from their words if the tokenizer's are known."""
+        if self._words is not None:
+            for text, ids in zip(texts, self._words.encode(texts), strict=True):
+                yield Piece(text, ids, self.tokenizer, words=self._words)
+        else:
+            for text, encoding in zip(texts, encodings(texts, self.tokenizer), strict=True):
+                yield Piece(text, encoding.ids, self.tokenizer, encoding)
 
     def forget(self) -> None:
         """The texts so far are done with: of their pieces the tokens are kept, and not where they begin."""
@@ -153,21 +156,8 @@ class _Borders:
 
 
 def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
-    (encoding,) = _encodings([text], tokenizer)
-    starts, behind = [], 0
-    for start, end in encoding.offsets:
-        # Of a token of spaces alone, some tokenizers trim all of it away, and point behind it.
-        starts.append(behind if start == end else start)
-        behind = end
-    return encoding.ids, starts
-
-
-def _encodings(texts: Sequence[str], tokenizer: Any) -> Sequence[Any]:
-    """The encodings of texts; a tokenizer that last cut or padded is asked the slow way, which undoes that."""
-    backend = tokenizer.backend_tokenizer
-    if backend.truncation is None and backend.padding is None:
-        return backend.encode_batch(texts, add_special_tokens=False)
-    return tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).encodings
+    (encoding,) = encodings([text], tokenizer)
+    return encoding.ids, token_starts(encoding)
 
 
 def changed_characters(text: str, tokenizer: Any) -> list[str]:

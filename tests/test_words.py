@@ -1,0 +1,180 @@
+"""Words: texts cut at borders have the tokens that they have as a whole, by every expression that is known."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from core.crew import BareTokenizer
+from core.words import MOST_WORDS, Words, encodings, first_token, token_starts, words_of
+
+SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+BIG, SMALL = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
+SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
+SPLITS = {
+    "threes": SHORT + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + SPACES,
+    "ones": SHORT + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + SPACES,
+    "marks": SHORT + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + SPACES,
+    "cased": rf"[^\r\n\p{{L}}\p{{N}}]?[{BIG}]*[{SMALL}]+{SHORT}?|[^\r\n\p{{L}}\p{{N}}]?[{BIG}]+[{SMALL}]*{SHORT}?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + SPACES,
+    "starter": r"\p{Han}|\p{N}|(?:(?!\p{Han})\p{L})+|\n|[^\p{L}\p{N}\n]+",
+}
+SAMPLE = (
+    'The quick brown fox\'s dog, it\'ll jump 123 times: "name": {"a": [1, 2]}\n\n  你好，再见。 ÉCOLE été\t日本\r\n'
+    * 20
+)
+KINDS = ["bytes", "digits", *SPLITS]
+
+
+def tokenizer(kind: str, *, composed: bool = False, trim: bool = True) -> BareTokenizer:
+    made = Tokenizer(models.BPE())
+    own = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=trim, use_regex=kind in ("bytes", "digits"))
+    steps: list[Any] = [pre_tokenizers.Digits(individual_digits=True)] if kind == "digits" else []
+    steps += [pre_tokenizers.Split(Regex(SPLITS[kind]), "isolated")] if kind in SPLITS else []
+    made.pre_tokenizer = pre_tokenizers.Sequence([*steps, own]) if steps else own
+    made.decoder = decoders.ByteLevel()
+    if composed:
+        made.normalizer = normalizers.NFC()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=420, initial_alphabet=alphabet, special_tokens=["<|im_start|>"])
+    made.train_from_iterator([SAMPLE], trainer)
+    made.add_tokens([AddedToken("<think>", normalized=not composed)])
+    return BareTokenizer(made)
+
+
+@lru_cache
+def once(kind: str, composed: bool, trim: bool) -> BareTokenizer:
+    return tokenizer(kind, composed=composed, trim=trim)
+
+
+PARTS = [
+    *("the", " dog", "'s", "'", " ", "  ", "\n", "\t", "\r\n", ".", ", ", '": "', "{", "/", "_", "-", "7", "123", "é"),
+    *(
+        "e",
+        "\u0301",
+        "\u212b",
+        "\u3099",
+        "か",
+        "你好",
+        "，",
+        "。",
+        "한",
+        "\u1161",
+        "ไทย",
+        "🙂",
+        "\u00a0",
+        "\u2028",
+        "\u0085",
+    ),
+    *("A", "ÉC", "ǅ", "ſ", "’", "\x1c", "²", "Ⅷ", "م", "ش", "\u0651", "<think>", "\ufeff", "\u200b", ";", "\u037e"),
+]
+
+
+@pytest.mark.parametrize("trim", [True, False])
+@pytest.mark.parametrize("composed", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_words_make_no_difference(kind: str, composed: bool, trim: bool, data: st.DataObject) -> None:
+    """Texts of anything, with a control token before them or not: the same tokens, and the same places."""
+    bare = once(kind, composed, trim)
+    words = words_of(bare)
+    assert words is not None
+    parts = data.draw(st.lists(st.sampled_from(PARTS) | st.characters(exclude_categories=["Cs"]), max_size=14))
+    if composed:
+        parts = [part for part in parts if part != "<think>"]
+    text = data.draw(st.sampled_from(["", "<|im_start|>"])) + "".join(parts)
+    assert "".join(words.cut(text)) == text
+    (whole,) = encodings([text], bare)
+    for _ in range(2):
+        assert words.encode([text]) == [whole.ids]
+    starts = token_starts(whole)
+    for at in range(len(text) + 1):
+        assert words.token_at(text, at, begins=True) == first_token(text, starts, at)
+        assert words.token_at(text, at, begins=False) == bisect_left(starts, at)
+
+
+def test_words_are_cut_where_letters_and_digits_end() -> None:
+    words = words_of(once("ones", False, True))
+    assert words is not None
+    assert words.cut('<|im_start|>user\nIt\'s "a_b": 12, 你好，再见') == [
+        *("<|im_start|>", "user", "\nIt's", ' "a', "_b", '": 12', ", 你好", "，再见"),
+    ]
+    assert words.cut("a b<think>c d") == ["a b<think>c d"]
+    assert words.cut("") == []
+
+
+def test_what_is_known_is_bounded_and_long_words_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = tokenizer("ones")
+    words = Words(bare, [])
+    asked: list[str] = []
+
+    def heard(texts: Sequence[str], made: Any) -> Any:
+        asked.extend(texts)
+        return encodings(texts, made)
+
+    monkeypatch.setattr("core.words.encodings", heard)
+    monkeypatch.setattr("core.words.MOST_WORDS", 3)
+    long = "x" * 200
+    assert words.encode(["a b", "b a", long]) == [bare.backend_tokenizer.encode(t).ids for t in ("a b", "b a", long)]
+    assert sorted(asked) == sorted(["a", "b", " a", " b", long])
+    asked.clear()
+    words.encode([long, " a"])
+    assert sorted(asked) == sorted([long, " a"])
+    asked.clear()
+    words.encode([" a"])
+    assert asked == []
+    assert MOST_WORDS > 10_000
+
+
+def _unigram() -> Any:
+    made = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0)], 0, byte_fallback=False))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return made
+
+
+def _with(**parts: Any) -> Any:
+    made = tokenizer("ones").backend_tokenizer
+    for name, part in parts.items():
+        setattr(made, name, part)
+    return made
+
+
+def _with_token(**options: Any) -> Any:
+    made = tokenizer("ones").backend_tokenizer
+    made.add_tokens([AddedToken("<new>", **options)])
+    return made
+
+
+def _split(pattern: Any, behavior: str = "isolated", invert: bool = False) -> Any:
+    return _with(pre_tokenizer=pre_tokenizers.Split(pattern, behavior, invert))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        pytest.param(_unigram(), id="another model"),
+        pytest.param(_with(pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=True)), id="a space before texts"),
+        pytest.param(_with(pre_tokenizer=pre_tokenizers.ByteLevel(False, use_regex=False)), id="no cuts"),
+        pytest.param(_with(pre_tokenizer=pre_tokenizers.Metaspace()), id="spaces joined to words"),
+        pytest.param(_with(normalizer=normalizers.NFC()), id="tokens looked for after composing"),
+        pytest.param(_with(normalizer=normalizers.Prepend("▁")), id="another normalizer"),
+        pytest.param(_with_token(lstrip=True), id="a token that takes the space before it"),
+        pytest.param(_with_token(rstrip=True), id="a token that takes the space behind it"),
+        pytest.param(_with_token(single_word=True), id="a token that looks around"),
+        pytest.param(_split(Regex(SPLITS["ones"] + r"|a b")), id="an alternative of its own"),
+        pytest.param(_split(Regex(r" ?\p{L}+|\s+")), id="no numbers"),
+        pytest.param(_split(Regex(r"\p{N}|\s+")), id="no letters"),
+        pytest.param(_split(Regex(SPLITS["ones"]), "merged_with_next"), id="joined again"),
+        pytest.param(_split(" "), id="a text for a pattern"),
+    ],
+)
+def test_tokenizers_of_which_it_is_not_known_where_they_cut(unknown: Any) -> None:
+    assert words_of(BareTokenizer(unknown)) is None
