@@ -352,7 +352,16 @@ def test_tools_come_out_in_one_shape(name: str) -> None:
 
 
 def test_every_reader_has_a_row_here_or_below() -> None:
-    read_elsewhere = {"lmflow", "lmflow_text2text", "h2o", "langchain", "bedrock", "request_log", "turn_pairs"}
+    read_elsewhere = {
+        "lmflow",
+        "lmflow_text2text",
+        "h2o",
+        "langchain",
+        "bedrock",
+        "request_log",
+        "turn_pairs",
+        "chatgpt_export",
+    }
     assert {formatting for formatting, _, _ in ROWS.values()} | read_elsewhere == set(FORMATS)
 
 

@@ -217,3 +217,18 @@ def test_several_answers_to_one_request_are_not_left_out_silently() -> None:
     fate, codes, conversation = whole({"request": {"messages": [USER]}, "response": {"choices": choices}})
     assert (fate, codes) == ("kept", {"SH107"})
     assert conversation.messages[-1].content == "a"
+
+
+def test_the_branch_of_a_chatgpt_export_that_was_shown_last() -> None:
+    def node(parent: str | None, role: str, text: str, kind: str = "text") -> dict[str, Any]:
+        message = {"author": {"role": role}, "content": {"content_type": kind, "parts": [text]}}
+        return {"parent": parent, "message": message}
+
+    tree = {"r": {"parent": None, "message": None}, "u": node("r", "user", "q"), "x": node("u", "assistant", "old")}
+    tree["a"] = node("u", "assistant", "new")
+    fate, codes, conversation = whole({"mapping": tree, "current_node": "a"})
+    assert (fate, codes) == ("kept", {"SH107"})
+    assert [message.content for message in conversation.messages] == ["q", "new"]
+    tree["a"]["message"]["content"] = {"content_type": "multimodal_text", "parts": [{"asset_pointer": "x"}]}
+    assert whole({"mapping": tree, "current_node": "a"})[:2] == ("dropped", {"SH107", "SH109"})
+    assert whole({"mapping": tree, "current_node": "gone"})[0] == "dropped"

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.conversation import JsonObject
 from core.formats.layout import Layout
+from core.formats.refused import refusal
 from core.formats.text import parse_object_text
 
 MESSAGE_COLUMNS = (
@@ -25,6 +26,7 @@ MESSAGE_COLUMNS = (
     "turns",
     "trajectory",
     "chat_history",
+    "chat_messages",
     "data",
 )
 MESSAGE_KEYS = (
@@ -37,6 +39,7 @@ MESSAGE_KEYS = (
     ("author", "content"),
     ("user", "text"),
     ("role", "message"),
+    ("sender", "text"),
 )
 # The two keys of a turn that holds a question and its answer.
 TURN_KEYS = (
@@ -56,6 +59,7 @@ _LOGGED = frozenset({*REQUESTS, *RESPONSES})
 ANSWERS = ("response", "output", "completion", "answer")
 PAIRS = (
     ("prompt", "response"),
+    ("question", "solution"),
     ("question", "answer"),
     ("input", "output"),
     ("query", "response"),
@@ -72,13 +76,12 @@ PAIRS = (
     ("prompt", "answer"),
     ("query", "answer"),
     ("instruction", "answer"),
-    ("question", "solution"),
+    ("instruction", "generation"),
     ("input", "content"),
 )
 # Columns with the reasoning for an answer in another column, and what some of them say instead of it.
 REASONING_COLUMNS = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot")
 _SWITCHES = ("", "on", "off", "true", "false", "yes", "no")
-MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 _RESPONSES = {"function_call", "function_call_output", "reasoning"}
 _LANGCHAIN = {"human", "ai", "system", "tool", "function", "chat", "AIMessageChunk"}
 _BEDROCK = {"toolUse", "toolResult", "reasoningContent"}
@@ -128,64 +131,9 @@ def nearest(record: Any) -> str:
     return f"Closest: {name} (missing {missing})" if missing else f"Closest: {name}, but its value is of another type"
 
 
-def _refused_kind(record: JsonObject) -> Recognition | None:
-    if record.keys().isdisjoint(_TELLING):
-        return None
-    media = next((name for name in MEDIA if record.get(name)), None)
-    if media is not None:
-        return Recognition(None, refused=f'column "{media}" needs a vision or audio model')
-    return next((Recognition(None, refused=why) for is_one, why in _REFUSED if is_one(record)), None)
-
-
-def _is_kto(record: JsonObject) -> bool:
-    labelled = isinstance(record.get("label"), bool) and "completion" in record and "segments" not in record
-    return labelled or isinstance(record.get("kto_tag"), bool)
-
-
-def _is_benchmark(record: JsonObject) -> bool:
-    nested = isinstance(record.get("question"), list) and "function" in record
-    unanswered = {"correct_answer", "answers", "target_tool"} <= record.keys()
-    truth = "ground_truth" in record and (
-        {"function", "question"} & record.keys() or record.keys() <= {"id", "ground_truth"}
-    )
-    return nested or unanswered or bool(truth)
-
-
-def _is_moss(record: JsonObject) -> bool:
-    turns = record.get("chat")
-    return isinstance(turns, dict) and any(isinstance(turn, dict) and "MOSS" in turn for turn in turns.values())
-
-
-def _is_batch_output(record: JsonObject) -> bool:
-    return {"custom_id", "response"} <= record.keys() and not any(name in record for name in REQUESTS)
-
-
-_FLATTEN = "; write one conversation a row, from the first message to one of the last"
-# Without one of these columns a row is none of the following.
-_TELLING = frozenset(
-    {"chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"}
-)
-_TELLING |= {"ground_truth", "correct_answer", *MEDIA}
-# What is known and of no use to us, and why.
-_REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
-    (lambda row: {"chosen", "rejected"} <= row.keys(), "preference pairs (chosen, rejected) are not trained on yet"),
-    (
-        lambda row: {"chosen_response", "rejected_response"} <= row.keys(),
-        "preference pairs (chosen_response, rejected_response) are not trained on yet",
-    ),
-    (_is_kto, "KTO rows (an answer and a thumb) are not trained on yet"),
-    (
-        lambda row: {"text", "role"} <= row.keys() and bool({"parent_id", "message_id"} & row.keys()),
-        "these are single messages of trees" + _FLATTEN,
-    ),
-    (
-        lambda row: isinstance(row.get("prompt"), dict) and "replies" in row["prompt"],
-        "this is a tree of messages with several answers to each" + _FLATTEN,
-    ),
-    (_is_moss, "MOSS's turns with commands in tags are not read; write them as messages"),
-    (_is_batch_output, "answers of a batch without their requests; join the two files by custom_id"),
-    (_is_benchmark, "this is a function-calling benchmark, held out: it is never trained on"),
-)
+def _refused(record: JsonObject) -> Recognition | None:
+    why = refusal(record)
+    return Recognition(None, refused=why) if why else None
 
 
 def _own_keys(record: JsonObject) -> Recognition | None:
@@ -203,6 +151,12 @@ def _own_keys(record: JsonObject) -> Recognition | None:
     if isinstance(record.get("chain"), list) and len(record) == 1:
         return Recognition(Layout("h2o"), "table rows chained by parent_id")
     return _request_log(record)
+
+
+def _export(record: JsonObject) -> Recognition | None:
+    if isinstance(record.get("mapping"), dict) and isinstance(record.get("current_node"), str):
+        return Recognition(Layout("chatgpt_export"), "columns mapping and current_node of ChatGPT's export")
+    return None
 
 
 def _request_log(record: JsonObject) -> Recognition | None:
@@ -319,21 +273,32 @@ def _pairs(record: JsonObject) -> Recognition | None:
     if _given(record.get("prompt")) and _given(record.get("completion")):
         return Recognition(Layout("prompt_completion"), "columns prompt and completion")
     if "instruction" in record and "output" in record:
-        return Recognition(Layout("alpaca", _reasoning_column(record)), "columns instruction and output")
+        columns = _query_column(record, "instruction", "output") | _reasoning_column(record)
+        return Recognition(Layout("alpaca", columns), "columns instruction and output")
     named = {str(name).lower(): name for name in record}
     for pair in PAIRS:
         prompt, response = (named.get(word, word) for word in pair)
-        if _first(record.get(prompt), "content") is not None and isinstance(record.get(response), str):
+        answer = record.get(response)
+        if _first(record.get(prompt), "content") is not None and (
+            isinstance(answer, str) or "role" in object_in(answer)
+        ):
             columns = {"prompt": prompt, "response": response} | _system_column(record)
             return Recognition(Layout("prompt_completion", columns), f"columns {prompt} (messages) and {response}")
         if _is_pair(record, prompt, response):
-            columns = {"prompt": prompt, "query": "", "response": response} | _system_column(record)
-            if prompt == "instruction" and isinstance(record.get("context"), str):
-                columns["query"] = "context"
-            return Recognition(
-                Layout("alpaca", columns | _reasoning_column(record)), f"columns {prompt} and {response}"
-            )
+            columns = {"prompt": prompt, "query": "", "response": response} | _query_column(record, prompt, response)
+            columns |= _system_column(record) | _reasoning_column(record)
+            return Recognition(Layout("alpaca", columns), f"columns {columns['prompt']} and {response}")
     return None
+
+
+def _query_column(record: JsonObject, prompt: str, response: str) -> dict[str, str]:
+    """A third column with what the question is about: it belongs to the question."""
+    if prompt == "input" and isinstance(record.get("prompt"), str):
+        return {"prompt": "prompt", "query": "input"}
+    if prompt not in ("instruction", "question", "query", "prompt"):
+        return {}
+    query = next((name for name in ("input", "context") if isinstance(record.get(name), str) and name != response), "")
+    return {"query": query} if query else {}
 
 
 def _system_column(record: JsonObject) -> dict[str, str]:
@@ -368,7 +333,7 @@ def _no_messages(record: JsonObject) -> Recognition | None:
     return Recognition(Layout(formatting, {"messages": column}), f"column {column}, empty") if column else None
 
 
-_TESTS: tuple[_Test, ...] = (_refused_kind, _own_keys, _response_items, _messages, _pairs, _text, _no_messages)
+_TESTS: tuple[_Test, ...] = (_refused, _own_keys, _export, _response_items, _messages, _pairs, _text, _no_messages)
 
 
 def _given(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.conversation import Conversation, Message, Row, json_text
-from core.formats.chat import read_messages
+from core.formats.chat import read_message, read_messages
 from core.formats.layout import Layout, reads
 from core.formats.roles import leading_system, message_list, require
 from core.formats.text import parse_object_text, text_of, type_name
@@ -133,6 +133,8 @@ def _side(row: Row, column: str, role: Any, layout: Layout) -> list[Message]:
         raise row.refuse("SH111", column, f'column "{column}" is empty')
     if isinstance(value, list) and all(isinstance(item, dict) and "role" in item for item in value):
         return read_messages(row, column, layout)
+    if isinstance(value, dict) and "role" in value:
+        return read_message(row, column, value, layout)
     return [Message(role, text_of(row, column, value))]
 
 
