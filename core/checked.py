@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from core.copies import asked_in_benchmarks
 from core.datasets import Source, find_source, with_options
 from core.datasets.files import readable
 from core.datasets.load import files_of
+from core.disk import is_full
 from core.encoded import ROWS
 from core.examine import Job
 from core.report import Report, report_from_json
@@ -130,26 +131,31 @@ def checked(
 ) -> Entry:
     """A dataset by name, checked and (with the job's template) encoded, or as it was found the last time.
 
-    Where there is no cache to write to, facts and rows go into the folder `scratch`. Raises `UserError`.
+    Where there is no cache to write to, or no room in it, facts and rows go into the folder `scratch`. Raises
+    `UserError`; an `OSError` when there is no room in `scratch` either.
     """
     source = with_options(find_source(name, config.dataset_dir), config)
     place = None if source.hub else cache_dir() / _key(source, job, tokenizer)
     found = _read(place, source, with_rows=job.template is not None) if place is not None else None
     if found is not None:
         return found
-    stage = _stage(place, scratch)
-    if stage is None:
-        return Entry(source, check(source, job, tokenizer, watch=watch).report, None)
-    try:
-        rows = stage / ROWS if job.template is not None else None
-        done = check(source, job, tokenizer, rows=rows, watch=watch)
-        _write(stage, done)
-        if place is not None and stage.parent == place.parent:
-            stage = _moved(stage, place)
-    except BaseException:
-        shutil.rmtree(stage, ignore_errors=True)
-        raise
-    return Entry(source, done.report, stage)
+    full: OSError | None = None
+    for stage in _stages(place, scratch):
+        try:
+            rows = stage / ROWS if job.template is not None else None
+            done = check(source, job, tokenizer, rows=rows, watch=watch)
+            _write(stage, done)
+            if place is not None and stage.parent == place.parent:
+                stage = _moved(stage, place)
+            return Entry(source, done.report, stage)
+        except BaseException as error:
+            shutil.rmtree(stage, ignore_errors=True)
+            if not isinstance(error, OSError) or not is_full(error):
+                raise
+            full = error
+    if scratch is not None and full is not None:
+        raise full
+    return Entry(source, check(source, job, tokenizer, watch=watch).report, None)
 
 
 def cache_dir() -> Path:
@@ -208,8 +214,8 @@ def _relocated(report: Report, file: Path) -> Report:
     return report
 
 
-def _stage(place: Path | None, scratch: Path | None) -> Path | None:
-    """A fresh folder to write to: beside its place in the cache, or else below `scratch`."""
+def _stages(place: Path | None, scratch: Path | None) -> Iterator[Path]:
+    """Fresh folders to write to: beside its place in the cache, and for the case of need below `scratch`."""
     folders = [place.parent if place is not None else None, scratch]
     for folder in filter(None, folders):
         stage = folder / f".{place.name if place is not None else 'rows'}.{os.getpid()}.{os.urandom(4).hex()}"
@@ -217,8 +223,7 @@ def _stage(place: Path | None, scratch: Path | None) -> Path | None:
             stage.mkdir(parents=True)
         except OSError:
             continue
-        return stage
-    return None
+        yield stage
 
 
 def _write(stage: Path, done: Checked) -> None:

@@ -7,16 +7,22 @@ whose files do not match its manifest is not used, and the file is named.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.disk import flush
+from core.errors import UserError
 
 MANIFEST = "manifest.json"
 STAGE = ".stage"
+# Room that a run leaves on the disk for its log and metrics; less than this counts as full.
+SPARE_BYTES = 16 * 2**20
 
 
 def write_whole(place: Path, write: Callable[[Path], None]) -> None:
@@ -27,13 +33,27 @@ def write_whole(place: Path, write: Callable[[Path], None]) -> None:
     stage = place.parent / STAGE / place.name
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    try:
+    with cleared_on_failure(stage):
         write(stage)
         seal(stage)
-    except BaseException:
-        shutil.rmtree(stage, ignore_errors=True)
-        raise
     move_whole(stage, place)
+
+
+@contextmanager
+def cleared_on_failure(stage: Path) -> Iterator[None]:
+    """Clear the stage away when the block that fills it fails; nobody would use it.
+
+    That makes room again, so whether the disk was full is asked before. It is raised as what it is, an `OSError`:
+    libraries tell it in their own words, or in none at all (torch.save).
+    """
+    try:
+        yield
+    except BaseException as error:
+        full = stage.is_dir() and shutil.disk_usage(stage).free < SPARE_BYTES
+        shutil.rmtree(stage, ignore_errors=True)
+        if full and isinstance(error, Exception) and not isinstance(error, UserError):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(stage.parent.parent)) from error
+        raise
 
 
 def seal(folder: Path) -> None:

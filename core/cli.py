@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from core.commands import COMMANDS
+from core.disk import disk_trouble
 from core.errors import UserError
 from core.quiet import quiet_libraries
 from core.threads import share_cores
@@ -36,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        trouble = disk_trouble(error)
+        if trouble is None:
+            raise
+        print(f"error: {trouble}", file=sys.stderr)
+        return trouble.exit_code
 
 
 def parser() -> argparse.ArgumentParser:

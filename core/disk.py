@@ -6,14 +6,22 @@ releases by itself cannot be left behind by a crash.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from core.errors import UserError
+
+BALLAST_BYTES = 2**16
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
@@ -22,12 +30,17 @@ def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
     `durable`: flushed before and after the rename, so that a power cut leaves the old or the new one too.
     """
     stage = path.with_name(f".{path.name}.{os.getpid()}")
-    with stage.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    stage.replace(path)
+    try:
+        with stage.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        stage.replace(path)
+    except OSError:
+        with suppress(OSError):
+            stage.unlink()
+        raise
     if durable:
         flush(path.parent)
 
@@ -117,3 +130,45 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def whole_or_gone(folder: Path) -> Iterator[None]:
+    """Fill a fresh folder; when that fails it is deleted, and trouble with the disk is raised as a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise disk_trouble(error, folder) or error from None
+
+
+def lay_ballast(place: Path) -> None:
+    """A file that makes room for small ones when it is deleted, as far as there is room for it now."""
+    with suppress(OSError):
+        place.write_bytes(bytes(BALLAST_BYTES))
+
+
+def write_last_json(path: Path, data: Any, ballast: Path) -> None:
+    """The same as `write_atomic_json`, on a full disk too: there the file `ballast` gives way."""
+    try:
+        write_atomic_json(path, data)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        ballast.unlink(missing_ok=True)
+        write_atomic_json(path, data)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether writing failed because the disk is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def disk_trouble(error: BaseException, place: Path | str | None = None) -> UserError | None:
+    """What a disk that is full, or a folder that cannot be written, is to a person; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in (*_FULL, *_CLOSED):
+        return None
+    file = error.filename or place
+    if is_full(error):
+        return UserError("the disk is full", file=file, remedy="make room", exit_code=1)
+    return UserError(f"it cannot be written: {os.strerror(error.errno or 0)}", file=file, exit_code=1)

@@ -13,6 +13,7 @@
     lock            whoever holds a lock on it is the living worker
     worker.json     the processes of the worker       pulse.json  its last sign of progress
     stop            a request to stop, left by anybody
+    ballast         gives way to the last word of a run on a full disk
     waiting.json    the run waits for its turn (core.queue)
     checkpoints/    model/ (the result)    encoded/ (its own copy of the rows)    evals/    tasks/
 
@@ -41,11 +42,14 @@ from core.disk import (
     append_json_lines,
     is_locked,
     json_line,
+    lay_ballast,
     lock_within,
     read_json,
     read_json_lines,
+    whole_or_gone,
     write_atomic,
     write_atomic_json,
+    write_last_json,
 )
 from core.environment import is_secret, light_facts, shown_command
 from core.errors import UserError, did_you_mean
@@ -58,6 +62,7 @@ WAITING = "waiting.json"
 WORKER = "worker.json"
 EXIT_STOPPED = 75
 KEEPER = ("-m", "core.keeper")
+BALLAST = "ballast"
 UNEXPLAINED = "the worker ended without a word: killed, or out of memory; see log.txt"
 
 
@@ -80,10 +85,11 @@ class Run:
             or f"{Path(config.model_name_or_path).name}-{'-'.join(Path(d).stem for d in config.dataset)}"
         )
         run = cls(_fresh_folder(runs_folder(config), f"{now:%m%d-%H%M%S}-{_slug(label)}"))
-        write_atomic(run.path / "config.yaml", dump_yaml(absolute(config)))
-        run.write_state("stopped", message="it was never started")
         facts = {"name": label, "created": now.isoformat(timespec="seconds"), "command": shown_command(sys.argv)}
-        write_atomic_json(run.path / "run.json", facts | light_facts())
+        with whole_or_gone(run.path):
+            write_atomic(run.path / "config.yaml", dump_yaml(absolute(config)))
+            run.write_state("stopped", message="it was never started")
+            write_atomic_json(run.path / "run.json", facts | light_facts())
         return run
 
     @classmethod
@@ -105,6 +111,7 @@ class Run:
             for name in ("stop", PULSE, WORKER):
                 (self.path / name).unlink(missing_ok=True)
             self.write_state("starting")
+            lay_ballast(self.path / BALLAST)
             command = [sys.executable, *KEEPER, str(self.path.resolve()), str(lock.fileno())]
             subprocess.Popen(
                 command + (["--resume"] if resume else []),
@@ -280,7 +287,10 @@ class Run:
     def write_state(self, state: StateName, step: int = 0, max_steps: int = 0, message: str = "") -> None:
         """Said by the worker, and by whoever starts it. A change of state outlives a power cut; a step need not."""
         said = {"state": state, "step": step, "max_steps": max_steps, "message": message, "written": time.time()}
-        write_atomic_json(self.path / "state.json", said, durable=state != "running")
+        if State(state).alive:
+            write_atomic_json(self.path / "state.json", said, durable=state != "running")
+        else:
+            write_last_json(self.path / "state.json", said, self.path / BALLAST)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Append one line."""

@@ -7,21 +7,17 @@ directory; of several processes only the first one speaks.
 from __future__ import annotations
 
 import argparse
-import errno
 import faulthandler
 import math
 import os
-import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
@@ -43,6 +39,7 @@ from core.pulse import PULSE, Pulse
 from core.queue import start_next
 from core.quiet import quiet_libraries
 from core.ranks import ALONE, Rank, end_with_parent, join
+from core.room import check_room, disk_told, needed_bytes
 from core.run import Run
 from core.samples import write_samples
 from core.schedule import EpochEnds
@@ -62,9 +59,6 @@ from core.training_data import (
 )
 from core.unheard import heard, unheard
 from core.vocabulary import NewTokens
-
-# Room that a run leaves on the disk for its log and metrics; less than this counts as full.
-SPARE_BYTES = 16 * 2**20
 
 
 def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
@@ -113,9 +107,10 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
         writes=writes,
     )
     trainable_parameters(trainer.model)
+    needed = needed_bytes(trainer.model, config.save_total_limit)
     if rank.first:
-        _check_room(run.path, trainer.model, config.save_total_limit)
-    with _disk_told(run.path):
+        check_room(run.path, needed)
+    with disk_told(run.path, needed):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if reporter.stopped:
             return "stopped"
@@ -283,44 +278,6 @@ def _starting(run: Run, pulse: Pulse, doing: str) -> None:
     run.write_state("starting", message=doing)
 
 
-@contextmanager
-def _disk_told(folder: Path) -> Iterator[None]:
-    """Writing that fails because of the disk or the folder ends as a `UserError`, whichever library it failed in."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        if not folder.is_dir():
-            raise UserError("the run's folder is gone", file=folder, exit_code=1) from None
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            place = error.filename or folder
-            raise UserError(f"the run's folder cannot be written: {error.strerror}", file=place, exit_code=1) from None
-        free = shutil.disk_usage(folder).free
-        if getattr(error, "errno", None) == errno.ENOSPC or free < SPARE_BYTES:
-            raise UserError(
-                f"the disk is full ({free // 2**20} MiB free); the last whole checkpoint is kept",
-                file=folder,
-                remedy="make room, then core-cli train --resume",
-                exit_code=1,
-            ) from None
-        raise
-
-
-def _check_room(folder: Path, model: Any, limit: int) -> None:
-    """Before the start: is there room for the checkpoints, the best and a new one, and the result?
-
-    A checkpoint has the weights once, and twice more for Adam.
-    """
-    trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-    needed = trained * 3 * (limit + 2) + trained + SPARE_BYTES
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"{needed // 2**20} MiB are needed for checkpoints and the result, {free // 2**20} MiB are free",
-            file=folder,
-            remedy="make room, or lower save_total_limit",
-        )
-
-
 def main(argv: list[str] | None = None) -> int:
     """The entry of a process: its exit code is 0 finished, 75 stopped and resumable, 1 or 2 failed."""
     parser = argparse.ArgumentParser(prog="python -m core.train", description="One process of a run.")
@@ -371,7 +328,8 @@ def attempt(run: Run, *, resume: bool, rank: Rank) -> Outcome:
     """Train; how it ended, when it ended in a way that a person is to read."""
     starved = False
     try:
-        return STOPPED if train_run(run, resume=resume, rank=rank) == "stopped" else FINISHED
+        with disk_told(run.path):
+            return STOPPED if train_run(run, resume=resume, rank=rank) == "stopped" else FINISHED
     except UserError as error:
         failed = error
     except RuntimeError as error:

@@ -20,7 +20,7 @@ from trl import SFTTrainer
 from core.adapted import compute_adapters_in_place
 from core.batch import Batch, Collator, Sums
 from core.best import Best, best_so_far
-from core.checkpoint import STAGE, fault_of, keep_newest, move_whole, seal, write_whole
+from core.checkpoint import STAGE, cleared_on_failure, fault_of, keep_newest, move_whole, seal, write_whole
 from core.config import TrainConfig
 from core.embeddings import save_rows_only
 from core.errors import UserError
@@ -114,11 +114,13 @@ class Trainer(SFTTrainer):
         if self.rank.first:
             shutil.rmtree(stage.parent, ignore_errors=True)
         self.rank.wait_for_all()
-        super()._save_checkpoint(model, trial)
-        self.rank.wait_for_all()
+        with cleared_on_failure(stage):
+            super()._save_checkpoint(model, trial)
+            self.rank.wait_for_all()
+            if self.rank.first:
+                keep_scaling(self.config, stage)
+                seal(stage)
         if self.rank.first:
-            keep_scaling(self.config, stage)
-            seal(stage)
             move_whole(stage, place)
             best = self.best()
             keep_newest(place.parent, self.config.save_total_limit, best.step if best else None)

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from core.checkpoint import MANIFEST, checkpoints, fault_of, keep_newest, newest_whole, seal, write_whole
+from core.checkpoint import MANIFEST, SPARE_BYTES, checkpoints, fault_of, keep_newest, newest_whole, seal, write_whole
+from core.disk import lay_ballast, write_atomic_json
 from core.errors import UserError
-from core.run import Run
+from core.room import check_room, needed_bytes
+from core.run import BALLAST, Run
 from core.template.choose import LIBRARY
-from core.train import SPARE_BYTES, _check_room, checkpoint_to_resume, train_run
+from core.train import checkpoint_to_resume, train_run
 from tests.conftest import small
 from tests.faults.power import PowerCut
 
@@ -214,9 +216,54 @@ def test_a_disk_that_fills_up_is_said_and_the_last_checkpoint_kept(runs: Path, m
         real(stage)
 
     monkeypatch.setattr("core.trainer.seal", full)
-    with pytest.raises(UserError, match="the disk is full"):
+    with pytest.raises(UserError, match=r"the disk is full: \d+ MiB are free, \d+ MiB needed; the last whole"):
         train_run(run)
     assert checkpoint_to_resume(run.path).name == "checkpoint-2"
+    assert not (run.path / "checkpoints" / ".stage" / "checkpoint-3").exists()
+
+
+def test_a_library_that_hides_a_full_disk_is_seen_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.save says `unexpected pos 64 vs 0`; and the stage, once cleared away, leaves room again."""
+
+    def fails(stage: Path) -> None:
+        (stage / "half").write_text("x")
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(
+        "shutil.disk_usage",
+        lambda path: type("Usage", (), {"free": 0 if (Path(path) / "half").exists() else 2**40})(),
+    )
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(tmp_path / "checkpoint-1", fails)
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_how_a_run_ended_is_said_on_a_full_disk(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.create(small())
+    lay_ballast(run.path / BALLAST)
+    real = write_atomic_json
+
+    def full(path: Path, data: Any, **how: Any) -> None:
+        if (run.path / BALLAST).exists():
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(path, data, **how)
+
+    for place in ("core.run", "core.disk"):
+        monkeypatch.setattr(f"{place}.write_atomic_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.write_state("running", 3, 9)
+    run.write_state("failed", 3, 9, "the disk is full")
+    assert (run.said().state, run.said().message) == ("failed", "the disk is full")
+
+
+def test_a_run_that_cannot_be_made_leaves_nothing(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: Any, **how: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("core.run.write_atomic_json", full)
+    with pytest.raises(UserError, match="the disk is full — make room"):
+        Run.create(small())
+    assert not [path for path in runs.iterdir() if path.is_dir()]
 
 
 def test_a_resumed_run_goes_on_with_the_template_that_it_kept(
@@ -261,9 +308,7 @@ def test_a_folder_that_goes_or_cannot_be_written_ends_the_run_with_the_reason(
         real(self, state, step, max_steps, message)
 
     monkeypatch.setattr(Run, "write_state", write_state)
-    message = (
-        "the run's folder is gone" if fault == "gone" else "state.json: the run's folder cannot be written: Read-only"
-    )
+    message = "the run's folder is gone" if fault == "gone" else "state.json: it cannot be written: Read-only"
     with pytest.raises(UserError, match=message):
         train_run(run)
     assert run.path.exists() == (fault == "read-only")
@@ -272,4 +317,4 @@ def test_a_folder_that_goes_or_cannot_be_written_ends_the_run_with_the_reason(
 def test_room_is_counted(tmp_path: Path) -> None:
     import torch
 
-    _check_room(tmp_path, torch.nn.Linear(2, 2), 2)
+    check_room(tmp_path, needed_bytes(torch.nn.Linear(2, 2), 2))

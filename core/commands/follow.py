@@ -75,7 +75,8 @@ def _follow(run: Run) -> State:
             if len(lines) > shown and (time.monotonic() - last_s > 2 or state.over):
                 shown, last_s = len(lines), time.monotonic()
                 print(_progress_line(state, lines), file=sys.stderr)
-            if state.over:
+            # Not before the worker has let go: whoever resumes it next would be refused.
+            if state.over and not run.is_locked():
                 return state
             time.sleep(1 if state.state == "waiting" else 0.2)
         except KeyboardInterrupt:
