@@ -232,3 +232,16 @@ def test_the_branch_of_a_chatgpt_export_that_was_shown_last() -> None:
     tree["a"]["message"]["content"] = {"content_type": "multimodal_text", "parts": [{"asset_pointer": "x"}]}
     assert whole({"mapping": tree, "current_node": "a"})[:2] == ("dropped", {"SH107", "SH109"})
     assert whole({"mapping": tree, "current_node": "gone"})[0] == "dropped"
+
+
+def test_results_are_put_into_the_order_of_their_calls() -> None:
+    calls = [{"id": f"c{n}", "type": "function", "function": {"name": "f", "arguments": "{}"}} for n in range(3)]
+    results = [{"role": "tool", "tool_call_id": f"c{n}", "content": f"result {n}"} for n in (2, 0, 1)]
+    talk = [USER, {"role": "assistant", "tool_calls": calls}, *results, ASSISTANT]
+    fate, codes, conversation = whole({"messages": talk})
+    assert (fate, codes) == ("repaired", {"TC512", "TL410"})
+    assert [(m.tool_call_id, m.content) for m in conversation.messages if m.role == "tool"] == [
+        (f"c{n}", f"result {n}") for n in range(3)
+    ]
+    talk[2:5] = sorted(results, key=lambda result: result["tool_call_id"])
+    assert whole({"messages": talk})[:2] == ("kept", {"TL410"})

@@ -343,6 +343,26 @@ def test_what_a_format_holds_comes_back_exactly_and_the_rest_is_named(to: str, n
     assert (back.messages == given.messages and back.tools == given.tools) == same, (losses, back)
 
 
+@pytest.mark.parametrize("to", ["sharegpt", "lmflow"])
+def test_results_do_not_change_their_calls_where_there_are_no_ids(to: str) -> None:
+    calls = tuple(ToolCall("f", {"a": name}, name) for name in ("one", "two"))
+    results = [Message("tool", f"of {name}", "", (), name, "f") for name in ("two", "one")]
+    asked = (Message("user", "q"), Message("assistant", tool_calls=calls))
+    row, losses = writer(to)(Conversation((*asked, *results, Message("assistant", "a"))))
+    assert set(losses) == {"call ids", "the order of results"}
+    _, back = convert_row(Row(json.loads(json.dumps(row))), LAYOUTS[to])
+    assert back is not None
+    ids = {call.id: call.arguments["a"] for call in back.messages[1].tool_calls}
+    assert all(m.content == f"of {ids[m.tool_call_id]}" for m in back.messages if m.role == "tool")
+    _, losses = writer(to)(Conversation((*asked, results[0], Message("assistant", "a"))))
+    assert "which of several calls a result belongs to" in losses
+
+
+def test_white_space_that_tags_of_reasoning_lose_is_named() -> None:
+    talk = Conversation((Message("user", "q"), Message("assistant", "\n\na", reasoning="r")))
+    assert writer("sharegpt")(talk)[1] == ["white space around reasoning"]
+
+
 def test_plain_text_survives_as_itself() -> None:
     text = Conversation((Message("assistant", "once"),), plain=True)
     row, losses = writer("openai")(text)

@@ -237,7 +237,8 @@ def test_parallel_results_find_their_calls() -> None:
     results = [said("two", "tool", tool_call_id="q"), said("one", "tool", tool_call_id="p")]
     conversation = fate_of(talk(USER, both, *results, ANSWER, **TOOLED))[2]
     assert conversation is not None
-    assert [(m.tool_call_id, m.name) for m in conversation.messages if m.role == "tool"] == [("q", "f"), ("p", "f")]
+    found = [(m.tool_call_id, m.name, m.content) for m in conversation.messages if m.role == "tool"]
+    assert found == [("p", "f", "one"), ("q", "f", "two")], "in the order of the calls: templates without ids need it"
 
 
 def test_ids_that_are_made_are_nine_letters_and_unlike_any_given() -> None:

@@ -6,9 +6,10 @@ losses say why.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from core.conversation import Conversation, JsonObject, Message, ToolCall
@@ -69,10 +70,14 @@ def to_sharegpt(conversation: Conversation) -> Written:
     """ShareGPT with `function_call` and `observation`, as LLaMA-Factory reads it."""
     if conversation.plain:
         return None, ["text without turns"]
-    losses = [] if not _has_calls(conversation) else ["call ids"]
+    messages, losses = _by_order(conversation)
+    losses = [*(["call ids"] if _has_calls(conversation) else []), *losses]
     turns: list[JsonObject] = []
-    for message in conversation.messages:
+    for message in messages:
         turns += _sharegpt_turns(message)
+        around = (message.reasoning, message.content)
+        if message.reasoning and around != tuple(text.strip() for text in around):
+            losses.append("white space around reasoning")
         if message.tool_calls and message.content:
             losses.append("text beside a call (it becomes a turn of its own)")
     row: JsonObject = {"conversations": turns}
@@ -97,9 +102,10 @@ def to_lmflow(conversation: Conversation) -> Written:
     """An instance of LMFlow's `conversation`: calls and results under its roles `function` and `observation`."""
     if conversation.plain:
         return None, ["text without turns"]
-    losses = _flags_lost(conversation) + _reasoning_lost(conversation)
+    messages, mixed = _by_order(conversation)
+    losses = _flags_lost(conversation) + _reasoning_lost(conversation) + mixed
     row: JsonObject = {"messages": []}
-    for message in conversation.messages:
+    for message in messages:
         if message.role == "system":
             row["system"] = message.content
         elif message.role == "tool":
@@ -164,6 +170,29 @@ def file_text(name: str, rows: Iterable[JsonObject]) -> Iterator[str]:
     for number, line in enumerate(lines):
         yield (",\n" if number else "") + line
     yield "\n]}\n"
+
+
+def _by_order(conversation: Conversation) -> tuple[list[Message], list[str]]:
+    """The messages for a format without ids, where the first result is that of the first call; and what that loses."""
+    messages: list[Message] = []
+    losses: list[str] = []
+    for caller, results in _turns_of(conversation.messages):
+        asked = [call.id for call in caller.tool_calls]
+        given = [result.tool_call_id for result in results]
+        if 0 < len(given) < len(asked):
+            losses.append("which of several calls a result belongs to")
+        ordered = sorted(results, key=lambda result: asked.index(result.tool_call_id))
+        if ordered != results:
+            losses.append("the order of results")
+        messages += [caller, *ordered]
+    return messages, losses
+
+
+def _turns_of(messages: Sequence[Message]) -> Iterator[tuple[Message, list[Message]]]:
+    """Each message that is no result, with the results behind it."""
+    starts = [index for index, message in enumerate(messages) if message.role != "tool"]
+    for begin, end in itertools.pairwise([*starts, len(messages)]):
+        yield messages[begin], list(messages[begin + 1 : end])
 
 
 def _calls_text(calls: tuple[ToolCall, ...]) -> str:

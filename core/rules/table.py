@@ -164,8 +164,9 @@ _RULES = [
     Rule("TC509", "R", "Some calls of the row have ids and others do not; they are generated."),
     Rule("TC510", "R", "The same call id stands on two calls; calls and results are renumbered together."),
     Rule("TC511", "D", "A tool result comes where no call waits for one.", "", "the result is removed"),
-    Rule("TC512", "R/D", "A result's id matches no call. It is matched by name, or when one call waits. One message"
-         " that holds the results of all waiting calls, as a list or in <tool_response> tags, is divided among them.",
+    Rule("TC512", "R/D", "A result's id matches no call: it is matched by name, or when one call waits. Results that"
+         " come in another order than their calls are put into it, for many templates write no ids. One message with"
+         " the results of all waiting calls, as a list or in <tool_response> tags, is divided among them.",
          "", "matched by order"),
     Rule("TC513", "W", "A call has no result and the conversation goes on."),
     Rule("TC514", "R", "A result names another tool than its call; the call's name is used."),

@@ -108,7 +108,22 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
             waiting = [(call.id, ids.own(row, index, call)) for call in message.tool_calls]
             message = replace(message, tool_calls=tuple(call for _, call in waiting))
         messages.append(message)
-    return replace(conversation, messages=tuple(messages))
+    return replace(conversation, messages=_in_order(row, messages))
+
+
+def _in_order(row: Row, messages: list[Message]) -> tuple[Message, ...]:
+    """The messages with results in the order of their calls: many templates write no ids, so the order has to tell."""
+    ordered: list[Message] = []
+    places: dict[str, int] = {}
+    first = 0
+    for message in messages:
+        if message.role != "tool":
+            places, first = {call.id: number for number, call in enumerate(message.tool_calls)}, len(ordered) + 1
+        ordered.append(message)
+        if len(ordered) - 1 > first and places[message.tool_call_id] < places[ordered[-2].tool_call_id]:
+            row.repaired("TC512", f"messages[{len(ordered) - 1}]", "results put into the order of their calls")
+            ordered[first:] = sorted(ordered[first:], key=lambda result: places[result.tool_call_id])
+    return tuple(ordered)
 
 
 def _shared(row: Row, index: int, result: Message, waiting: list[tuple[str, ToolCall]]) -> list[Message]:
