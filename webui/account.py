@@ -9,7 +9,7 @@ from core.conversation import Finding
 from core.report import Report, by_code
 from core.rules import RULES, severity
 from webui.markup import amount, escape, note, number, pager, tiles
-from webui.rulebook import meaning, remedy
+from webui.rulebook import meaning, remedy, said
 from webui.texts import Texts
 
 PAGE = 50
@@ -93,7 +93,11 @@ def codes_html(report: Report, t: Texts) -> str:
 
 def _code_row(code: str, action: str, count: int, examples: Sequence[Finding], t: Texts) -> str:
     head = f"{t('for example')}: " if count > 1 else ""
-    example = f'<div class="tb-dim">{escape(head + examples[0].message)}</div>' if examples else ""
+    example = (
+        f'<div class="tb-dim">{escape(head)}<span lang="en">{escape(examples[0].message)}</span></div>'
+        if examples
+        else ""
+    )
     return (
         f'<tr data-code="{escape(code)}"><td><button type="button" class="tb-link">{escape(code)}</button></td>'
         f"<td>{badge(action, code, t)}</td><td>{escape(meaning(code, t))}{example}</td><td>{number(count)}</td></tr>"
@@ -147,6 +151,6 @@ def _finding_row(place: int, finding: Finding, t: Texts) -> str:
     jump = f'<button type="button" class="tb-button" data-finding="{place}">{show}</button>' if finding.line else ""
     return (
         f'<tr><td><code title="{escape(finding.file)}">{escape(where)}</code>{path}</td>'
-        f"<td>{badge(finding.action, finding.code, t)}</td><td>{escape(finding.message)}{change}</td>"
+        f"<td>{badge(finding.action, finding.code, t)}</td><td>{said(finding.code, finding.message, t)}{change}</td>"
         f"<td>{jump}</td></tr>"
     )

@@ -20,7 +20,7 @@ from webui.account import badge
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
 from webui.markup import bar, dot, empty, escape, note, number, tiles
-from webui.rulebook import meaning
+from webui.rulebook import meaning, said
 from webui.texts import Texts
 
 TASKS = ("eval", "export")
@@ -150,13 +150,14 @@ def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) 
     items = []
     for finding in findings[:most]:
         action = str(finding.get("action", ""))
+        code, message = str(finding.get("code", "")), str(finding.get("message", ""))
         change = f"{finding.get('before', '')} → {finding['after']}" if finding.get("after") else ""
         line = f"{t('line')} {finding['line']}" if finding.get("line") else ""
-        place = " · ".join(part for part in (line, str(finding.get("path", "")), str(finding.get("code", ""))) if part)
+        place = " · ".join(part for part in (line, str(finding.get("path", "")), code) if part)
         items.append(
             '<li class="tb-finding">'
             f'<span class="tb-badge tb-{escape(action)}">{escape(words.get(action, action))}</span>'
-            f"<div>{escape(finding.get('message', ''))} <code>{escape(change)}</code>"
+            f"<div>{said(code, message, t)} <code>{escape(change)}</code>"
             f'<div class="tb-dim">{escape(place)}</div></div></li>'
         )
     more = t("… and {n} more", n=len(findings) - most) if len(findings) > most else ""

@@ -127,6 +127,7 @@ def column_labels(t: Texts) -> dict[str, str]:
         "prompt": t("the question"),
         "query": t("more of the question"),
         "response": t("the answer"),
+        "reasoning": t("the reasoning"),
         "history": t("earlier turns"),
         "text": t("plain text"),
     }

@@ -78,11 +78,11 @@ def test_the_account_adds_up_and_filters_by_code(tab: Any) -> None:
     assert (report.rows["in"], report.rows["kept"], report.rows["repaired"], report.rows["dropped"]) == (4, 1, 1, 2)
     assert "repaired: 1" in summary
     codes = {code for code, _ in report.counts}
-    assert {"RO201", "RO202", "IO006"} <= codes
+    assert {"RO201", "RO202", "SH104"} <= codes
     assert all(f'data-code="{code}"' in findings for code in codes)
     only = clicked(tab, report, code="RO202")[0]
     assert "unknown role" in only
-    assert "IO006" not in only
+    assert "SH104" not in only
     assert "rows.jsonl:3" in only
     assert "<del>" in clicked(tab, report, code="RO201")[0]
     assert clicked(tab, report, code="")[0] == findings

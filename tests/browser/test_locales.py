@@ -14,6 +14,8 @@ from core.config import ChatConfig, EvalConfig, ExportConfig, Group, TrainConfig
 from core.rules import RULES
 from core.template import losses
 from webui.card import lost_words
+from webui.live import findings_html
+from webui.markup import escape
 from webui.rulebook import meaning, remedy
 from webui.texts import LOCALES, languages, load_texts
 
@@ -83,6 +85,16 @@ def test_every_rule_is_explained(language: str) -> None:
     same = [code for code, rule in RULES.items() if rule.remedy and remedy(code, t) == rule.remedy]
     assert same == [], "remedies without a translation"
     assert [code for code, rule in RULES.items() if meaning(code, t) == rule.what] == []
+
+
+@pytest.mark.parametrize("language", ["en", *TRANSLATED])
+def test_a_finding_is_said_in_the_language_of_the_page(language: str) -> None:
+    t = load_texts(language)
+    for code in RULES:
+        html = findings_html([{"code": code, "action": "kept", "message": 'key "a" & others'}], t)
+        english = html.count("key &quot;a&quot; &amp; others")
+        assert english == 1, code
+        assert (escape(meaning(code, t)) in html) == (language != "en"), code
 
 
 def test_what_a_template_may_lose_of_calls_is_put_in_words() -> None:
