@@ -28,6 +28,11 @@ def default_runs_dir() -> Path:
     return Path(os.environ.get("TUNEBOARD_RUNS", "runs"))
 
 
+def runs_dir_of(name: str) -> Path:
+    """The folder of the runs that an option names; the default one where it is empty."""
+    return Path(name).expanduser() if name else default_runs_dir()
+
+
 def resolve_file(name: str) -> Path:
     """`name` as a path; what does not exist here but ships with us (`data/recipes/…`) is found there."""
     path = Path(name).expanduser()

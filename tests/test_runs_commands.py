@@ -17,7 +17,7 @@ from core.environment import STARTS, git_commit, record_start, shown_command
 from core.errors import UserError
 from core.queue import enqueue, waiting
 from core.run import Run, list_runs
-from core.trash import TRASH, delete
+from core.trash import TRASH, delete, empty, restore, trashed
 from tests.conftest import small
 
 ROOT = Path(__file__).parent.parent
@@ -93,10 +93,32 @@ def test_delete_asks_and_what_is_deleted_can_be_had_back(runs: Path, capsys: pyt
     assert str(place) in capsys.readouterr().err
     assert not run.path.exists()
     assert not list_runs()
-    place.rename(run.path)
+    assert main(["runs", "trash"]) == 0
+    assert run.path.name in capsys.readouterr().out
+    assert main(["runs", "restore", "b"]) == 2
+    assert "there is: " + run.path.name in capsys.readouterr().err
+    assert main(["runs", "restore", "a"]) == 0
     assert run.state().state == "finished"
     assert main(["runs", "delete", "a", "--yes", "--forever"]) == 0
     assert not list((runs / TRASH).iterdir())
+
+
+def test_the_trash_is_emptied_when_one_agrees(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = finished("a", [1.0]), finished("a", [2.0])
+    delete(first)
+    # Another run has taken its name by now: both stay.
+    first.path.mkdir()
+    assert restore(trashed(runs)[0]).path.name.startswith(f"{first.path.name}-")
+    delete(second)
+    assert main(["runs", "trash", "--empty"]) == 1
+    assert "add --yes" in capsys.readouterr().err
+    assert [run.path.name for run in trashed(runs)] == [second.path.name]
+    assert main(["runs", "trash", "--empty", "--yes"]) == 0
+    assert "freed" in capsys.readouterr().err
+    assert not trashed(runs)
+    assert main(["runs", "trash", "--empty"]) == 0
+    assert "empty" in capsys.readouterr().err
+    assert empty(runs) == 0
 
 
 def test_a_run_that_waits_or_lives_is_never_deleted(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

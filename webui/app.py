@@ -13,11 +13,10 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
-from core.paths import default_runs_dir
+from core.paths import runs_dir_of
 from core.queue import look_after
 from core.quiet import quiet_libraries
 from core.threads import share_cores
@@ -109,7 +108,7 @@ def tend(runs_dir: str, every_s: float = 2.0) -> None:
     while True:
         # A folder that cannot be written is said on the page, by whoever wants to use it.
         with contextlib.suppress(UserError, OSError):
-            look_after(Path(runs_dir).expanduser() if runs_dir else default_runs_dir())
+            look_after(runs_dir_of(runs_dir))
         time.sleep(every_s)
 
 

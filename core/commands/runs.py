@@ -15,10 +15,10 @@ from core.compare import comparison, evaluations, figures, from_defaults
 from core.disk import read_json
 from core.environment import STARTS
 from core.errors import UserError
-from core.paths import default_runs_dir
+from core.paths import runs_dir_of
 from core.queue import look_after, move, stop, waiting
 from core.run import list_runs, require_run
-from core.trash import delete, size_of
+from core.trash import delete, empty, find_trashed, restore, size_of, trashed
 
 
 def _declares_list(command: argparse.ArgumentParser) -> None:
@@ -157,8 +157,42 @@ def runs_delete(arguments: argparse.Namespace) -> int:
         raise UserError("nothing was deleted", exit_code=1)
     for run in runs:
         place = delete(run, forever=arguments.forever)
-        where = "deleted" if arguments.forever else f"now {place} (move it back to have it again)"
+        where = "deleted" if arguments.forever else f"now {place} (have it again: core-cli runs restore {place.name})"
         print(f"{run.path.name}: {where}", file=sys.stderr)
+    return 0
+
+
+def _declares_restore(command: argparse.ArgumentParser) -> None:
+    command.add_argument("runs", metavar="RUN", nargs="+", help="runs in the trash, by folder name or label")
+    train_options(command, "runs_dir")
+
+
+@command("runs restore", _declares_restore)
+def runs_restore(arguments: argparse.Namespace) -> int:
+    """Take runs back out of the trash."""
+    for run in [find_trashed(name, _folder(arguments)) for name in arguments.runs]:
+        print(f"{run.path.name}: now {restore(run).path}", file=sys.stderr)
+    return 0
+
+
+def _declares_trash(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--empty", action="store_true", help="delete all of it for good")
+    command.add_argument("--yes", action="store_true", help="with --empty: do not ask")
+    train_options(command, "runs_dir")
+
+
+@command("runs trash", _declares_trash)
+def runs_trash(arguments: argparse.Namespace) -> int:
+    """List the runs in the trash with their sizes, or with --empty delete them for good."""
+    runs = trashed(_folder(arguments))
+    for run in runs:
+        print(f"{_bytes(size_of(run.path)):>10}  {run.path.name}  {run.name}")
+    if not runs:
+        print("the trash is empty", file=sys.stderr)
+    elif arguments.empty:
+        if not arguments.yes and not _agreed(f"delete {len(runs)} run(s) for good"):
+            raise UserError("nothing was deleted", exit_code=1)
+        print(f"{_bytes(empty(_folder(arguments)))} freed", file=sys.stderr)
     return 0
 
 
@@ -167,8 +201,7 @@ def _declares_run(command: argparse.ArgumentParser) -> None:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    named = getattr(arguments, "runs_dir", "")
-    return Path(named).expanduser() if named else default_runs_dir()
+    return runs_dir_of(getattr(arguments, "runs_dir", ""))
 
 
 def _tell(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ def tab(board: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunsTab:
     import gradio as gr
 
     made.listing, made.detail = gr.HTML(), gr.Row()
+    made.trash.put()
     return made
 
 
@@ -80,3 +82,22 @@ def test_the_queue_moves_and_the_trash_takes(tab: RunsTab, tmp_path: Path) -> No
     ended = run_of(tmp_path, "ended", "finished")
     tab.doing(_into_the_trash)(ended.path.name)
     assert (tmp_path / TRASH / ended.path.name).is_dir()
+
+
+def test_what_lies_in_the_trash_can_be_had_back_or_goes_for_good(tab: RunsTab, tmp_path: Path) -> None:
+    trash = tab.trash
+    assert trash.shown()[trash.box]["visible"] is False
+    runs = [run_of(tmp_path, label, "finished") for label in ("a", "<b>")]
+    for run in runs:
+        tab.doing(_into_the_trash)(run.path.name)
+    shown = trash.shown()
+    assert shown[trash.box]["label"] == "Trash (2 · 0 MiB)"
+    assert "&lt;b&gt;" in shown[trash.listing]
+    shown = trash.back(SimpleNamespace(_data={"back": runs[0].path.name}))
+    assert runs[0].path.is_dir()
+    assert runs[0].path.name not in shown[trash.listing]
+    for name in ("../" + runs[0].path.name, "..", "", runs[0].path.name):
+        assert "there is no run" in trash.back(SimpleNamespace(_data={"back": name}))[trash.problem]
+    assert trash.emptied()[trash.box]["visible"] is False
+    assert not runs[1].path.exists()
+    assert not (tmp_path / TRASH).exists()

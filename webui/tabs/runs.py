@@ -1,4 +1,4 @@
-"""The Runs tab: every run in the folder, whoever started it, and one of them in detail; the queue; two side by side."""
+"""The Runs tab: every run in the folder, whoever started it, one in detail, two side by side; the queue; the trash."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from webui.compared import compared_html, options_html, origin_html
 from webui.judged import evals_html
 from webui.live import MOST, loss_html, other_html, report_html, runs_html, status_html
 from webui.markup import note, title
+from webui.trashed import Trash
 
 ON_CLICK = """
 element.addEventListener('click', (event) => {
@@ -36,6 +37,7 @@ def build(board: Board) -> None:
             tab.put_run()
         with gr.Column(scale=5, min_width=340):
             tab.put_facts()
+    tab.trash.put()
     tab.listen()
 
 
@@ -48,6 +50,7 @@ class RunsTab:
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
         self.chosen = gr.State("")
+        self.trash = Trash(board)
 
     def put_run(self) -> None:
         """State, buttons and curves."""
@@ -109,16 +112,10 @@ class RunsTab:
             self.requeue: _requeue,
             self.sure: _into_the_trash,
         }
-        for button, action in actions.items():
-            button.click(
-                self.doing(action),
-                chosen,
-                panel,
-                concurrency_limit=1,
-                concurrency_id="runs",
-                trigger_mode="once",
-                **QUIET,
-            )
+        one: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "runs", "trigger_mode": "once", **QUIET}
+        done = {button: button.click(self.doing(action), chosen, panel, **one) for button, action in actions.items()}
+        done[self.sure].then(self.trash.shown, None, self.trash.parts, **light)
+        self.trash.listen()
         self.delete.click(lambda: gr.update(visible=True), None, self.asked, **light)
         self.keep.click(lambda: gr.update(visible=False), None, self.asked, **light)
         self.other_run.focus(self.others, chosen, self.other_run, **light)
