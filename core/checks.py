@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +12,43 @@ import torch
 from peft import PeftConfig
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from core.best import best_faults
 from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
 from core.method import adapter_faults, freeze_faults
 from core.model import pick_device, resolve_model
+from core.probes import packing_fault_of
 from core.rope import window_faults
 from core.sft import optimiser_faults
 from core.template.spans import KINDS
 
 ADAPTER_ONLY = ("use_dora", "use_rslora", "loraplus_lr_ratio", "lora_modules_to_save", "adapter_name_or_path")
+# What transformers' Trainer can log to, and the packages of which one does it.
+LOGGERS = {
+    "trackio": ("trackio",),
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "wandb": ("wandb",),
+    "swanlab": ("swanlab",),
+    "mlflow": ("mlflow",),
+}
 FLASH_PACKAGES = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
 
 
 def check_training(config: TrainConfig) -> None:
     """Raise one `UserError` that lists every combination that cannot work."""
-    faults = [*_method_faults(config), *_loss_faults(config), *optimiser_faults(config)]
-    if config.load_in_4bit or config.load_in_8bit:
-        faults += _quantisation_faults(config)
-    if config.attn_implementation in FLASH_PACKAGES:
-        faults += _flash_faults(config)
-    faults += _adapter_base_faults(config)
-    model = skeleton(config.model_name_or_path)
-    if model is not None:
-        faults += _model_faults(config, model)
+    require_none_of(partial(look, config) for look in _LOOKS)
+
+
+def require_none_of(looks: Iterable[Callable[[], Sequence[str]]]) -> None:
+    """Raise one `UserError` with all faults that are found, or that raise one themselves; each is said once."""
+    faults: list[str] = []
+    for look in looks:
+        try:
+            faults += look()
+        except UserError as error:
+            faults.append(str(error))
     if faults:
-        raise UserError("; ".join(faults))
+        raise UserError("; ".join(dict.fromkeys(faults)))
 
 
 def skeleton(name: str) -> Any | None:
@@ -66,12 +79,57 @@ def _loss_faults(config: TrainConfig) -> list[str]:
     return faults
 
 
-def _model_faults(config: TrainConfig, model: Any) -> list[str]:
+def _model_faults(config: TrainConfig) -> list[str]:
+    model = skeleton(config.model_name_or_path)
+    if model is None:
+        return []
     faults = window_faults(config, model)
     if config.finetuning_type == "freeze":
         faults += freeze_faults(model, config.freeze_trainable_layers)
     if config.finetuning_type == "lora" and not config.adapter_name_or_path:
         faults += adapter_faults(config, model)
+    return faults
+
+
+def _packing_faults(config: TrainConfig) -> list[str]:
+    """Rows that must be packed, and would leak into each other; flash attention is tried on the GPU, when loaded."""
+    if config.packing != "on" or config.attn_implementation in FLASH_PACKAGES:
+        return []
+    try:
+        shape = AutoConfig.from_pretrained(resolve_model(config.model_name_or_path))
+    except (OSError, ValueError, KeyError):
+        return []
+    fault = packing_fault_of(shape, None if config.attn_implementation == "auto" else config.attn_implementation)
+    return [f"packing on: not with this model, {fault}: use auto or off"] if fault else []
+
+
+def _folder_faults(config: TrainConfig) -> list[str]:
+    """Of a model in a folder: whether there is what is loaded. What is wrong with its tokenizer is said elsewhere."""
+    folder = Path(resolve_model(config.model_name_or_path))
+    if not folder.is_dir():
+        return []
+    try:
+        AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        return [f"model_name_or_path: the config of {folder} cannot be read: {str(error).strip().splitlines()[0]}"]
+    if any(folder.glob("*.safetensors")):
+        return []
+    return [f"model_name_or_path: there are no weights in {folder}: it takes .safetensors, pickled ones are not loaded"]
+
+
+def _measuring_faults(config: TrainConfig) -> list[str]:
+    """What is to be told by held-out rows, where it is known without the data that there are none."""
+    nothing = config.val_size == 0 and not config.eval_dataset and not config.split_file
+    return best_faults(config, () if nothing else KINDS, 1)
+
+
+def _logger_faults(config: TrainConfig) -> list[str]:
+    faults = []
+    for name in config.report_to:
+        if name not in LOGGERS:
+            faults.append(f'report_to: there is no logger "{name}" — {did_you_mean(name, LOGGERS)}')
+        elif not any(importlib.util.find_spec(package) for package in LOGGERS[name]):
+            faults.append(f"report_to: {name} is not installed: pip install {LOGGERS[name][0]}")
     return faults
 
 
@@ -90,6 +148,8 @@ def _adapter_base_faults(config: TrainConfig) -> list[str]:
 
 
 def _quantisation_faults(config: TrainConfig) -> Sequence[str]:
+    if not (config.load_in_4bit or config.load_in_8bit):
+        return []
     field = "load_in_4bit" if config.load_in_4bit else "load_in_8bit"
     faults = []
     if config.load_in_4bit and config.load_in_8bit:
@@ -104,6 +164,8 @@ def _quantisation_faults(config: TrainConfig) -> Sequence[str]:
 
 
 def _flash_faults(config: TrainConfig) -> Sequence[str]:
+    if config.attn_implementation not in FLASH_PACKAGES:
+        return []
     field = f"attn_implementation {config.attn_implementation}"
     package = FLASH_PACKAGES[config.attn_implementation]
     faults = []
@@ -114,3 +176,18 @@ def _flash_faults(config: TrainConfig) -> Sequence[str]:
     if config.dtype == "float32":
         faults.append(f"{field} computes in 16 bits only: set dtype bfloat16")
     return faults
+
+
+_LOOKS: tuple[Callable[[TrainConfig], Sequence[str]], ...] = (
+    _method_faults,
+    _loss_faults,
+    optimiser_faults,
+    _logger_faults,
+    _measuring_faults,
+    _quantisation_faults,
+    _flash_faults,
+    _adapter_base_faults,
+    _packing_faults,
+    _folder_faults,
+    _model_faults,
+)

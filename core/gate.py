@@ -6,7 +6,9 @@ worker looks again, for the data may be large, or may have changed.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
+from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Finding
@@ -14,6 +16,8 @@ from core.datasets import find_source
 from core.datasets.load import files_of
 from core.errors import UserError
 from core.report import Report, by_code
+from core.run import runs_folder
+from core.template.sandbox import Template
 
 # Larger data is left to the worker, which shows its progress: whoever starts a run should not wait for minutes.
 SMALL_BYTES = 64 * 2**20
@@ -35,11 +39,8 @@ class ConsentNeededError(UserError):
 def look_first(config: TrainConfig) -> list[Report]:
     """The reports of the config's datasets, as far as they are small. Raises `UserError`, or `ConsentNeededError`."""
     from core.checked import checked, held_out_sets, job_of
-    from core.model import load_vocabulary
 
-    require_datasets(config)
-    tokenizer, template = load_vocabulary(config)
-    require_possible(config)
+    tokenizer, template = require_possible(config)
     if not is_small(config):
         return []
     held_out = held_out_sets(config, template, tokenizer)
@@ -51,26 +52,50 @@ def look_first(config: TrainConfig) -> list[Report]:
 
 
 def require_datasets(config: TrainConfig) -> None:
-    """There are datasets, and each name leads somewhere. Raises `UserError`."""
+    """There are datasets, and each name leads somewhere. Raises one `UserError` for all that do not."""
     if not config.dataset:
         raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
-    for name in [*config.dataset, *config.eval_dataset]:
-        find_source(name, config.dataset_dir)
-
-
-def require_possible(config: TrainConfig) -> None:
-    """The options fit together, the model and this machine, several processes included. Raises one `UserError`."""
-    from core.checks import check_training
-    from core.lead import plan
-
     faults = []
-    for look in (check_training, plan):
+    for name in [*config.dataset, *config.eval_dataset]:
         try:
-            look(config)
+            find_source(name, config.dataset_dir)
         except UserError as error:
             faults.append(str(error))
     if faults:
         raise UserError("; ".join(faults))
+
+
+def require_possible(config: TrainConfig) -> tuple[Any, Template]:
+    """Data, template, model, options, this machine and several processes fit together. Raises one `UserError` for all.
+
+    Returns the training's tokenizer and template.
+    """
+    from core.checks import check_training
+    from core.lead import plan
+    from core.model import load_vocabulary
+
+    found: dict[Any, Any] = {}
+    faults = []
+    for look in (require_datasets, require_writable, load_vocabulary, check_training, plan):
+        try:
+            found[look] = look(config)
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("; ".join(dict.fromkeys(faults)))
+    vocabulary: tuple[Any, Template] = found[load_vocabulary]
+    return vocabulary
+
+
+def require_writable(config: TrainConfig) -> None:
+    """A run can be made in the folder of the runs. Raises `UserError`; nothing is left behind."""
+    folder = runs_folder(config).absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        tempfile.TemporaryDirectory(dir=there, prefix=".tuneboard-").cleanup()
+    except OSError as error:
+        remedy = "choose a folder that can be written"
+        raise UserError(f"runs_dir: {folder} cannot be written: {error.strerror}", remedy=remedy) from None
 
 
 def require_consent(reports: Iterable[Report], config: TrainConfig) -> None:

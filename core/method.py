@@ -16,6 +16,7 @@ from core.model import computes_in_bfloat16, load_weights, pick_device, pick_dty
 from core.rope import training_shape
 from core.vocabulary import NewTokens
 
+ALL = ["all-linear"]
 HALVES = (torch.bfloat16, torch.float16)
 
 
@@ -47,6 +48,10 @@ def load_trainable(
         model = _with_adapter(model, name, trainable=False).merge_and_unload()
     if last:
         return _with_adapter(model, last, trainable=True), None
+    if narrow := too_narrow(config, model):
+        print(
+            f"{len(narrow)} layers are narrower than lora_r {config.lora_r} and get no adapter: {narrow[0]}", flush=True
+        )
     return model, adapter_config(config, model, new)
 
 
@@ -90,13 +95,12 @@ def adapter_config(config: TrainConfig, model: nn.Module, new: NewTokens | None 
     faults = adapter_faults(config, model)
     if faults:
         raise UserError("; ".join(faults))
-    wanted = config.lora_target_modules
-    everything = wanted == ["all-linear"]
     adapter = LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
-        target_modules="all-linear" if everything else wanted,
+        target_modules="all-linear" if config.lora_target_modules == ALL else config.lora_target_modules,
+        exclude_modules=too_narrow(config, model) or None,
         modules_to_save=config.lora_modules_to_save or None,
         use_rslora=config.use_rslora,
         use_dora=config.use_dora,
@@ -110,23 +114,36 @@ def adapter_config(config: TrainConfig, model: nn.Module, new: NewTokens | None 
 
 def adapter_faults(config: TrainConfig, model: nn.Module) -> list[str]:
     """What of the adapter does not fit the model, which may be one without weights."""
-    wanted = config.lora_target_modules
-    head = model.get_output_embeddings()  # type: ignore[operator]
-    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D) and m is not head}
-    leaves = {name.rpartition(".")[2] for name in layers}
-    if wanted == ["all-linear"]:
-        chosen = list(layers)
+    wanted, sizes = config.lora_target_modules, _sizes(model)
+    leaves = {name.rpartition(".")[2] for name in sizes}
+    if wanted == ALL:
+        chosen = sizes
         faults = [] if chosen else ["lora_target_modules: the model has no linear layers, name its modules"]
     else:
-        chosen = [name for name in layers if name.rpartition(".")[2] in wanted or name in wanted]
-        unknown = [name for name in wanted if name not in leaves and name not in layers]
+        chosen = {name: size for name, size in sizes.items() if name.rpartition(".")[2] in wanted or name in wanted}
+        unknown = [name for name in wanted if name not in leaves and name not in sizes]
         faults = [f'lora_target_modules: no linear layer "{n}" — {did_you_mean(n, leaves)}' for n in unknown]
-    smallest = min(chosen, key=lambda name: min(layers[name].weight.shape), default="")
-    if smallest and config.lora_r > (size := min(layers[smallest].weight.shape)):
-        faults.append(f"lora_r {config.lora_r} is above the size of {smallest} ({size}): at most {size}")
+    ordered = sorted(chosen, key=lambda name: chosen[name])
+    # Of all layers, a few narrow ones are left without.
+    first = ordered[len(ordered) // 2 if wanted == ALL else 0] if ordered else ""
+    if first and config.lora_r > chosen[first]:
+        faults.append(f"lora_r {config.lora_r} is above the size of {first} ({chosen[first]}): at most {chosen[first]}")
     parts = {name.rpartition(".")[2] for name, _ in model.named_modules() if name}
     absent = [name for name in config.lora_modules_to_save if name.rpartition(".")[2] not in parts]
     return faults + [f'lora_modules_to_save: no module "{name}" — {did_you_mean(name, parts)}' for name in absent]
+
+
+def too_narrow(config: TrainConfig, model: nn.Module) -> list[str]:
+    """Of all linear layers, those that get no adapter: gates and routers that are narrower than its rank."""
+    wants_all = config.lora_target_modules == ALL
+    return [name for name, size in _sizes(model).items() if wants_all and size < config.lora_r]
+
+
+def _sizes(model: nn.Module) -> dict[str, int]:
+    """The linear layers but for the head, each with the smaller of its two widths."""
+    head = model.get_output_embeddings()  # type: ignore[operator]
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D) and m is not head}
+    return {name: min(layer.weight.shape) for name, layer in layers.items()}
 
 
 def trainable_parameters(model: nn.Module) -> int:

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from transformers import AutoModelForCausalLM
 
 from core.pack import attend_as_before, attend_by_row, packed
 
 # What a model raises that cannot do what is tried.
 CANNOT = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, AssertionError)
+# Widths of layers that look at one position at a time.
+_THIN = ("intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp")
 # Two rows to try with, the second one longer: what leaks into it, or pushes its tokens out, comes from the first.
 LENGTHS = (17, 26)
 # What rounding may change, as a part of the logits' spread: in float32, and in 16 bits. Products of other shapes are
@@ -68,6 +71,31 @@ def packing_fault(model: Any) -> str:
         if fault:
             attend_as_before(whole)
         return fault
+
+
+def packing_fault_of(shape: Any, attention: str | None) -> str:
+    """Why a model with this transformers config cannot keep packed rows apart, found out without its weights.
+
+    A random model of the same kind is tried: the first layers, until there is one of each sort, and thin where
+    positions do not meet. Empty also where no such model can be made; the loaded model will be tried again. `attention`
+    is its way of attending.
+    """
+    text = shape.get_text_config()
+    sorts = list(getattr(text, "layer_types", None) or ())
+    layers = max([2, *(sorts.index(sort) + 1 for sort in sorts)])
+    thin: dict[str, Any] = {name: 64 for name in _THIN if isinstance(getattr(text, name, None), int)}
+    thin |= {"vocab_size": 128, "num_hidden_layers": layers, "pad_token_id": None}
+    # Some families derive the sorts from the number of the layer.
+    if sorts and not isinstance(getattr(type(text), "layer_types", None), property):
+        thin["layer_types"] = sorts[:layers]
+    try:
+        for name, value in thin.items():
+            setattr(text, name, value)
+        with torch.random.fork_rng(devices=[]):
+            model = AutoModelForCausalLM.from_config(text, attn_implementation=attention, dtype=torch.float32)
+        return packing_fault(model)
+    except CANNOT:
+        return ""
 
 
 def _leak(model: Any, rows: Sequence[torch.Tensor], apart: Sequence[torch.Tensor]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from transformers import get_scheduler
@@ -12,32 +12,15 @@ from trl import SFTConfig, SFTTrainer
 
 from core.config import TrainConfig
 from core.errors import UserError, did_you_mean
+from core.extra import extra_faults
 from core.model import computes_in_bfloat16, pick_device
 from core.schedule import NEVER, SAVES_PER_RUN
 
-OURS = {
-    "output_dir",
-    "report_to",
-    "dataset_kwargs",
-    "max_length",
-    "remove_unused_columns",
-    "use_cpu",
-    "padding_free",
-    "packing_strategy",
-    "eval_packing",
-    "activation_checkpointing",
-}
-
 
 def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTConfig:
-    """Our options as TRL's. `extra` reaches every other SFTConfig option; unknown names are a `UserError`."""
-    unknown = [name for name in config.extra if name not in SFTConfig.__dataclass_fields__]
-    if unknown:
-        nearest = did_you_mean(unknown[0], SFTConfig.__dataclass_fields__)
-        raise UserError(f'extra: SFTConfig has no option "{unknown[0]}"', remedy=nearest)
-    taken = [name for name in config.extra if name in OURS or name in TrainConfig.model_fields]
-    if taken:
-        raise UserError(f'extra: "{taken[0]}" is set by Tuneboard', remedy="use the option of the same name, if any")
+    """Our options as TRL's, with those of `extra`. Raises `UserError` for what of them cannot be."""
+    if faults := [*extra_faults(config.extra, get_type_hints(SFTConfig))]:
+        raise UserError("; ".join(faults))
     device = pick_device(config.device)
     half = config.dtype != "float32" and computes_in_bfloat16(device)
     options: dict[str, Any] = {
@@ -79,7 +62,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
     try:
         return SFTConfig(**(options | config.extra))
     except (ValueError, TypeError) as error:
-        raise UserError(f"these options do not fit together: {error}") from None
+        raise UserError(f"these options do not fit together: {str(error).splitlines()[0]}") from None
 
 
 def _steps(wanted: float) -> float:
@@ -89,19 +72,27 @@ def _steps(wanted: float) -> float:
 
 def optimiser_faults(config: TrainConfig) -> list[str]:
     """What is wrong with the optimiser, its schedule and `extra`: both are tried out, without a model."""
+    faults = [*extra_faults(config.extra, get_type_hints(SFTConfig)), *_schedule_faults(config)]
     names = [str(name.value) for name in OptimizerNames]
     if config.optim not in names:
-        return [f'optim: there is no "{config.optim}" — {did_you_mean(config.optim, names)}', *_schedule_faults(config)]
+        return [f'optim: there is no "{config.optim}" — {did_you_mean(config.optim, names)}', *faults]
+    return faults or _settings_faults(config)
+
+
+def _settings_faults(config: TrainConfig) -> list[str]:
+    options = sft_config(config, Path(), has_eval=False)
     try:
-        SFTTrainer.get_optimizer_cls_and_kwargs(sft_config(config, Path(), has_eval=False))
-    except UserError as error:
-        return [str(error), *_schedule_faults(config)]
+        kind, settings = SFTTrainer.get_optimizer_cls_and_kwargs(options)
     except ImportError as error:
-        return [f"optim {config.optim}: {str(error).splitlines()[0]}", *_schedule_faults(config)]
+        return [f"optim {config.optim}: {str(error).splitlines()[0]}"]
     except ValueError:
         # Some are made from the model's modules; they are asked again when it is there.
-        return _schedule_faults(config)
-    return _schedule_faults(config)
+        return []
+    try:
+        kind([torch.nn.Parameter(torch.zeros(2, 2))], **settings)
+    except (TypeError, ValueError) as error:
+        return [f"optim {config.optim} refuses its settings: {str(error).splitlines()[0]}"]
+    return []
 
 
 def _schedule_faults(config: TrainConfig) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.batch import Collator
 from core.checks import check_training, skeleton
@@ -189,6 +190,23 @@ def test_ranks_and_modules_are_checked_against_the_model() -> None:
         load_trainable(TrainConfig(finetuning_type="freeze", freeze_trainable_layers=99))
     with pytest.raises(UserError, match='adapter "nowhere" does not fit'):
         load_trainable(TrainConfig(adapter_name_or_path=["nowhere"]))
+
+
+def test_gates_narrower_than_the_rank_are_left_without_an_adapter() -> None:
+    """Experts that are shared have a gate of width 1: nobody can lower the rank to that."""
+    shape = AutoConfig.for_model(
+        "qwen2_moe", hidden_size=32, intermediate_size=32, moe_intermediate_size=16, shared_expert_intermediate_size=16,
+        num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, num_experts=4, vocab_size=64,
+    )  # fmt: skip
+    model = AutoModelForCausalLM.from_config(shape)
+    adapter = adapter_config(TrainConfig(lora_r=16), model)
+    adapted = {
+        name for name, part in get_peft_model(model, adapter).named_modules() if isinstance(part, BaseTunerLayer)
+    }
+    assert len(adapted) == 2 * 7
+    assert not any("gate" in name.rpartition(".")[2] and "proj" not in name for name in adapted)
+    with pytest.raises(UserError, match=r"lora_r 64 is above the size of .* \((16|32)\)"):
+        adapter_config(TrainConfig(lora_r=64), model)
 
 
 def test_kinds_are_weighted() -> None:

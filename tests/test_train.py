@@ -14,7 +14,6 @@ from core.config import TrainConfig
 from core.errors import UserError
 from core.method import load_trainable
 from core.run import Run
-from core.sft import sft_config
 from core.template.spans import KINDS
 from core.train import train_run
 from tests.conftest import small
@@ -143,13 +142,6 @@ def test_a_loss_that_is_no_number_ends_the_run(runs: Path, monkeypatch: pytest.M
     monkeypatch.setattr("core.train.load_trainable", overflowed)
     with pytest.raises(UserError, match="the loss is not finite at step 1"):
         train_run(Run.create(small(finetuning_type="full")))
-
-
-def test_unknown_extra_option_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="neftune_noise_alpha"):
-        sft_config(small(extra={"neftune_noise_alph": 5}), Path("x"), has_eval=False)
-    with pytest.raises(UserError, match="set by Tuneboard"):
-        sft_config(small(extra={"learning_rate": 5}), Path("x"), has_eval=False)
 
 
 def test_collator_gives_labels_their_places() -> None:

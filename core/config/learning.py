@@ -30,7 +30,8 @@ class MethodOptions(Config):
     lora_dropout: float = knob(0.0, "Dropout inside the adapter.", "method", ge=0, lt=1)
     lora_target_modules: list[str] = knob(
         ["all-linear"],
-        "Layers that get an adapter: module names, or all-linear (arXiv 2305.14314: all of them are needed).",
+        "Layers that get an adapter: module names, or all-linear (arXiv 2305.14314: all of them are needed), but for "
+        "gates that are narrower than the rank.",
         "method",
     )
     use_rslora: bool = knob(False, "Scale by alpha / √rank, for high ranks (rsLoRA).", "method")
