@@ -49,9 +49,7 @@ def load_trainable(
     if last:
         return _with_adapter(model, last, trainable=True), None
     if narrow := too_narrow(config, model):
-        print(
-            f"{len(narrow)} layers are narrower than lora_r {config.lora_r} and get no adapter: {narrow[0]}", flush=True
-        )
+        print(f"no adapter on {len(narrow)} layers narrower than lora_r {config.lora_r}, as {narrow[0]}", flush=True)
     return model, adapter_config(config, model, new)
 
 
