@@ -1,26 +1,28 @@
 """A conversation with a model that may call tools.
 
 The chat keeps a list of messages; the model's text is read back by the reader that the template implies, so a call is a
-call and not text. Python functions given as tools are run when they are called; for tools given as JSON the caller adds
-the result and lets the model go on.
+call and not text. Python functions given as tools are run when they are called, those of a file in a process of their
+own (`core.toolbox`); for tools given as JSON the caller adds the result and lets the model go on.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.config import ChatConfig
 from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall
-from core.errors import UserError
+from core.errors import UserError, did_you_mean
 from core.formats import read_tools
 from core.generate import exchanges_to_drop, stream_text
 from core.model import LoadedModel, load_for_chat
 from core.run import Run
 from core.template.reader import behind, call_syntax, read, visible
 from core.template.spans import prompt
+from core.toolbox import Toolbox, offered
 from core.window import without_oldest
 
 MOST_ROUNDS = 8
@@ -37,11 +39,37 @@ class Chat:
         self.config = config or ChatConfig()
         self.loaded = target if isinstance(target, LoadedModel) else load_for_chat(target, self.config)
         self.syntax = call_syntax(self.loaded.template)
-        self.tools: tuple[JsonObject, ...] = read_tools_file(Path(self.config.tools)) if self.config.tools else ()
+        self.tools: tuple[JsonObject, ...] = ()
+        # Of the functions behind tools, those that run as soon as they are called.
+        self.functions: dict[str, Callable[[JsonObject], str]] = {}
+        self.toolbox: Toolbox | None = None
+        if self.config.tools.endswith(".py"):
+            offer = offered(Path(self.config.tools))
+            self.use(Toolbox(offer, tuple(offer.functions)), self.config.allow_tools)
+        elif self.config.tools:
+            self.tools = read_tools_file(Path(self.config.tools))
         self.messages: list[Message] = []
         self.forgotten = 0
         if self.config.system:
             self.messages.append(Message("system", self.config.system))
+
+    def use(self, toolbox: Toolbox, allowed: Sequence[str] = ("all",)) -> None:
+        """Offer a file's functions to the model; those that are allowed run without asking. Raises `UserError`."""
+        self.toolbox, self.tools = toolbox, (*self.tools, *toolbox.tools)
+        for name in toolbox.allowed if "all" in allowed else allowed:
+            self.allow(name)
+
+    def allow(self, name: str) -> None:
+        """From now on this function of the file runs as soon as it is called. Raises `UserError`."""
+        known = self.toolbox.allowed if self.toolbox else ()
+        if self.toolbox is None or name not in known:
+            raise UserError(f'no function "{name}" to allow', remedy=did_you_mean(name, known))
+        self.functions[name] = partial(self.toolbox.call, name)
+
+    def close(self) -> None:
+        """End the process of the tools, if there is one."""
+        if self.toolbox is not None:
+            self.toolbox.close()
 
     @property
     def waiting(self) -> list[ToolCall]:
@@ -55,15 +83,13 @@ class Chat:
 
     def stream(self, text: str, tools: Sequence[Callable[..., Any] | JsonObject] | None = None) -> Iterator[str]:
         """Say something; yields the answer's text. Calls to Python functions among `tools` are run on the way."""
-        functions = self._take_tools(tools) if tools is not None else {}
+        if tools is not None:
+            self._take_tools(tools)
         self.messages.append(Message("user", text))
         for _ in range(MOST_ROUNDS):
             yield from self.answer()
-            calls = self.waiting
-            if not calls or not all(call.name in functions for call in calls):
+            if not self.run_calls():
                 return
-            for call in calls:
-                self.add_result(call, _result_of(functions[call.name], call.arguments))
 
     def answer(self) -> Iterator[str]:
         """Let the model write the next message; yields its text, and appends the message with its calls."""
@@ -84,6 +110,15 @@ class Chat:
         if len(message.content) > shown:
             yield message.content[shown:]
 
+    def run_calls(self) -> bool:
+        """Run the calls that wait, if all of them may run without asking; whether they did."""
+        calls = self.waiting
+        if not calls or not all(call.name in self.functions for call in calls):
+            return False
+        for call in calls:
+            self.add_result(call, self.functions[call.name](call.arguments))
+        return True
+
     def add_result(self, call: ToolCall, content: str) -> None:
         """The result of a call."""
         self.messages.append(Message("tool", content, tool_call_id=call.id, name=call.name))
@@ -98,12 +133,11 @@ class Chat:
         calls = tuple(ToolCall(c.name, c.arguments, f"call{made + i:05d}") for i, c in enumerate(message.tool_calls))
         return Message("assistant", message.content, message.reasoning, calls)
 
-    def _take_tools(self, tools: Sequence[Callable[..., Any] | JsonObject]) -> dict[str, Callable[..., Any]]:
+    def _take_tools(self, tools: Sequence[Callable[..., Any] | JsonObject]) -> None:
         from transformers.utils import get_json_schema
 
-        functions = {tool.__name__: tool for tool in tools if not isinstance(tool, dict)}
+        self.functions = {tool.__name__: partial(_result_of, tool) for tool in tools if not isinstance(tool, dict)}
         self.tools = tuple(tool if isinstance(tool, dict) else get_json_schema(tool) for tool in tools)
-        return functions
 
 
 def parse_tools(text: str, file: str = "tools") -> tuple[JsonObject, ...]:

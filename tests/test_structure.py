@@ -27,6 +27,8 @@ LIGHT = [
     "paths",
     "cli",
     "commands",
+    "toolbox",
+    "toolrun",
 ]
 LIGHT += ["template.trace", "template.spans", "template.reader", "template.choose"]
 

@@ -62,7 +62,15 @@ class ChatConfig(ModelOptions, GenerationOptions):
     """Options of `core-cli chat` and of the board's Chat tab."""
 
     system: str = knob("", "System prompt.", "generation")
-    tools: str = knob("", "A JSON file with the tools that the model may call.", "generation")
+    tools: str = knob(
+        "",
+        "What the model may call: a JSON file with tools, or a Python file, whose functions (with type hints and a"
+        " docstring) then really run, in a process of their own.",
+        "generation",
+    )
+    allow_tools: list[str] = knob(
+        [], "Functions of the Python file that run without asking first; `all`: every one.", "generation"
+    )
 
 
 class ExportConfig(Config):

@@ -22,7 +22,7 @@ from webui.texts import LOCALES, languages, load_texts
 WEBUI = LOCALES.parent
 TRANSLATED = [language for language in languages() if language != "en"]
 # Set by the board itself or by a control of its own, so no form shows them.
-HIDDEN = {"runs_dir", "tools", "examples"}
+HIDDEN = {"runs_dir", "tools", "allow_tools", "examples"}
 
 
 def english() -> set[str]:

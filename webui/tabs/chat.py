@@ -57,7 +57,7 @@ class ChatTab:
 
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
-        self.form = Form(ChatConfig, board.t, fixed={"tools": ""}, prefix="chat")
+        self.form = Form(ChatConfig, board.t, fixed={"tools": "", "allow_tools": []}, prefix="chat")
         self.talk = gr.State(Talk())
         self.nothing = empty(board.t("Write something below. The answer appears here."))
 
@@ -240,7 +240,11 @@ def sample(language: str) -> tuple[Any, Any]:
 
 def _generation_fields() -> list[str]:
     fields = ChatConfig.model_fields.items()
-    return [name for name, info in fields if extra(info)["group"] == "generation" and name not in ("system", "tools")]
+    return [
+        name
+        for name, info in fields
+        if extra(info)["group"] == "generation" and name not in ("system", "tools", "allow_tools")
+    ]
 
 
 def _call_label(call: ToolCall) -> str:
