@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Finding
 from core.datasets import find_source
 from core.datasets.load import files_of
+from core.datasets.mix import held_lines, require_weights
 from core.errors import UserError
 from core.report import Report, by_code
 from core.run import runs_folder
@@ -65,6 +67,19 @@ def require_datasets(config: TrainConfig) -> None:
         raise UserError("; ".join(faults))
 
 
+def require_mixture(config: TrainConfig) -> None:
+    """The datasets can be mixed and split as the config says. Raises `UserError`."""
+    if config.mix_strategy != "concat" and len(config.dataset) > 1:
+        require_weights(config.interleave_probs, len(config.dataset))
+    if not config.split_file:
+        return
+    if len(config.dataset) > 1:
+        raise UserError("split_file: its lines are those of one dataset, and there are several", remedy="use val_size")
+    if config.eval_dataset:
+        raise UserError("split_file and eval_dataset both say what is held out", remedy="give one of them")
+    held_lines(Path(config.split_file))
+
+
 def require_possible(config: TrainConfig) -> tuple[Any, Template]:
     """Data, template, model, options, this machine and several processes fit together. Raises one `UserError` for all.
 
@@ -76,7 +91,7 @@ def require_possible(config: TrainConfig) -> tuple[Any, Template]:
 
     found: dict[Any, Any] = {}
     faults = []
-    for look in (require_datasets, require_writable, load_vocabulary, check_training, plan):
+    for look in (require_datasets, require_mixture, require_writable, load_vocabulary, check_training, plan):
         try:
             found[look] = look(config)
         except UserError as error:

@@ -27,7 +27,7 @@ from core.datasets import Converted, convert_rows, find_source, interleaved, sam
 from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
-from core.gate import require_consent, require_datasets, require_no_stop
+from core.gate import require_consent, require_datasets, require_mixture, require_no_stop
 from core.model import load_vocabulary, model_stops, training_tokenizer
 from core.report import together
 from core.rules.dataset import said_hashes
@@ -84,6 +84,7 @@ def training_data(run: Run, config: TrainConfig, template: Template, tokenizer: 
     Raises `UserError` for what stops, when more would be dropped than was agreed to, and when no row is left.
     """
     require_datasets(config)
+    require_mixture(config)
 
     def watch(count: int) -> None:
         run.write_state("starting", message=f"reading the data: {count} rows")
@@ -189,8 +190,6 @@ def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> 
     """The chosen conversations in training and validation, by the split file or by what they ask."""
     facts = [entry.facts() for entry in entries]
     if config.split_file:
-        if len(entries) != 1:
-            raise UserError("split_file: its lines are those of one dataset, and there are several", remedy="val_size")
         held = numpy.array(split_by_file(facts[0]["lines"].tolist(), Path(config.split_file)), dtype=bool)
     elif share := config.held_out_part(len(chosen)):
         asked = numpy.concatenate([part["prompts"] for part in facts]).tolist()
@@ -200,7 +199,8 @@ def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> 
             return chosen, chosen[:0]
     else:
         return chosen, chosen[:0]
-    return chosen[~held[chosen]], chosen[held[chosen]]
+    # What is drawn several times for training is measured once.
+    return chosen[~held[chosen]], numpy.array(list(dict.fromkeys(chosen[held[chosen]].tolist())), dtype=numpy.int64)
 
 
 def _rows_of(entries: Sequence[Entry], chosen: Numbers) -> Numbers:

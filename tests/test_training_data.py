@@ -163,6 +163,36 @@ def test_mixing_and_sampling_choose_whole_conversations(
     assert texts(mixed.train, tokenizer) != texts(data.train.select(range(len(mixed.train))), tokenizer)
 
 
+def test_a_mixture_or_split_that_cannot_be_is_said_before_there_is_a_run(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [pairs(tmp_path / "a.jsonl", 20), pairs(tmp_path / "b.jsonl", 20)]
+    split = tmp_path / "split.json"
+    split.write_text('{"validation": [true]}')
+    mixed = ["--mix-strategy", "interleave_over"]
+    for options, said in (
+        ([*names, *mixed, "--interleave-probs", "1"], "needs 2 numbers above 0"),
+        ([*names, *mixed, "--interleave-probs", "1", "0"], "needs 2 numbers above 0"),
+        ([*names, "--split-file", str(split)], "there are several"),
+        ([names[0], "--eval-dataset", names[1], "--split-file", str(split)], "give one of them"),
+        ([names[0], "--split-file", str(split)], "a list of line numbers"),
+        ([names[0], "--split-file", str(tmp_path / "none.json")], "No such file"),
+    ):
+        assert main(["train", "--runs-dir", str(runs), "--model-name-or-path", "starter", "--dataset", *options]) == 2
+        assert said in capsys.readouterr().err
+    assert not runs.exists() or not list(runs.iterdir())
+
+
+def test_what_is_repeated_for_training_is_measured_once(
+    runs: Path, tmp_path: Path, template: Template, tokenizer: Any
+) -> None:
+    pairs(tmp_path / "a.jsonl", 30)
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"a": {"file_name": "a.jsonl", "num_samples": 90}}))
+    _, data = made(TrainConfig(dataset=["a"], dataset_dir=str(tmp_path), val_size=0.3), template, tokenizer)
+    held = texts(data.held_out["validation"], tokenizer)
+    assert len(held) == len(set(held)) == 30 - len(data.train) // 3
+
+
 def test_held_out_sets_have_as_many_conversations_as_their_entry_says(
     runs: Path, tmp_path: Path, template: Template, tokenizer: Any
 ) -> None:

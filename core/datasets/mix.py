@@ -24,9 +24,8 @@ def interleaved(
     `interleave_under` ends when the first list is used up, so rows are left out; `interleave_over` when the last one
     is, so rows of the others are repeated.
     """
+    require_weights(weights, len(parts))
     weights = list(weights) or [1.0] * len(parts)
-    if len(weights) != len(parts) or any(weight <= 0 for weight in weights):
-        raise UserError(f"interleave_probs needs {len(parts)} numbers above 0, one for each dataset, got {weights}")
     if not all(parts):
         raise UserError("a dataset without conversations cannot be interleaved", remedy="use mix_strategy concat")
     chance = random.Random(seed)  # noqa: S311  nothing secret: it only orders rows
@@ -38,6 +37,13 @@ def interleaved(
         taken[which] += 1
     used = ", ".join(f"{count} of {len(part)}" for count, part in zip(taken, parts, strict=True))
     return mixed, Finding("DS909", "kept", f"interleaved: used {used} conversations")
+
+
+def require_weights(weights: Sequence[float], datasets: int) -> None:
+    """That there is a weight for each of so many datasets, or none at all. Raises `UserError`."""
+    if weights and (len(weights) != datasets or any(weight <= 0 for weight in weights)):
+        said = f"interleave_probs needs {datasets} numbers above 0, one for each dataset, got {list(weights)}"
+        raise UserError(said)
 
 
 def _ended(parts: Sequence[Sequence[Any]], taken: Sequence[int], strategy: str) -> bool:
@@ -72,15 +78,22 @@ def split(prompts: Sequence[int], val_size: float, seed: int = SEED) -> list[boo
 
 def split_by_file(lines: Sequence[int], path: Path) -> list[bool]:
     """Which conversations are held out, by the lines that they come from: `{"validation": [line, …]}`."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read as a split file: {error}", file=path) from None
-    chosen = value.get("validation") if isinstance(value, dict) else None
-    if not isinstance(chosen, list) or not all(isinstance(line, int) for line in chosen):
-        raise UserError('needs "validation": a list of line numbers', file=path)
-    unknown = sorted(set(chosen) - set(lines))
+    held = held_lines(path)
+    unknown = sorted(held - set(lines))
     if unknown:
         raise UserError(f"line {unknown[0]} holds no usable conversation", file=path)
-    held = set(chosen)
     return [line in held for line in lines]
+
+
+def held_lines(path: Path) -> set[int]:
+    """The lines that a split file holds out. Raises `UserError`."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot be read as a split file: {error.strerror}", file=path) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"cannot be read as a split file: {error}", file=path) from None
+    chosen = value.get("validation") if isinstance(value, dict) else None
+    if not isinstance(chosen, list) or not all(type(line) is int for line in chosen):
+        raise UserError('needs "validation": a list of line numbers', file=path)
+    return set(chosen)
