@@ -54,8 +54,11 @@ class Chat:
             self.messages.append(Message("system", self.config.system))
 
     def use(self, toolbox: Toolbox, allowed: Sequence[str] = ("all",)) -> None:
-        """Offer a file's functions to the model; those that are allowed run without asking. Raises `UserError`."""
-        self.toolbox, self.tools = toolbox, (*self.tools, *toolbox.tools)
+        """Offer a file's functions to the model, instead of other tools of their names; those that are allowed run
+        without asking. Raises `UserError`.
+        """
+        others = [tool for tool in self.tools if tool["function"]["name"] not in toolbox.allowed]
+        self.toolbox, self.tools = toolbox, (*others, *toolbox.tools)
         for name in toolbox.allowed if "all" in allowed else allowed:
             self.allow(name)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.datasets import Source, iterate_rows
 from core.datasets.files import COMPRESSED, SUFFIXES, inner_suffix
 from core.errors import UserError
+from core.toolbox import offered
 from webui.roots import Roots
 
 MIB = 1 << 20
@@ -18,6 +19,8 @@ MOST_KEPT_BYTES = 4096 * MIB
 LONGEST_NAME = 80
 # Gradio writes what comes in here first; same file system, so that keeping a file is a rename.
 INCOMING = ".incoming"
+# Files of Python tools lie apart from data.
+CODE = "tools"
 
 
 def accepted() -> list[str]:
@@ -47,13 +50,39 @@ def keep(temporary: str, roots: Roots) -> str:
         _check(file, roots)
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        place = _place(file, digest, roots)
+        place = _place(file, digest, roots.uploads)
         shutil.move(file, place)
     except OSError as error:
         raise UserError(f"the upload cannot be kept: {error.strerror}", file=roots.uploads) from None
     finally:
         file.unlink(missing_ok=True)
     return dataset_name(place)
+
+
+def keep_code(temporary: str, roots: Roots) -> str:
+    """Keep an uploaded file of Python tools and give its path. Runs nothing of it. Raises `UserError` for another."""
+    file = Path(temporary)
+    try:
+        if file.suffix != ".py":
+            raise UserError(f"{file.name}: not a Python file", remedy="its name ends with .py")
+        try:
+            digest = offered(file).digest
+        except UserError as error:
+            raise UserError(str(error).replace(str(file), file.name)) from None
+        folder = roots.uploads / CODE
+        folder.mkdir(parents=True, exist_ok=True)
+        place = _place(file, digest, folder)
+        shutil.move(file, place)
+    except OSError as error:
+        raise UserError(f"the upload cannot be kept: {error.strerror}", file=roots.uploads) from None
+    finally:
+        file.unlink(missing_ok=True)
+    return dataset_name(place)
+
+
+def code_files(roots: Roots) -> list[str]:
+    """The uploaded files of Python tools, by name."""
+    return [dataset_name(path) for path in sorted((roots.uploads / CODE).glob("*.py"))]
 
 
 def _check(file: Path, roots: Roots) -> None:
@@ -74,12 +103,12 @@ def _check(file: Path, roots: Roots) -> None:
         raise UserError(str(error).replace(str(file), file.name)) from None
 
 
-def _place(file: Path, digest: str, roots: Roots) -> Path:
+def _place(file: Path, digest: str, folder: Path) -> Path:
     """Where the file goes: its own name made safe, with a part of its digest when another file has that name."""
     name = re.sub(r"[^\w.\-]+", "_", file.name).lstrip(".")[-LONGEST_NAME:] or "upload"
-    plain = roots.uploads / name
+    plain = folder / name
     if not plain.exists():
         return plain
     with plain.open("rb") as opened:
         same = hashlib.file_digest(opened, "sha256").hexdigest() == digest
-    return plain if same else roots.uploads / f"{digest[:8]}-{name}"
+    return plain if same else folder / f"{digest[:8]}-{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from core.errors import UserError
 from webui.tabs.chat import ChatTab, Talk, halt, sample, simulated
 from webui.talk import chat_html
 from webui.texts import Texts
+from webui.uploads import code_files, dataset_name, uploaded
 
 CALL = ToolCall("get_weather", {"city": "Oslo"}, "call00000")
 
@@ -22,6 +24,7 @@ class Scripted(Chat):
 
     def __init__(self, messages: list[Message], script: list[Any]) -> None:
         self.messages, self.script, self.tools, self.forgotten = list(messages), script, (), 0
+        self.functions, self.toolbox = {}, None
 
     def answer(self) -> Iterator[str]:
         said = self.script.pop(0)
@@ -44,6 +47,7 @@ def tab(board: Any) -> ChatTab:
 def values_of(tab: Any, talk: Talk, text: str = "", results: tuple[str, ...] = ()) -> dict[Any, Any]:
     values = {tab.text: text, tab.talk: talk, tab.tools: "", tab.board.chat_target: "starter"}
     values |= {part: part.value for part in tab.form.components.values()}
+    values |= {tab.python.offer: None, tab.python.allowed: []}
     return values | {box: results[i] if i < len(results) else "" for i, box in enumerate(tab.boxes)}
 
 
@@ -122,3 +126,95 @@ def test_what_a_model_writes_is_text() -> None:
     html = chat_html([Message("assistant", hostile, tool_calls=(ToolCall(hostile, {hostile: hostile}),))], Texts())
     for sign in ("<script", "${", "{{", "<img"):
         assert sign not in html
+
+
+SOURCE = """
+from pathlib import Path
+Path("ran").write_text("")
+
+def get_weather(city: str) -> str:
+    \"\"\"The weather.\"\"\"
+    return f"cold in {city}"
+
+def other() -> str:
+    \"\"\"Other.\"\"\"
+    return "x"
+"""
+
+
+@pytest.fixture
+def code(tmp_path: Path, tab: Any) -> Path:
+    """A file of tools where the board may read."""
+    tab.board.roots.uploads.mkdir(parents=True)
+    path = tab.board.roots.uploads / "my tools.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_nothing_of_a_file_runs_before_a_function_is_ticked(tab: Any, code: Path) -> None:
+    offer, ticks, problem = tab.python.looked_at(str(code))
+    assert not problem
+    assert ticks["choices"] == [("get_weather: The weather.", "get_weather"), ("other: Other.", "other")]
+    assert ticks["value"] == []
+    values = values_of(tab, Talk()) | {tab.python.offer: offer}
+    assert tab.python.toolbox(values) is None
+    assert not (code.parent / "ran").exists()
+    with tab.python.toolbox(values | {tab.python.allowed: ["other"]}) as toolbox:
+        assert [tool["function"]["name"] for tool in toolbox.tools] == ["other"]
+        assert "may not be called" in toolbox.call("get_weather", {"city": "Oslo"})
+    # A browser may send any name, and a file may change behind the page's back.
+    with pytest.raises(UserError, match="no function"):
+        tab.python.toolbox(values | {tab.python.allowed: ["_hidden"]})
+    code.write_text(SOURCE + "# changed")
+    with pytest.raises(UserError, match="has changed"):
+        tab.python.toolbox(values | {tab.python.allowed: ["other"]})
+
+
+def test_a_file_outside_or_none_of_tools_is_one_line(tab: Any, code: Path, tmp_path_factory: Any) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "tools.py"
+    outside.write_text(SOURCE)
+    (code.parent / "bad.py").write_text("def f(:")
+    for name, said in ((str(outside), "outside"), (str(code.parent / "bad.py"), "no valid Python")):
+        offer, ticks, problem = tab.python.looked_at(name)
+        assert offer is None
+        assert ticks["visible"] is False
+        assert said in problem
+    assert tab.python.looked_at("")[0] is None
+
+
+def test_an_uploaded_file_is_kept_apart_from_data(tab: Any, code: Path, tmp_path: Path) -> None:
+    for name, source, said in (
+        ("t.py", SOURCE, ""),
+        ("t.txt", SOURCE, "not a Python file"),
+        ("u.py", "x=1", "no public"),
+    ):
+        sent = tmp_path / name
+        sent.write_text(source)
+        kept, problem = tab.python.uploaded(str(sent))
+        assert said in problem
+        assert not sent.exists()
+        assert bool(said) or Path(kept["value"]).name == "t.py"
+    assert uploaded(tab.board.roots) == [dataset_name(code)]
+    assert [Path(name).name for name in code_files(tab.board.roots)] == ["t.py"]
+
+
+def test_what_may_run_is_called_and_the_model_goes_on(tab: Any, code: Path) -> None:
+    calls, answer = Message("assistant", "", tool_calls=(CALL,)), Message("assistant", "It is cold.")
+    chats: list[Any] = []
+
+    def chat(values: Any) -> Any:
+        made = Scripted(values[tab.talk].messages, [calls, answer])
+        made.use(tab.python.toolbox(values))
+        chats.append(made)
+        return made
+
+    tab.chat = chat
+    talk = Talk()
+    offer = tab.python.looked_at(str(code))[0]
+    values = values_of(tab, talk, "How is Oslo?") | {tab.python.offer: offer, tab.python.allowed: ["get_weather"]}
+    shown = list(tab.say(values))
+    assert any("Running get_weather" in page[1] for page in shown)
+    assert [message.role for message in talk.messages] == ["user", "assistant", "tool", "assistant"]
+    assert talk.messages[2].content == "cold in Oslo"
+    assert talk.waiting == []
+    assert chats[0].toolbox.process is None

@@ -1,16 +1,19 @@
-"""The Chat tab: talk to a run. The model really calls: the person gives each call's result, and the model goes on."""
+"""The Chat tab: talk to a run. The model really calls: functions of a Python file that may run are run, the results of
+other calls are given by the person, and the model goes on.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
-from core.chat import Chat, parse_tools
+from core.chat import MOST_ROUNDS, Chat, parse_tools
 from core.config import ChatConfig, extra
 from core.conversation import Message, ToolCall
 from core.datasets import find_source, load_dataset, registry
@@ -20,6 +23,7 @@ from webui.board import LIGHT, QUIET, Board
 from webui.form import Form
 from webui.markup import empty, escape, note
 from webui.talk import chat_html
+from webui.toolfile import ToolFile
 
 # Calls whose results can be given at once; of more, these come first and then the rest.
 BOXES = 6
@@ -59,6 +63,7 @@ class ChatTab:
         self.board, self.t = board, board.t
         self.form = Form(ChatConfig, board.t, fixed={"tools": "", "allow_tools": []}, prefix="chat")
         self.talk = gr.State(Talk())
+        self.python = ToolFile(board)
         self.nothing = empty(board.t("Write something below. The answer appears here."))
 
     def put_talk(self) -> None:
@@ -95,6 +100,7 @@ class ChatTab:
         form.add("system", lines=2, max_lines=8)
         self.tools = gr.Textbox(label=t("Tools (JSON)"), lines=5, max_lines=14, elem_id="chat-tools", **MONOSPACED)
         self.sample = gr.Button(t("Load sample tools"), size="md", elem_id="chat-sample")
+        self.python.put()
         groups = {"generation": _generation_fields(), "model": ["template", "device", "dtype"]}
         for group, names in groups.items():
             with gr.Accordion(t.group(group), open=False):
@@ -105,7 +111,15 @@ class ChatTab:
         """Tie the components to the functions below."""
         board, talk = self.board, self.talk
         outputs = [self.view, self.status, self.text, self.results, *self.boxes, self.send, self.stop]
-        heard = {self.text, talk, self.tools, board.chat_target, *self.form.components.values(), *self.boxes}
+        heard = {
+            self.text,
+            talk,
+            self.tools,
+            board.chat_target,
+            *self.form.components.values(),
+            *self.boxes,
+            *self.python.asked,
+        }
         settings: dict[str, Any] = {"concurrency_limit": WRITERS, "trigger_mode": "once", **QUIET}
         gr.on([self.send.click, self.text.submit], self.say, heard, outputs, **settings)
         self.give.click(self.send_results, heard, outputs, **settings)
@@ -115,6 +129,7 @@ class ChatTab:
         self.sample.click(
             lambda: sample(self.t.language), None, [self.tools, self.text], concurrency_limit=LIGHT, **QUIET
         )
+        self.python.listen()
         fresh = [board.page.load, board.chat_target.focus]
         gr.on(fresh, board.chat_choices, None, board.chat_target, concurrency_limit=LIGHT, **QUIET)
 
@@ -165,12 +180,10 @@ class ChatTab:
         talk.messages, talk.waiting, talk.busy, talk.stopping = [*before, *added], [], True, False
         try:
             yield self.page(talk, writing="", message=self.t("Preparing the model …"), text="")
-            chat = self.chat(values)
-            for written in pieces(chat, talk):
-                yield self.page(talk, writing=written)
-            if talk.messages:
-                talk.messages = [message for message in chat.messages if message.role != "system"]
-                talk.waiting = chat.waiting
+            with closing(self.chat(values)) as chat:
+                yield from self.rounds(chat, talk)
+                if talk.messages:
+                    talk.messages, talk.waiting = said_in(chat), chat.waiting
         except UserError as error:
             talk.messages, talk.waiting, talk.busy = before, waited, False
             yield self.page(talk, message=str(error), text=typed, tone="bad")
@@ -180,6 +193,19 @@ class ChatTab:
         left_out = self.t("Too long for the model: it did not see the oldest {n} exchanges.", n=chat.forgotten)
         yield self.page(talk, message=left_out if chat.forgotten else "")
 
+    def rounds(self, chat: Chat, talk: Talk) -> Iterator[Any]:
+        """Let the model write, and run what it calls and may run, until it waits for somebody or is done."""
+        for _ in range(MOST_ROUNDS):
+            for written in pieces(chat, talk):
+                yield self.page(talk, writing=written)
+            if talk.stopping or not talk.messages or not chat.functions:
+                return
+            talk.messages = said_in(chat)
+            yield self.page(talk, message=self.t("Running {names} …", names=", ".join(c.name for c in chat.waiting)))
+            if not chat.run_calls():
+                return
+            talk.messages = said_in(chat)
+
     def chat(self, values: Mapping[Any, Any]) -> Chat:
         """The conversation so far with the chosen model. Raises `UserError`."""
         config = self.form.read(values)
@@ -187,6 +213,9 @@ class ChatTab:
         chat = Chat(self.board.models.get(self.target(values[self.board.chat_target]), config), config)
         chat.tools = parse_tools(values[self.tools] or "")
         chat.messages += values[self.talk].messages
+        toolbox = self.python.toolbox(values)
+        if toolbox is not None:
+            chat.use(toolbox)
         return chat
 
     def target(self, name: str | None) -> Run | str:
@@ -212,6 +241,11 @@ def pieces(chat: Chat, talk: Talk) -> Iterator[str]:
         if time.monotonic() - shown_at > 1 / UPDATES_HZ:
             shown_at = time.monotonic()
             yield written
+
+
+def said_in(chat: Chat) -> list[Message]:
+    """The conversation without the system prompt, which the page holds apart."""
+    return [message for message in chat.messages if message.role != "system"]
 
 
 def simulated(talk: Talk) -> list[Any]:
