@@ -32,6 +32,7 @@ from core.examine import Job
 from core.report import Report, report_from_json
 from core.stops import stop_findings
 from core.template.sandbox import Template
+from core.window_length import fitted_to
 
 MOST_BYTES = 8 * 2**30
 _CHUNK = 1 << 20
@@ -79,12 +80,14 @@ def check_dataset(
 ) -> Report:
     """The report of a dataset; with `with_model` through the config's template and tokenizer. Raises `UserError`.
 
-    Of the model itself only its configs are looked at: where its writing ends.
+    Of the model itself only its configs are looked at: where its writing ends. The window is the one that a training
+    on this dataset would take.
 
     An `output` folder is written anew each time.
     """
     from core.model import load_vocabulary, model_stops
 
+    config = fitted_to(name, config) if with_model else config
     tokenizer, template = load_vocabulary(config) if with_model else (None, None)
     job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
     stops = list(stop_findings(template, tokenizer, model_stops(config))) if template is not None else []

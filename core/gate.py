@@ -6,6 +6,7 @@ worker looks again, for the data may be large, or may have changed.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -152,7 +153,12 @@ def _why(report: Report, stops: list[Finding]) -> str:
 
 def is_small(config: TrainConfig) -> bool:
     """Whether the data is read in a moment."""
+    return bytes_of(config) < SMALL_BYTES
+
+
+def bytes_of(config: TrainConfig) -> float:
+    """How large the files of the config's datasets are together; infinite where one is on the Hub."""
     sources = [find_source(name, config.dataset_dir) for name in [*config.dataset, *config.eval_dataset]]
     if any(source.hub for source in sources):
-        return False
-    return sum(file.stat().st_size for source in sources for file in files_of(source)) < SMALL_BYTES
+        return math.inf
+    return sum(file.stat().st_size for source in sources for file in files_of(source))

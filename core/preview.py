@@ -22,6 +22,7 @@ from core.model import load_vocabulary
 from core.template.sandbox import Template
 from core.template.spans import KINDS, Kind, Rendered
 from core.tokens import tokenise
+from core.window_length import uncut
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,11 @@ class Preview:
 
 
 def preview(name: str, number: int, config: TrainConfig) -> Preview:
-    """Row `number` (from 1) of a dataset. Raises `UserError` when there is no such row."""
+    """Row `number` (from 1) of a dataset. Raises `UserError` when there is no such row.
+
+    Where the data decides the window, nothing is cut: 99 rows of 100 are within it.
+    """
+    config = uncut(config)
     source = with_options(find_source(name, config.dataset_dir), config)
     count = 0
     for row, layout in iterate_rows(source, lenient=config.profile == "lenient"):

@@ -1,4 +1,4 @@
-"""`max_length: auto`: how long the window is to be, from how long the rows are, decided once before a run.
+"""How long the window is to be, from how long the rows are, decided once before a run that gives no number.
 
 It is the 99th percentile of the encoded rows' lengths, rounded up, and never above the model's context.
 """
@@ -16,6 +16,8 @@ from core.quantile import quantile
 
 # So many conversations are encoded to know how long they are.
 SAMPLE = 2000
+# Of data below this size they are spread over all rows, which means reading all; else they are the first.
+SPREAD_BYTES = 8 * 2**20
 PART = 0.99
 STEP, SHORTEST, LONGEST = 64, 256, 1_048_576
 
@@ -23,18 +25,35 @@ STEP, SHORTEST, LONGEST = 64, 256, 1_048_576
 def with_length(config: TrainConfig) -> TrainConfig:
     """The config with the number that its data asks for, where it leaves that to the data; else as it is.
 
-    Says what was decided. Raises `UserError` when there is no row, or no tokenizer.
+    Says what was decided. Where no row can be trained on nothing is: whoever looks at the data next says why.
     """
-    if not config.auto_length:
+    lengths = _lengths(config) if config.auto_length else []
+    if not lengths:
         return config
-    lengths = _lengths(config)
-    asked = percentile(lengths)
-    window = window_for(asked, _context(config))
+    fitted = _fitted(config, lengths)
     print(
-        f"max_length {window}: 99 % of {len(lengths)} samples have at most {asked} tokens, the longest {max(lengths)}",
+        f"max_length {fitted.max_length}: 99 % of {len(lengths)} samples have at most {percentile(lengths)} tokens, "
+        f"the longest {max(lengths)}",
         file=sys.stderr,
         flush=True,
     )
+    return fitted
+
+
+def fitted_to(name: str, config: TrainConfig) -> TrainConfig:
+    """The config with the window that a training on this dataset alone would take, without a word."""
+    alone = config.model_copy(update={"dataset": [name], "eval_dataset": []})
+    lengths = _lengths(alone) if config.auto_length else []
+    return _fitted(config, lengths) if lengths else config
+
+
+def uncut(config: TrainConfig) -> TrainConfig:
+    """For looking at one row before the data was asked: with a window that cuts nothing, where the data decides."""
+    return config.model_copy(update={"max_length": LONGEST}) if config.auto_length else config
+
+
+def _fitted(config: TrainConfig, lengths: Sequence[int]) -> TrainConfig:
+    window = window_for(percentile(lengths), _context(config))
     return config.model_copy(update={"max_length": window})
 
 
@@ -53,21 +72,21 @@ def _lengths(config: TrainConfig) -> list[int]:
     """Tokens of the samples before anything is cut: spread over small data, the first rows of large data."""
     from core.datasets import load_conversations
     from core.encode import prepare
-    from core.gate import is_small, require_datasets
+    from core.gate import bytes_of, require_datasets
     from core.model import load_vocabulary
 
-    require_datasets(config)
-    tokenizer, template = load_vocabulary(config)
     changes = {"max_length": LONGEST, "swallowed": "ignore"}
-    if not is_small(config):
-        changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
-    config = config.model_copy(update=changes)
-    conversations = load_conversations(config, formatted=template.adds_nothing).conversations
+    try:
+        require_datasets(config)
+        tokenizer, template = load_vocabulary(config)
+        if bytes_of(config) > SPREAD_BYTES:
+            changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
+        config = config.model_copy(update=changes)
+        conversations = load_conversations(config, formatted=template.adds_nothing).conversations
+    except UserError:
+        return []
     sample = conversations[:: math.ceil(len(conversations) / SAMPLE) or 1][:SAMPLE]
-    lengths = [len(row.input_ids) for row in prepare(sample, template, tokenizer, config).examples]
-    if not lengths:
-        raise UserError("max_length auto: no row can be trained on", remedy="see `core-cli data show`")
-    return lengths
+    return [len(row.input_ids) for row in prepare(sample, template, tokenizer, config).examples]
 
 
 def _context(config: TrainConfig) -> int | None:

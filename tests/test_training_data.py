@@ -72,7 +72,7 @@ def test_the_rows_are_those_that_prepare_makes(runs: Path, template: Template, t
 def test_the_report_of_a_run_is_that_of_the_check(
     runs: Path, tmp_path: Path, template: Template, tokenizer: Any
 ) -> None:
-    config = TrainConfig(dataset=[pairs(tmp_path / "a.jsonl", 60, bad=1)])
+    config = TrainConfig(dataset=[pairs(tmp_path / "a.jsonl", 60, bad=1)], max_length=256)
     run, _ = made(config, template, tokenizer)
     written = json.loads((run.path / "report.json").read_text())
     report = check_dataset(config.dataset[0], config, with_model=True)
@@ -84,7 +84,9 @@ def test_nothing_is_read_twice(
     runs: Path, tmp_path: Path, template: Template, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TrainConfig(
-        dataset=[pairs(tmp_path / "a.jsonl", 60)], eval_dataset=[pairs(tmp_path / "b.jsonl", 3, first=99)]
+        dataset=[pairs(tmp_path / "a.jsonl", 60)],
+        eval_dataset=[pairs(tmp_path / "b.jsonl", 3, first=99)],
+        max_length=256,
     )
     check_dataset(config.dataset[0], config, with_model=True)
     monkeypatch.setattr("core.check.parts", lambda *_: pytest.fail("the data was looked at again"))
@@ -298,7 +300,8 @@ def test_what_is_wrong_is_said_before_there_is_a_run(
     assert main(["train", "--dataset", "identity", *words]) == 2
     err = capsys.readouterr().err
     assert said in err
-    assert err.count("\n") == 1
+    assert [line.startswith("max_length") for line in err.splitlines()][-1:] == [False]
+    assert err.count("error: ") == 1
     assert not runs.exists()
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from core.checked import check_dataset
 from core.cli import main
 from core.config import EvalConfig, TrainConfig, load_config, parse_config
 from core.errors import UserError
 from core.estimate.need import possible_changes
 from core.launch import train
+from core.preview import preview
 from core.window_length import percentile, window_for, with_length
 from tests.conftest import small
 
@@ -37,6 +39,10 @@ def test_auto_is_a_word_for_a_training_and_a_number_over_it_wins(tmp_path: Path)
     assert load_config(TrainConfig, file, {}).auto_length
     number = load_config(TrainConfig, file, {"max_length": "512"})
     assert (number.auto_length, number.max_length) == (False, 512)
+    assert TrainConfig().auto_length
+    assert TrainConfig(preset="low_memory").auto_length
+    assert not TrainConfig(max_length=1024).auto_length
+    assert TrainConfig(max_length=1024, auto_length=True).auto_length
     with pytest.raises(UserError, match="max_length: should be a valid integer"):
         parse_config(EvalConfig, {"max_length": "auto"})
     with pytest.raises(UserError, match="max_length: should be a valid integer"):
@@ -73,14 +79,32 @@ def test_large_data_is_known_by_its_first_rows(tmp_path: Path, monkeypatch: pyte
     data = _rows(tmp_path / "rows.jsonl", [10] * 4 + [400] * 4)
     config = small(dataset=[data], max_samples=None, auto_length=True)
     assert with_length(config).max_length > 400
-    monkeypatch.setattr("core.gate.SMALL_BYTES", 1)
+    monkeypatch.setattr("core.window_length.SPREAD_BYTES", 1)
     monkeypatch.setattr("core.window_length.SAMPLE", 4)
     assert with_length(config).max_length == 256
+
+
+def test_a_check_takes_the_window_that_training_takes(tmp_path: Path) -> None:
+    """Also where nothing can be trained on, and what is wrong is for the check to say."""
+    data = _rows(tmp_path / "rows.jsonl", [300] * 8)
+    told = check_dataset(data, small(max_samples=None), with_model=True).stats["tokens"]
+    assert told["window"] == with_length(small(dataset=[data], max_samples=None)).max_length
+    assert told["over the window"] == 0
+    fixed = check_dataset(data, small(max_samples=None, max_length=128), with_model=True).stats["tokens"]
+    assert (fixed["window"], fixed["over the window"]) == (128, 8)
+    empty = _rows(tmp_path / "empty.jsonl", [])
+    assert check_dataset(empty, small(), with_model=True).stopped
+
+
+def test_a_row_is_shown_whole_where_the_data_decides(tmp_path: Path) -> None:
+    data = _rows(tmp_path / "rows.jsonl", [2000])
+    assert len(preview(data, 1, small()).examples[0].input_ids) > 2000
+    assert preview(data, 1, small(max_length=1024)).examples == []
 
 
 def test_what_makes_it_fit_takes_the_word_back() -> None:
     def windows(config: TrainConfig) -> list[dict[str, Any]]:
         return [change for change in possible_changes(config, 1024, "cpu") if "max_length" in change]
 
-    assert windows(TrainConfig())[0] == {"max_length": 512}
-    assert windows(TrainConfig(auto_length=True))[0] == {"max_length": 512, "auto_length": False}
+    assert windows(TrainConfig(max_length=1024))[0] == {"max_length": 512}
+    assert windows(TrainConfig())[0] == {"max_length": 512, "auto_length": False}

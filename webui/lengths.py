@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.quantile import quantile
+from core.window_length import window_for
 from webui.curve import ticks
 from webui.markup import amount, escape, note
 from webui.texts import Texts
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 250, 46, 14, 26, 30
 BARS = 40
-ROUND_TO = 128
 
 
 def enough(lengths: Sequence[Sequence[int]]) -> int:
     """A window that holds 99 % of the samples, rounded up."""
-    return -(-max(quantile(lengths, 0.99), 1) // ROUND_TO) * ROUND_TO
+    return window_for(quantile(lengths, 0.99), None)
 
 
 def lengths_html(tokens: dict[str, Any], t: Texts) -> str:

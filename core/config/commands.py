@@ -20,16 +20,17 @@ class TrainConfig(
 
     @model_validator(mode="before")
     @classmethod
-    def _begin_with_preset(cls, values: Any) -> Any:
-        return {**preset_changes(values.get("preset")), **values} if isinstance(values, dict) else values
+    def _complete(cls, values: Any) -> Any:
+        """Begin with the preset; a number for max_length is meant, so that the data is not asked, unless it is told to.
 
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_length_to_data(cls, values: Any) -> Any:
-        """`max_length: auto` is the default number with `auto_length`."""
-        if not isinstance(values, dict) or values.get("max_length") != "auto":
+        `max_length: auto` says the same as `auto_length`.
+        """
+        if not isinstance(values, dict):
             return values
-        return {**{name: value for name, value in values.items() if name != "max_length"}, "auto_length": True}
+        values = {**preset_changes(values.get("preset")), **values}
+        if values.get("max_length") == "auto":
+            return {**{name: value for name, value in values.items() if name != "max_length"}, "auto_length": True}
+        return {"auto_length": "max_length" not in values, **values}
 
     def held_out_part(self, conversations: int) -> float:
         """The part of so many conversations that is held out."""

@@ -63,8 +63,8 @@ class DataOptions(Config):
     max_samples: int | None = knob(None, "Use at most this many rows of each dataset.", "data", ge=1)
     max_length: int = knob(
         1024,
-        "Longest example in tokens; `overlong` says what becomes of longer conversations. For a training also auto: "
-        "see auto_length.",
+        "Longest example in tokens; `overlong` says what becomes of longer conversations. For a training also auto, "
+        "which it is unless a number is given: see auto_length.",
         "data",
         main=True,
         ge=16,

@@ -67,12 +67,13 @@ class StartOptions(Config):
         le=1024,
     )
     auto_length: bool = knob(
-        False,
-        "Decide max_length from the data before the run (max_length: auto means the same): the 99th percentile of the "
-        "lengths of at most 2,000 rows, rounded up to a multiple of 64, at least 256 and within the model's context "
-        "(as scaled). Of data above 64 MiB the first 2,000 rows of each dataset are looked at. What max_length says is "
-        "replaced.",
+        True,
+        "Decide max_length from the data before the run, unless a number is given for it (max_length: auto means the "
+        "same): the 99th percentile of the lengths of at most 2,000 rows, rounded up to a multiple of 64, at least 256 "
+        "and within the model's context (as scaled). Of data above 8 MiB the first 2,000 rows of each dataset are "
+        "looked at. What max_length says is replaced.",
         "data",
+        main=True,
         label="Window from the data",
     )
     eval_dataset: list[str] = knob([], "Held-out datasets, evaluated while training.", "data")

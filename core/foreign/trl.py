@@ -36,7 +36,7 @@ def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     """What it would use where its config says nothing and our default is another: by its own names."""
     warmup = {} if given.get("warmup_steps") else {"warmup_ratio": 0.0}
     rest = {"use_peft": False, "lr_scheduler_type": "linear", "gradient_accumulation_steps": 1}
-    return rest | warmup | {"learning_rate": 2e-5, "gradient_checkpointing": True}
+    return rest | warmup | {"learning_rate": 2e-5, "gradient_checkpointing": True, "max_length": 1024}
 
 
 _ASSISTANT = needless("loss is on what the assistant writes, whatever the template says of it")

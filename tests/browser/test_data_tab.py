@@ -190,7 +190,7 @@ def test_the_same_is_not_checked_twice(tab: Any) -> None:
     assert list(tab.account(values)) == [(gr.skip(),) * 9]
     assert [*told, *begun][-1][0].rows["in"] == 4
     assert list(tab.account(values)) == [(gr.skip(),) * 9]
-    values[tab.form.components["max_length"]] = 64
+    values |= {tab.form.components["max_length"]: 64, tab.form.components["auto_length"]: False}
     assert list(tab.account(values))[-1][0].stats["tokens"]["window"] == 64
     # What failed may be asked for again.
     assert "no such file" in list(tab.account(values | {tab.dataset: "none.jsonl"}))[-1][2]
@@ -245,7 +245,7 @@ def test_an_upload_is_looked_at_named_and_kept(work: Path, monkeypatch: pytest.M
 def test_lengths_in_words_and_as_bars() -> None:
     lengths = [[10, 50], [100, 49], [900, 1]]
     assert [quantile(lengths, part) for part in (0.5, 0.99, 1)] == [10, 100, 900]
-    assert enough(lengths) == 128
+    assert enough(lengths) == 256
     html = lengths_html({"lengths": lengths, "window": 512}, T)
     assert "1 of them (1.0 %) are longer" in html
     assert html.count('class="tb-over"') == 1

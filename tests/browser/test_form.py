@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 from pydantic.fields import FieldInfo
 
-from core.config import ChatConfig, TrainConfig, default_of, value_type
+from core.config import ChatConfig, TrainConfig, bounds_of, default_of, value_type
 from core.errors import UserError
 from core.run import Run, list_runs
 from webui.form import command_line, component, from_config, read_values, to_config
@@ -28,7 +28,8 @@ def another(info: FieldInfo) -> Any:
         return next(value for value in get_args(kind) if value != default)
     if kind is int:
         return 24 if default is None else default + 1
-    others = {bool: not default, float: 0.125, str: "chatml", dict: {"tool_call": "1.5"}}
+    part = 0.125 if bounds_of(info).get("gt", 0) < 0.125 else bounds_of(info)["gt"] + 1
+    others = {bool: not default, float: part, str: "chatml", dict: {"tool_call": "1.5"}}
     others[list] = [0.25] if get_args(kind) == (float,) else ["identity"]
     return others[get_origin(kind) or kind]
 

@@ -26,10 +26,14 @@ from webui.switch import panel, put_switch
 from webui.talk import chat_html, tools_html
 from webui.texts import Texts
 from webui.uploads import MIB, accepted, keep
+from webui.window import listen_to_numbers
 
 # Rows read, and datasets checked, at the same time: each reads its file anew.
 READERS, CHECKERS = 2, 2
-FIELDS = ("model_name_or_path", "template", "max_length", "overlong", "train_on", "profile", "dataset_dir")
+FIELDS = (
+    *("model_name_or_path", "template", "dataset_dir", "max_length", "auto_length", "overlong"),
+    *("train_on", "profile"),
+)
 READING = ("formatting", "columns", "tags", "roles")
 ON_CLICK = """
 element.addEventListener('click', (event) => {
@@ -166,6 +170,7 @@ class DataTab:
         gr.on([folder.change, self.dataset.focus], self.offered, folder, self.dataset, **quick)
         self.upload.upload(self.uploaded, [self.upload, folder], [self.dataset, self.problem], **slow)
         self.widen.click(lambda window: window, self.window, self.form.components["max_length"], **quick)
+        listen_to_numbers(self.form)
         self.use.click(self.handed_over, {*asked}, self.board.data_choice, **quick)
 
     def _listen_to_checks(self, asked: list[Any], changes: list[Any]) -> None:
@@ -192,6 +197,7 @@ class DataTab:
         try:
             name, config = self.read(values)
             number = max(1, int(values[self.number] or 1))
+            config = windowed(config, values[self.report])
             shown = preview(name, number, config)
         except UserError as error:
             return note(str(error), "bad"), *([empty("–")] * 4)
@@ -302,6 +308,12 @@ class DataTab:
         except UserError:
             return gr.skip()
         return {**{field: getattr(config, field) for field in (*FIELDS, *READING)}, "dataset": [name]}
+
+
+def windowed(config: TrainConfig, report: Report | None) -> TrainConfig:
+    """With the window of the report, once it is there."""
+    tokens = report.stats.get("tokens") if report is not None else None
+    return config.model_copy(update={"max_length": tokens["window"], "auto_length": False}) if tokens else config
 
 
 def head_html(shown: Preview, number: int, report: Report | None, config: TrainConfig, t: Texts) -> str:

@@ -20,6 +20,7 @@ from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, status_html
 from webui.markup import escape, note, title
 from webui.needs import Needs
+from webui.window import listen_to_numbers
 from webui.written import written_html
 
 # What any preset changes: the fields that choosing one fills in.
@@ -123,6 +124,7 @@ class TrainTab:
         taken = [board.tabs, *parts]
         board.data_choice.change(self.take, {board.data_choice, *parts}, taken, concurrency_limit=LIGHT, **QUIET)
         self.needs.listen()
+        listen_to_numbers(form)
         filled = [form.components[name] for name in PRESET_FIELDS]
         form.components["preset"].input(
             self.filled, form.components["preset"], filled, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET
