@@ -144,6 +144,11 @@ _TABLE: dict[str, Entry] = {
     "quantization_method": only(("bnb", "bitsandbytes"), "models are quantised with bitsandbytes"),
     "quantization_type": only(("nf4",), "four bits are nf4"),
     "double_quantization": only((True,), "quantisation is double"),
+    "rope_scaling": chosen(
+        "rope_scaling",
+        {"linear": "linear", "yarn": "yarn", "llama3": "llama3"},
+        "rope_scaling is linear, yarn or llama3",
+    ),
     "flash_attn": chosen(
         "attn_implementation",
         {
