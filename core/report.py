@@ -15,7 +15,7 @@ from typing import Any
 from core.conversation import Finding, JsonObject
 from core.errors import UserError
 from core.rules import RULES, severity
-from core.rules.table import ACTIONS
+from core.rules.table import ACTIONS, advice
 
 # Findings that are kept of each code; all of them are counted.
 MOST_OF_A_CODE = 1000
@@ -148,6 +148,8 @@ def terminal(report: Report) -> str:
         lines += [line for finding in examples for line in _wrapped(f"  {_line(finding)}", "      ")]
         if count > len(examples):
             lines.append(f"  … and {count - len(examples)} more")
+        if cure := advice(code, action):
+            lines += _wrapped(f"  What to do: {cure}", "      ")
     return "\n".join(lines)
 
 
@@ -215,6 +217,7 @@ def markdown(report: Report) -> str:
             f"## {code}, {action}",
             "",
             *(f"- `{_line(finding).replace('`', chr(39))}`" for finding in examples),
+            *(["", f"What to do: {cure}"] if (cure := advice(code, action)) else []),
         ]
     return "\n".join([*lines, ""])
 

@@ -245,3 +245,20 @@ def test_results_are_put_into_the_order_of_their_calls() -> None:
     ]
     talk[2:5] = sorted(results, key=lambda result: result["tool_call_id"])
     assert whole({"messages": talk})[:2] == ("kept", {"TL410"})
+
+
+def test_a_message_without_content_does_not_hide_the_format() -> None:
+    assert whole({"messages": [{"role": "user"}, ASSISTANT]})[:2] == ("dropped", {"SH106"})
+    assert whole({"messages": [{"role": "user"}]})[:2] == ("dropped", {"SH106"})
+    assert whole({"conversations": [{"from": "human"}]})[:2] == ("dropped", {"SH106"})
+
+
+@pytest.mark.parametrize(("flag", "read"), [({"weight": "x"}, (None, 1.0)), ({"train": "x"}, (None, 1.0))])
+def test_flags_of_the_wrong_type_are_left_out_in_a_lenient_reading(flag: Any, read: Any) -> None:
+    data = {"messages": [USER, {**ASSISTANT, **flag}]}
+    assert whole(data)[:2] == ("dropped", {"MK707"})
+    row = Row(data, lenient=True)
+    done = converted(row, None, "lenient")
+    assert done.fate == "repaired"
+    assert done.conversation is not None
+    assert (done.conversation.messages[1].train, done.conversation.messages[1].weight) == read

@@ -21,6 +21,7 @@ from core.formats.write import WRITERS, writer
 from core.report import exceeds, histogram, report_from_json, terminal
 from core.rules import RULES
 from core.rules.dataset import DatasetFacts
+from core.rules.table import advice
 
 GOOD = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
 REPAIRED = {"messages": [*GOOD["messages"], {"role": "user", "content": "?"}]}
@@ -361,6 +362,16 @@ def test_results_do_not_change_their_calls_where_there_are_no_ids(to: str) -> No
 def test_white_space_that_tags_of_reasoning_lose_is_named() -> None:
     talk = Conversation((Message("user", "q"), Message("assistant", "\n\na", reasoning="r")))
     assert writer("sharegpt")(talk)[1] == ["white space around reasoning"]
+
+
+def test_the_report_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = [{"role": "user", "content": "q"}, {"role": "tool", "content": "r"}, {"role": "assistant", "content": "a"}]
+    file = write(tmp_path / "a.jsonl", {"messages": talk})
+    _, out, _ = run(["data", "check", str(file)], capsys)
+    said = " ".join(out.split())
+    assert "messages[1]: tool result with no call What to do: Put the assistant's call before the result." in said
+    assert "--profile lenient: the result is removed." in said
+    assert advice("TC511", "repaired") == advice("nothing", "dropped") == ""
 
 
 def test_plain_text_survives_as_itself() -> None:

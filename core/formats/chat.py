@@ -166,12 +166,15 @@ def flagged(row: Row, path: str, raw: JsonObject, message: Message) -> Message:
     if isinstance(weight, bool):
         weight = int(weight)
     if not isinstance(weight, int | float) or not 0 <= weight < 1e9:
-        raise row.refuse("MK707", f"{path}.weight", f"weight must be a number ≥ 0, got {snippet(weight)}")
+        said = f"weight must be a number ≥ 0, got {snippet(weight)}"
+        row.mend("MK707", f"{path}.weight", said, "read as 1", weight)
+        weight = 1
     train = next((given[key] for key in ("train", "training", "loss") if key in given), None)
     if isinstance(given.get("masked"), bool) and train is None:
         train = False if given["masked"] else None
     if train is not None and not isinstance(train, bool | int):
-        raise row.refuse("MK707", f"{path}.train", f"train must be true or false, got {snippet(train)}")
+        row.mend("MK707", f"{path}.train", f"train must be true or false, got {snippet(train)}", "left out", train)
+        train = None
     if weight == 0 and train:
         row.kept("MK707", path, "weight 0 and train true on the same message; it is not trained")
     switch = False if weight == 0 else None if train is None else bool(train)

@@ -220,11 +220,11 @@ def _message_list(
     first = next((item for item in listed if isinstance(item, dict)), {})
     if "lc" in first or (first.get("type") in _LANGCHAIN and {"data", "content"} & first.keys()):
         return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
-    keys = next(
-        (pair for pair in MESSAGE_KEYS if pair[0] in first and (pair[1] in first or "tool_calls" in first)), None
-    )
-    if keys is None:
+    keys = next((keys for item in listed if isinstance(item, dict) and (keys := _keys_of(item))), None)
+    if keys is None and {"role", "from"}.isdisjoint(first):
         return _turn_pairs(first, columns, where)
+    # Messages that all lack their content are refused by the format that they are nearest to.
+    keys = keys or (("role", "content") if "role" in first else ("from", "value"))
     evidence = f"{where} with {keys[0]} and {keys[1]}"
     if keys == ("role", "content"):
         return _role_content(record, listed, columns, evidence)
@@ -234,6 +234,14 @@ def _message_list(
         return Recognition(Layout("sharegpt", columns), evidence)
     tags = {"role_tag": keys[0], "content_tag": keys[1]}
     return Recognition(Layout("openai", columns, tags), evidence)
+
+
+def _keys_of(message: JsonObject) -> tuple[str, str] | None:
+    """Under which keys a message has its role and its content."""
+    for role, content in MESSAGE_KEYS:
+        if role in message and (content in message or "tool_calls" in message):
+            return role, content
+    return None
 
 
 def _turn_pairs(first: JsonObject, columns: dict[str, str], where: str) -> Recognition | None:

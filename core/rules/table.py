@@ -67,6 +67,15 @@ def explain(code: str) -> str:
     return "\n".join(lines)
 
 
+def advice(code: str, action: str) -> str:
+    """What to do about findings of a rule, in one line; empty when they ask for nothing."""
+    rule = RULES.get(code)
+    if rule is None or action == "repaired":
+        return ""
+    mend = f"--profile lenient: {rule.lenient}." if rule.lenient and action == "dropped" else ""
+    return " ".join(filter(None, [rule.remedy, mend]))
+
+
 _RULES = [
     Rule("IO001", "D/E", "A line is not valid JSON. In a JSON array or object the whole file is unusable.",
          "The message names line and column.", "a Python literal ({'a': 1}) is read"),
@@ -74,7 +83,8 @@ _RULES = [
          " no UTF-8: a bad line of JSON Lines is dropped, another bad file stops.", "Save the file as UTF-8."),
     Rule("IO003", "W", "An object has the same key twice; the last value is used.", "Remove one of the two."),
     Rule("IO004", "D", "NaN or Infinity stands where JSON wants a number.", "Write null or a text.", "read as null"),
-    Rule("IO005", "E", "The file is empty or has no rows."),
+    Rule("IO005", "E", "The file is empty or has no rows.",
+         "Give a file that holds rows."),
     Rule("IO006", "D/E", "The keys of the row fit no known format, or it is of a kind that is not trained on.",
          "Name the format with --formatting and the columns with --columns."),
     Rule("IO007", "D/E", "Two formats fit the row equally well.", "Choose one with --formatting."),
@@ -86,18 +96,23 @@ _RULES = [
     Rule("IO012", "R/D", "JSON that can be read with a little help: a trailing comma, objects one after the other on a"
          " line, text around turns. A row that the end of the file cuts off is dropped."),
     Rule("IO013", "I", "The file's suffix says one kind and its content is another; the content decides."),
-    Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation."),
+    Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation.",
+         'Write each row as an object, for instance {"messages": […]}.'),
     Rule("SH102", "D", "A row has no list of messages where its format has one.", "Map the column with --columns."),
     Rule("SH103", "R", "The list of messages is JSON inside a text; it is parsed."),
-    Rule("SH104", "D", "The list of messages is empty."),
-    Rule("SH105", "D", "A message is not an object, or a turn of an Alpaca history is not a pair.", "",
-         "messages that are no objects are left out"),
-    Rule("SH106", "D", "A message lacks its role or its content.", "", "missing content is read as empty"),
+    Rule("SH104", "D", "The list of messages is empty.",
+         "Remove the row, or write its messages."),
+    Rule("SH105", "D", "A message is not an object, or a turn of an Alpaca history is not a pair.",
+         "Write each message as an object with role and content.", "messages that are no objects are left out"),
+    Rule("SH106", "D", "A message lacks its role or its content.",
+         "Give the message both; other names of keys are mapped with --tags.", "missing content is read as empty"),
     Rule("SH107", "I", "Keys or columns that the format does not know are ignored."),
     Rule("SH108", "I", "How many contents are lists of text parts; they are joined in order."),
-    Rule("SH109", "D", "A part of a message is an image, sound or something else that a text model cannot take."),
+    Rule("SH109", "D", "A part of a message is an image, sound or something else that a text model cannot take.",
+         "Leave such rows out, or describe the picture or sound in words."),
     Rule("SH110", "R", "Content is a number, a boolean or an object; it is written as JSON text."),
-    Rule("SH111", "D", "The column of the prompt or of the answer is empty."),
+    Rule("SH111", "D", "The column of the prompt or of the answer is empty.",
+         "Fill the column, or name another with --columns."),
     Rule("SH112", "W/D", "The same id stands on several rows. Where rows are chained by parent_id, one whose parents"
          " are missing or form a circle is dropped."),
     Rule("SH113", "E", "A column has a name that trainers and tokenizers read (labels, input_ids, chat_template, …): a"
@@ -116,14 +131,17 @@ _RULES = [
     Rule("RO208", "R/W", "The system prompt stands in a column and in the messages; the one in the messages is used."),
     Rule("RO209", "R", "A user or system message at the end teaches nothing and is removed, as LMFlow documents."),
     Rule("RO210", "R", "A tool result at the end has no answer and is removed; the call before it is the last target."),
-    Rule("RO211", "D", "There is no assistant message, so there is nothing to learn."),
+    Rule("RO211", "D", "There is no assistant message, so there is nothing to learn.",
+         "Add the answer: what the assistant says is what is learned."),
     Rule("RO212", "R", "An LMFlow row does not alternate between user and assistant; RO203 to RO205 bring it there."),
     Rule("RO213", "R", "The role developer is read as system."),
-    Rule("RO214", "D", "The chat template refuses the conversation."),
+    Rule("RO214", "D", "The chat template refuses the conversation.",
+         "The message says what the template demands; or choose another --template."),
     Rule("RO215", "R/E/D", "There is a system prompt and the chat template has no place for it. It moves into the first"
          " user message; with --tool-dialect none it would be lost, and --swallowed decides.",
          "Choose another --template, or let a dialect write it."),
-    Rule("CT301", "D", "A user message is empty."),
+    Rule("CT301", "D", "A user message is empty.",
+         "Write what the user asks, or remove the message."),
     Rule("CT302", "I", "An assistant message has calls and no content.", silent="it is as it should be"),
     Rule("CT303", "W", "An assistant message is empty; it stays as context and is not trained."),
     Rule("CT304", "D/W", "A message holds only white space or characters without width; counted as empty."),
@@ -156,14 +174,17 @@ _RULES = [
     Rule("TC503", "R", "Arguments or a call are a Python literal (single quotes, True)."),
     Rule("TC504", "D", "A call or its arguments parse neither as JSON nor as a Python literal.",
          "The text is shown in the message; mend it in the source."),
-    Rule("TC505", "D", "Arguments are a list, a number or a text instead of an object; null and empty mean none."),
-    Rule("TC506", "D", "A tool call has no name."),
+    Rule("TC505", "D", "Arguments are a list, a number or a text instead of an object; null and empty mean none.",
+         'Write arguments as an object: {"name": value}.'),
+    Rule("TC506", "D", "A tool call has no name.",
+         "Name the tool that is called."),
     Rule("TC507", "W", "A call names a tool that the row does not describe."),
     Rule("TC508", "W", "Arguments do not fit the tool's parameters: one is missing, unknown, of the wrong type or not"
          " among the allowed values."),
     Rule("TC509", "R", "Some calls of the row have ids and others do not; they are generated."),
     Rule("TC510", "R", "The same call id stands on two calls; calls and results are renumbered together."),
-    Rule("TC511", "D", "A tool result comes where no call waits for one.", "", "the result is removed"),
+    Rule("TC511", "D", "A tool result comes where no call waits for one.",
+         "Put the assistant's call before the result.", "the result is removed"),
     Rule("TC512", "R/D", "A result's id matches no call: it is matched by name, or when one call waits. Results that"
          " come in another order than their calls are put into it, for many templates write no ids. One message with"
          " the results of all waiting calls, as a list or in <tool_response> tags, is divided among them.",
@@ -191,7 +212,8 @@ _RULES = [
     Rule("RS606", "R", "Encrypted or redacted reasoning is removed."),
     Rule("RS607", "I", "Some answers have reasoning and others do not."),
     Rule("RS608", "W", "A message has reasoning and neither answer nor call; it is not trained."),
-    Rule("MK701", "D", "Nothing in the row is trained: every answer is empty or switched off."),
+    Rule("MK701", "D", "Nothing in the row is trained: every answer is empty or switched off.",
+         "Give the row an answer that is trained."),
     Rule("MK702", "I/D", "The template shows history differently later on: the conversation becomes several samples, or"
          " what --unstable-history says."),
     Rule("MK703", "W/D", "The chat template writes a turn behind another text than the model is given. What both have"
@@ -202,7 +224,9 @@ _RULES = [
          " --swallowed decides."),
     Rule("MK706", "E", "The trained text holds text of somebody else: a mistake of ours, please report it."),
     Rule("MK707", "W/D", "The flags of a message contradict each other, are of the wrong type, or train only some of"
-         " its parts.", "", "the whole message is trained"),
+         " its parts.",
+         "Write weight as a number from 0 on, and train as true or false.",
+         "the flag is left out; the whole message is trained"),
     Rule("MK708", "I", "How many messages have a weight other than 0 and 1; their loss is multiplied by it."),
     Rule("MK709", "W", "The tokenizer changes the text: decoding does not give it back."),
     Rule("MK710", "R/W", "The beginning-of-text token stands twice, and one is removed; or the tokenizer would begin a"
@@ -218,7 +242,8 @@ _RULES = [
          " exchanges, as --overlong says."),
     Rule("LN802", "W", "A conversation is cut inside an answer."),
     Rule("LN803", "D/W/E", "A conversation is longer than max_length and no part of it fits; single turns that do not"
-         " fit are not trained. With --overlong error the first one stops."),
+         " fit are not trained. With --overlong error the first one stops.",
+         "Raise --max-length, or choose another --overlong."),
     Rule("LN804", "E", "A cut separates a result from its call: a mistake of ours, please report it."),
     Rule("LN805", "W", "System prompt and tools alone take more than half of the window."),
     Rule("LN806", "W", "More than 5 % of the rows are too long.", "Raise --max-length; the message names a value."),
