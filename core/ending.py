@@ -11,9 +11,10 @@ from pathlib import Path
 
 from core.checkpoint import checkpoints
 from core.disk import read_json
+from core.log import last_error
 from core.process import boot_id, out_of_memory_kills
 from core.run import UNEXPLAINED, WORKER, Run
-from core.state import State
+from core.state import State, StateName
 
 
 def ending(run: Run, status: int | None, peak_bytes: int = 0) -> State:
@@ -23,10 +24,12 @@ def ending(run: Run, status: int | None, peak_bytes: int = 0) -> State:
         return said
     if _wants_kill(run):
         return State("stopped", said.step, said.max_steps, f"stopped at once, without saving; {_goes_on(run)}")
-    if status == -signal.SIGTERM and run.stop_requested():
+    if status == -signal.SIGTERM:
+        # It saves at this signal, once it listens to signals.
         return State("stopped", said.step, said.max_steps, f"stopped before its first step; {_goes_on(run)}")
-    name = "failed" if status is not None and status >= 0 else "killed"
-    return State(name, said.step, said.max_steps, f"{_cause(run, status, peak_bytes)}; {_goes_on(run)}")  # type: ignore[arg-type]
+    told = status is None and bool(last_error(run.path / "log.txt"))
+    name: StateName = "failed" if told or (status is not None and status >= 0) else "killed"
+    return State(name, said.step, said.max_steps, f"{_cause(run, status, peak_bytes)}; {_goes_on(run)}")
 
 
 def settle(run: Run, status: int | None, peak_bytes: int = 0) -> State:
@@ -51,14 +54,8 @@ def _cause(run: Run, status: int | None, peak_bytes: int) -> str:
     if status is not None and status < 0:
         return f"it crashed with {signal.Signals(-status).name}{grown}; see log.txt"
     if status is None:
-        return _last_error(run) or UNEXPLAINED
-    return _last_error(run) or f"it ended with exit code {status}; see log.txt"
-
-
-def _last_error(run: Run) -> str:
-    """What the worker printed last as an error, for when it could not write its state any more."""
-    lines = run.log_tail(20).splitlines()
-    return next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), "")
+        return last_error(run.path / "log.txt") or UNEXPLAINED
+    return last_error(run.path / "log.txt") or f"it ended with exit code {status}; see log.txt"
 
 
 def _wants_kill(run: Run) -> bool:

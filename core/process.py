@@ -25,12 +25,8 @@ class Process:
     @classmethod
     def of(cls, pid: int) -> Process | None:
         """The living process with this number; None when there is none, or only its remains."""
-        try:
-            # The name in parentheses may hold spaces and parentheses itself.
-            fields = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] in ("Z", "X") else cls(pid, int(fields[19]), boot_id())
+        fields = _facts(pid)
+        return None if not fields or fields[0] in ("Z", "X") else cls(pid, int(fields[19]), boot_id())
 
     @classmethod
     def from_json(cls, data: Any) -> Process | None:
@@ -59,6 +55,20 @@ class Process:
         except ProcessLookupError:
             return False
         return True
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether a process was stopped by a signal (SIGSTOP, Ctrl-Z) or a debugger, and waits to go on."""
+    return _facts(pid)[:1] in (["T"], ["t"])
+
+
+def _facts(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; empty when there is none."""
+    try:
+        # The name in parentheses may hold spaces and parentheses itself.
+        return (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def boot_id() -> str:

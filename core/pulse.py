@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.disk import read_json, write_atomic_json
-from core.process import boot_id
+from core.process import boot_id, is_suspended
 
 PULSE = "pulse.json"
 # Beats come with every forward pass; nobody looks more often than this.
@@ -89,6 +89,8 @@ class Silence:
     def describe(self) -> str:
         """For a person."""
         while_doing = f" while {self.doing}" if self.doing else ""
+        if is_suspended(self.pid):
+            return f"no progress for {self.seconds:.0f} s{while_doing}: suspended; kill -CONT {self.pid} lets it go on"
         return f"no progress for {self.seconds:.0f} s{while_doing}; its stacks are in log.txt"
 
 

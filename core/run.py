@@ -53,6 +53,7 @@ from core.disk import (
 )
 from core.environment import is_secret, light_facts, shown_command
 from core.errors import UserError, did_you_mean
+from core.log import last_error, tail
 from core.paths import STARTER, default_runs_dir
 from core.process import Process, out_of_memory_kills
 from core.pulse import PULSE, silence
@@ -220,7 +221,12 @@ class Run:
             return replace(said, state="waiting", message="")
         # It may have said its last word between our two looks.
         again = self.said()
-        return replace(again, state="killed", message=UNEXPLAINED) if again.alive else again
+        return self._unheard(again) if again.alive else again
+
+    def _unheard(self, said: State) -> State:
+        """Of a run whose worker is gone after it has said this: why, if its log tells it."""
+        why = last_error(self.path / "log.txt")
+        return replace(said, state="failed" if why else "killed", message=why or UNEXPLAINED)
 
     def _queued(self, said: State) -> State:
         """Of a run that stood in the queue a moment ago: whether it still does, or its turn has come meanwhile."""
@@ -265,13 +271,7 @@ class Run:
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of the worker's log."""
-        try:
-            with (self.path / "log.txt").open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
-                text = file.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return tail(self.path / "log.txt", lines)
 
     def request_stop(self) -> None:
         """Ask the worker to finish its step, save and stop."""

@@ -213,6 +213,9 @@ class Reporter(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Say how far it is; stop and save if asked to."""
+        if not (self.run.path / "run.json").is_file():
+            # Whoever deleted it may still be at it, and a checkpoint would make the folder anew.
+            raise UserError("the run's folder is gone", file=self.run.path, exit_code=1)
         self.pulse.beat("training")
         self.run.write_state("running", state.global_step, state.max_steps, self.message)
         if self.rank.anywhere(self.run.stop_requested()) and state.global_step < state.max_steps:

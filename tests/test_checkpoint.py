@@ -314,6 +314,22 @@ def test_a_folder_that_goes_or_cannot_be_written_ends_the_run_with_the_reason(
     assert run.path.exists() == (fault == "read-only")
 
 
+def test_a_folder_that_a_checkpoint_would_make_anew_is_not(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever deletes a run is not done at once: what is left of it must not be trained on in secret."""
+    run = Run.create(small(max_steps=6, save_steps=1))
+    real = Run.write_metrics
+
+    def write_metrics(self: Run, metrics: dict[str, Any]) -> None:
+        real(self, metrics)
+        if metrics["step"] == 2:
+            (run.path / "run.json").unlink()
+
+    monkeypatch.setattr(Run, "write_metrics", write_metrics)
+    with pytest.raises(UserError, match="the run's folder is gone"):
+        train_run(run)
+    assert run.said().step == 2
+
+
 def test_room_is_counted(tmp_path: Path) -> None:
     import torch
 

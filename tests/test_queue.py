@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 import core.train
+from core.ending import ending
 from core.errors import UserError
 from core.process import Process
 from core.queue import ORDER, cancel, enqueue, enqueue_resumed, look_after, move, start_next, waiting
-from core.run import WAITING, Run
+from core.run import UNEXPLAINED, WAITING, Run
 from core.state import State
 from tests.conftest import small
 
@@ -295,6 +296,35 @@ def test_the_keeper_says_how_the_trainer_ended(runs: Path, label: str, state: st
     assert (end.state, end.step, end.max_steps) == (state, 1, 9)
     assert message in end.message
     assert "it has no checkpoint yet" in end.message
+
+
+def test_a_worker_that_could_not_write_its_state_is_heard_in_its_log(runs: Path) -> None:
+    """A folder that became read-only: nobody can write down how it ended, and whoever looks is told all the same."""
+    run = Run.create(small(run_name="quick"))
+    run.write_state("running", 3, 9)
+    assert (run.state().state, run.state().message) == ("killed", UNEXPLAINED)
+    (run.path / "log.txt").write_text("{'loss': 3}\nerror: state.json: it cannot be written\n", encoding="utf-8")
+    assert (run.state().state, run.state().message) == ("failed", "state.json: it cannot be written")
+    look_after(runs)
+    assert run.said().state == "failed"
+
+
+def test_a_signal_before_anybody_listens_to_it_is_a_stop(runs: Path) -> None:
+    run = Run.create(small(run_name="quick"))
+    run.write_state("starting")
+    end = ending(run, -signal.SIGTERM)
+    assert end.state == "stopped"
+    assert "stopped before its first step; it has no checkpoint yet" in end.message
+
+
+def test_a_suspended_trainer_is_said_to_be_suspended(runs: Path) -> None:
+    run = Run.start(small(run_name="hang"))
+    trainer = process(run, "trainer")
+    until(lambda: run.state().state == "stalled", "the stall")
+    os.kill(trainer.pid, signal.SIGSTOP)
+    until(lambda: f"suspended; kill -CONT {trainer.pid} lets it go on" in run.state().message, "what is said of it")
+    run.kill()
+    assert run.wait().state == "stopped"
 
 
 def test_lack_of_memory_is_the_likely_cause_when_the_kernel_says_so(runs: Path) -> None:
