@@ -12,7 +12,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 # Words that are kept in case they recur, and characters of the longest of them.
@@ -47,6 +47,11 @@ _KNOWN = {*chain.from_iterable(_LETTERS), *_NUMBERS, *_REST}
 _INSIDE = "0-9A-Za-zÀ-ÖØ-öø-ɏΑ-ΡΣ-ώЀ-ҁҊ-ԣא-תؠ-يぁ-ゖァ-ヺ一-鿃가-힣"
 _ENDS = r"\t\n\r !\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~、。，！？：；（）「」“”…—"
 _WORD = re.compile(f"[^{_INSIDE}]*[{_INSIDE}]*(?:(?![{_ENDS}])[^{_INSIDE}]+[{_INSIDE}]*)*")
+# A word between two others, and a border: also behind a line break that itself stands behind a letter or digit, for no
+# match holds that and what is behind it.
+_INNER = re.compile(f"[{_ENDS}](?s:.*)[{_INSIDE}]\\Z")
+_BORDER = re.compile(f"(?<=[{_INSIDE}])[{_ENDS}]|(?<=[{_INSIDE}]\n)[!-~{_INSIDE}]")
+_IN_A_TEXT = 64
 
 
 def words_of(tokenizer: Any) -> Words | None:
@@ -112,6 +117,7 @@ class Words:
         self._plain = _any_of(token.content for token in tokens if token.normalized)
         self._ids: dict[str, list[int]] = {}
         self._starts: dict[str, list[int]] = {}
+        self._lengths: dict[str, int] = {}
 
     def cut(self, text: str) -> list[str]:
         """A text in words."""
@@ -128,33 +134,50 @@ class Words:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts."""
         if len(self._ids) > MOST_WORDS:
-            self._ids, self._starts = {}, {}
+            self._ids, self._starts, self._lengths = {}, {}, {}
         cut = [self.cut(text) for text in texts]
         new = list(set(chain.from_iterable(cut)).difference(self._ids))
-        if new:
-            self._ids.update(zip(new, (encoding.ids for encoding in encodings(new, self._tokenizer)), strict=True))
+        self.learn(new)
         made = [list(chain.from_iterable(map(self._ids.__getitem__, words))) for words in cut]
         for word in new:
             if len(word) > _LONGEST:
                 del self._ids[word]
         return made
 
+    def learn(self, words: Sequence[str]) -> None:
+        """Tokenise words: those that stand between borders one after the other in texts, which takes less time."""
+        inner = [word for word in words if _INNER.match(word)]
+        rows = [inner[begin : begin + _IN_A_TEXT] for begin in range(0, len(inner), _IN_A_TEXT)]
+        texts = list(map("".join, rows))
+        for row, text, encoding in zip(rows, texts, encodings(texts, self._tokenizer), strict=True):
+            if any(pattern and pattern.search(text) for pattern in (self._control, self._plain)):
+                continue  # Words that happen to make an added token together.
+            ids, starts = encoding.ids, token_starts(encoding)
+            places = [bisect_left(starts, end) for end in accumulate(map(len, row), initial=0)]
+            self._ids.update((word, ids[a:b]) for word, (a, b) in zip(row, pairwise(places), strict=True))
+        others = [word for word in words if word not in self._ids]
+        self._ids.update(zip(others, (encoding.ids for encoding in encodings(others, self._tokenizer)), strict=True))
+
     def token_at(self, text: str, at: int, *, begins: bool) -> int:
         """The first token of a text that begins at character `at` or behind it; with `begins`, as in `first_token`."""
         begin = self._begin(text)
+        if at >= len(text) or at == begin or (at > begin and _BORDER.match(text, at)):
+            return self._length(text[:at])
         words = _WORD.findall(text, begin, at + 1)[:-1]
-        if at >= len(text):
-            return self._count([text[:begin], *words])
-        if words and len(words[-1]) == 1:
-            return self._count([text[:begin], *words[:-1]])
         # What is behind a word does not matter; what is before it does, to tokenizers that trim offsets.
         word = _WORD.match(text, at + 1 - len(words[-1])) if words else None
         part = text[: word.end() if word else begin]
         starts = self._starts_of(part)
         return first_token(part, starts, at) if begins else bisect_left(starts, at)
 
-    def _count(self, words: Sequence[str]) -> int:
-        return sum(len(self._ids.get(word) or self._starts_of(word)) for word in words if word)
+    def _length(self, text: str) -> int:
+        """How many tokens a text has."""
+        length = self._lengths.get(text)
+        if length is None:
+            length = sum(len(self._ids.get(word) or self._starts_of(word)) for word in self.cut(text))
+            if len(text) <= _LONGEST:
+                self._lengths[text] = length
+        return length
 
     def _starts_of(self, text: str) -> list[int]:
         starts = self._starts.get(text)

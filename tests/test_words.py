@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
@@ -123,15 +124,34 @@ def test_what_is_known_is_bounded_and_long_words_are_not_kept(monkeypatch: pytes
     monkeypatch.setattr("core.words.encodings", heard)
     monkeypatch.setattr("core.words.MOST_WORDS", 3)
     long = "x" * 200
-    assert words.encode(["a b", "b a", long]) == [bare.backend_tokenizer.encode(t).ids for t in ("a b", "b a", long)]
-    assert sorted(asked) == sorted(["a", "b", " a", " b", long])
+    assert words.encode(["a b", "b", long]) == [_alone(text, bare) for text in ("a b", "b", long)]
+    assert sorted(asked) == [" b", "a", "b", long]
     asked.clear()
-    words.encode([long, " a"])
-    assert sorted(asked) == sorted([long, " a"])
+    assert words.encode([long, "a b"]) == [_alone(text, bare) for text in (long, "a b")]
+    assert asked == [long]
+    words.encode(["c"])
     asked.clear()
-    words.encode([" a"])
-    assert asked == []
+    words.encode(["a"])
+    # There were more than three, so all were forgotten.
+    assert asked == ["a"]
     assert MOST_WORDS > 10_000
+
+
+def test_words_that_make_a_control_token_together_are_plain_text() -> None:
+    bare = tokenizer("ones")
+    words = words_of(bare)
+    assert words is not None
+    texts = ["x <|im y", "x_start y", "x|> y", "x<think y"]
+    assert all(word in {w for t in texts for w in words.cut(t)} for word in (" <|im", "_start", "|> y", "<think"))
+    for some in itertools.permutations(["<|im", "_start", "|> y"]):
+        # Whatever the order in which they are asked for, none is read together with another.
+        fresh = Words(bare, bare.backend_tokenizer.get_added_tokens_decoder().values())
+        fresh.learn([f" {some[0]}", *some[1:]])
+        assert fresh.encode(texts) == [_alone(text, bare) for text in texts]
+
+
+def _alone(text: str, bare: BareTokenizer) -> list[int]:
+    return bare.backend_tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def _unigram() -> Any:
