@@ -15,7 +15,7 @@ from core.template.ends import with_one_start, with_stop
 from core.template.sandbox import Template
 from core.template.spans import Rendered, render, trained_turns
 from core.tokens import Pieces, tokens_before
-from core.window import last_window, windows
+from core.window import TooLong, last_window, windows
 
 Sample = tuple[Rendered, Example]
 
@@ -93,18 +93,18 @@ def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callab
     return attempt
 
 
-def _known_lengths(samples: Sequence[Sample], pieces: Pieces, most: int) -> Callable[[int], bool]:
-    """Says that a conversation up to a turn is too long, where its whole shows it.
+def _known_lengths(samples: Sequence[Sample], pieces: Pieces, most: int) -> TooLong:
+    """Says whether a conversation up to a turn is too long, where its whole shows it.
 
     It does where one sample shows every turn behind what the model was given for it: then its text begins with that of
     each of those parts.
     """
     (sample, _), *others = samples
     if others or sample.breaks or any(note.code == "MK702" for note in sample.notes):
-        return lambda turn: False
+        return lambda turn: None
     (cut,) = pieces.of([sample.text])
     lengths = {span.message: tokens_before(cut, span.end) for span in sample.spans}
-    return lambda turn: lengths.get(turn, 0) > most
+    return lambda turn: lengths[turn] > most if turn in lengths else None
 
 
 def _refusal(conversation: Conversation, message: str) -> RowRefusedError:

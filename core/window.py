@@ -15,12 +15,13 @@ from typing import Generic, TypeVar
 from core.conversation import Conversation
 
 T = TypeVar("T")
-# Says of a turn that the conversation up to it, from its very beginning, is too long, without trying; or does not know.
-TooLong = Callable[[int], bool]
+# Says of a turn whether the conversation up to it, from its very beginning, is too long, without trying; None where
+# that is not known.
+TooLong = Callable[[int], bool | None]
 
 
-def _unknown(turn: int) -> bool:
-    return False
+def _unknown(turn: int) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ def windows(
     hopeless: list[int] = []
     left = _by_exchange(conversation, turns)
     while left:
-        first = _longest(conversation, left[0], attempt, too_long)
+        count = _known_to_fit(left, too_long)
+        first = _cut(conversation, 0, _turns(left[:count]), attempt, too_long) if count else None
+        if first is None:
+            count, first = 1, _longest(conversation, left[0], attempt, too_long)
         if first is None:
             if len(left[0]) == 1:
                 hopeless += left.pop(0)
@@ -54,17 +58,23 @@ def windows(
                 # The exchange as a whole is too long: its turns one by one, each behind what came before it.
                 left = [*([turn] for turn in left[0]), *left[1:]]
             continue
-        count = 1
         while count < len(left):
-            more = _cut(
-                conversation, first.dropped, [t for group in left[: count + 1] for t in group], attempt, too_long
-            )
+            more = _cut(conversation, first.dropped, _turns(left[: count + 1]), attempt, too_long)
             if more is None:
                 break
             first, count = more, count + 1
         found.append(first)
         left = left[count:]
     return found, hopeless
+
+
+def _known_to_fit(left: Sequence[Sequence[int]], too_long: TooLong) -> int:
+    """How many exchanges a window from the very beginning is known to hold, so that shorter ones need not be tried."""
+    return sum(1 for _ in itertools.takewhile(lambda group: too_long(group[-1]) is False, left))
+
+
+def _turns(groups: Sequence[Sequence[int]]) -> list[int]:
+    return [turn for group in groups for turn in group]
 
 
 def _by_exchange(conversation: Conversation, turns: Sequence[int]) -> list[list[int]]:
