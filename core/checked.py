@@ -2,7 +2,7 @@
 
 The cache's key covers the bytes of every file, every option that matters, the template, the tokenizer's whole state,
 the held-out set, our own code and the libraries that render and tokenise, so what comes from it is what a new check
-would find. Hub datasets are not cached. What was not used for longest goes when all of it is larger than `MOST_BYTES`.
+would find. Hub datasets are not cached. What was not used for longest goes when the cache is full.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import core
+from core.cache import cache_dir, make_room
 from core.check import Checked, Watch, check
 from core.config import DataOptions, TrainConfig
 from core.copies import asked_in_benchmarks
@@ -34,9 +34,7 @@ from core.stops import stop_findings
 from core.template.sandbox import Template
 from core.window_length import fitted_to
 
-MOST_BYTES = 8 * 2**30
 _CHUNK = 1 << 20
-_DAY_S = 86_400
 # Options that say which datasets there are and how they are put together, not what becomes of a row.
 _NOT_OF_A_ROW = {"dataset", "dataset_dir", "mix_strategy", "interleave_probs", "dataset_num_proc"}
 _LIBRARIES = ("jinja2", "pyarrow", "tokenizers")
@@ -161,12 +159,6 @@ def checked(
     return Entry(source, check(source, job, tokenizer, watch=watch).report, None)
 
 
-def cache_dir() -> Path:
-    """`$TUNEBOARD_CACHE`, else `tuneboard` in the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("TUNEBOARD_CACHE") or Path(home) / "tuneboard") / "data"
-
-
 def _key(source: Source, job: Job, tokenizer: Any) -> str:
     digest = hashlib.blake2b(digest_size=20)
     given = job.options.model_dump()
@@ -247,18 +239,5 @@ def _moved(stage: Path, place: Path) -> Path:
         stage.rename(place)
     except OSError:
         return stage
-    _make_room(place)
+    make_room(place)
     return place
-
-
-def _make_room(newest: Path) -> None:
-    """Delete what was not used for longest while there is more than `MOST_BYTES`, and what a killed process left."""
-    entries = sorted((path for path in newest.parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in entries}
-    total = sum(sizes.values())
-    for path in entries:
-        unfinished = path.name.startswith(".")
-        old = time.time() - path.stat().st_mtime > _DAY_S
-        if path != newest and (old if unfinished else total > MOST_BYTES):
-            shutil.rmtree(path, ignore_errors=True)
-            total -= sizes[path]

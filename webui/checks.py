@@ -15,7 +15,8 @@ from concurrent.futures import TimeoutError as NotYetError
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.checked import cache_dir, check_dataset
+from core.cache import cache_dir
+from core.checked import check_dataset
 from core.config import TrainConfig
 from core.report import Report
 

@@ -249,3 +249,27 @@ def data_list(arguments: argparse.Namespace) -> int:
         said = f"refused: {source.refused}" if source.refused else source.description
         print(f"{source.name:<20} {source.layout.formatting if source.layout else '':<10} {said}")
     return 0
+
+
+def _declares_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--clear", action="store_true", help="delete it; what is needed again is made again")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+@command("data cache", _declares_cache)
+def data_cache(arguments: argparse.Namespace) -> int:
+    """Show how large the cache of checked and encoded datasets is, or delete it.
+
+    When it grows beyond its limit, what was not used for longest goes by itself. Runs keep their rows.
+    """
+    from core.cache import MOST_BYTES, cache_dir, clear, kept
+
+    count, size = clear() if arguments.clear else (len(kept()), sum(kept().values()))
+    if arguments.json:
+        print(json.dumps({"folder": str(cache_dir()), "datasets": count, "bytes": size, "most_bytes": MOST_BYTES}))
+    elif arguments.clear:
+        print(f"{cache_dir()}: {count} datasets deleted, {size / 2**20:.1f} MiB")
+    else:
+        most = f"what was not used for longest goes above {MOST_BYTES / 2**30:.0f} GiB"
+        print(f"{cache_dir()}: {count} datasets, {size / 2**20:.1f} MiB; {most}; --clear deletes it")
+    return 0
