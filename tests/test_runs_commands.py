@@ -13,8 +13,11 @@ import pytest
 
 from core.cli import main
 from core.compare import comparison, figures, from_defaults
+from core.disk import write_atomic_json
 from core.environment import STARTS, git_commit, record_start, shown_command
 from core.errors import UserError
+from core.estimate import Estimate
+from core.forecast import keep_estimate, same_need
 from core.queue import enqueue, waiting
 from core.run import Run, list_runs
 from core.trash import TRASH, delete, empty, restore, trashed
@@ -59,6 +62,27 @@ def test_show_tells_what_a_person_would_ask(runs: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "lora_r: 7  (default 16)" in text
     assert "eval_loss: 2" in text
+
+
+def test_what_was_estimated_is_shown_beside_what_was_measured(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished("costly", [2.0])
+    assert main(["runs", "show", "costly"]) == 0
+    assert "needs" not in capsys.readouterr().out
+    write_atomic_json(run.path / "cost.json", {"device": "cpu", "memory": 800 * 2**20, "step_s": 0.5, "steps": 12})
+    keep_estimate(run, Estimate("cpu", 2**34, 600 * 2**20, {}, 9, 9, 16, 99, 8, 0.25))
+    assert main(["runs", "show", "costly"]) == 0
+    shown = capsys.readouterr().out
+    assert (
+        "  memory at once: 800.0 MiB measured, 600.0 MiB estimated\n  a step: 0.5 s measured, 0.25 s estimated" in shown
+    )
+    assert main(["runs", "show", "costly", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["needs"]["step_s"] == {"measured": 0.5, "estimated": 0.25}
+
+
+def test_an_estimate_is_for_the_options_that_matter() -> None:
+    config = small()
+    assert same_need(config, small(run_name="another", runs_dir="elsewhere"))
+    assert not same_need(config, small(lora_r=8))
 
 
 def test_compare_shows_what_differs_and_nothing_else(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.estimate import mebibytes
+from core.forecast import ESTIMATE, estimate_of
 from core.queue import waiting
 from core.run import Run, list_runs
 from core.task import Task
@@ -34,6 +35,7 @@ WATCHED = (
     "waiting.json",
     "samples.jsonl",
     "cost.json",
+    ESTIMATE,
     "evals",
     *(f"tasks/{name}/{file}" for name in TASKS for file in ("task.json", "progress.json", "ended.json")),
 )
@@ -96,12 +98,17 @@ def status_html(run: Run | None, board: Board) -> str:
 
 
 def _cost(run: Run, t: Texts) -> str:
-    """What the run really takes, once it is measured."""
-    cost = run.cost()
-    if not cost:
-        return ""
-    said = t("measured: {size} at most, {step} s a step", size=mebibytes(cost["memory"]), step=f"{cost['step_s']:.2g}")
-    return f" · {escape(said)}"
+    """What the run really takes, once it is measured, and what was estimated, if anybody asked."""
+    said = []
+    if cost := run.cost():
+        said.append(t("measured: {size} at most, {step} s a step", **_amounts(cost)))
+    if cost := estimate_of(run):
+        said.append(t("estimated: {size} at most, {step} s a step", **_amounts(cost)))
+    return "".join(f" · {escape(line)}" for line in said)
+
+
+def _amounts(cost: dict[str, Any]) -> dict[str, str]:
+    return {"size": mebibytes(cost["memory"]), "step": f"{cost['step_s']:.2g}"}
 
 
 def loss_html(run: Run | None, t: Texts) -> str:

@@ -10,6 +10,8 @@ import gradio as gr
 from core.commands.estimate import duration, mebibytes
 from core.config import TrainConfig
 from core.errors import UserError
+from core.forecast import keep_estimate, same_need
+from core.run import Run
 from webui.board import QUIET
 from webui.form import Form
 from webui.markup import amount, escape, note, table
@@ -34,11 +36,13 @@ class Needs:
         self.shown = gr.HTML(elem_id="train-need")
         self.fit = gr.Button(self.t("Make it fit"), visible=False, elem_id="train-fit")
         self.changes = gr.State({})
+        # The config that was looked at, and what it needs.
+        self.looked_at = gr.State(None)
 
     def listen(self) -> None:
         """Tie the components to the functions below; models are counted one at a time."""
         parts = set(self.form.components.values())
-        found = [self.shown, self.fit, self.changes]
+        found = [self.shown, self.fit, self.changes, self.looked_at]
         self.ask.click(self.estimate, parts, found, concurrency_limit=1, trigger_mode="once", **QUIET)
         filled = [*self.form.components.values(), self.fit]
         self.fit.click(self.fill, self.changes, filled, concurrency_limit=1, trigger_mode="once", **QUIET)
@@ -55,8 +59,14 @@ class Needs:
             estimator = Estimator(config)
             needed, changes = estimator.estimate(config), estimator.fitting(config)
         except UserError as error:
-            return note(str(error), "bad"), gr.update(visible=False), {}
-        return needs_html(needed, changes, self.t), gr.update(visible=bool(changes)), changes or {}
+            return note(str(error), "bad"), gr.update(visible=False), {}, None
+        return needs_html(needed, changes, self.t), gr.update(visible=bool(changes)), changes or {}, (config, needed)
+
+    def keep(self, values: Mapping[Any, Any], run: Run) -> None:
+        """Leave what was found with a run, if it was found for its very options."""
+        found = values.get(self.looked_at)
+        if found is not None and same_need(found[0], run.config):
+            keep_estimate(run, found[1])
 
     def fill(self, changes: dict[str, Any]) -> dict[Any, Any]:
         """The form with the changes."""

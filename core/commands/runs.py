@@ -15,6 +15,7 @@ from core.compare import comparison, evaluations, figures, from_defaults
 from core.disk import read_json
 from core.environment import STARTS
 from core.errors import UserError
+from core.forecast import keep_estimate, need_of
 from core.paths import runs_dir_of
 from core.queue import look_after, move, stop, waiting
 from core.run import list_runs, require_run
@@ -59,18 +60,24 @@ def _declares_show(command: argparse.ArgumentParser) -> None:
     _declares_run(command)
     command.add_argument("--json", action="store_true", help="print everything as one JSON object")
     command.add_argument("--verify", action="store_true", help="read the checkpoints and check their sums")
+    command.add_argument("--estimate", action="store_true", help="estimate what it needs, to see beside the measured")
 
 
 @command("runs show", _declares_show)
 def runs_show(arguments: argparse.Namespace) -> int:
     """Show a run: its state, options, figures, checkpoints, rows and environment."""
     run = require_run(arguments.run)
+    if arguments.estimate:
+        from core.estimate import Estimator
+
+        keep_estimate(run, Estimator(run.config).estimate(run.config))
     shown = {
         **run.summary(),
         "facts": run.facts,
         "options": from_defaults(run.config),
         "figures": figures(run),
         "evaluations": evaluations(run),
+        "needs": need_of(run),
         "checkpoints": [_checkpoint(path, verify=arguments.verify) for path in checkpoints(run.path / "checkpoints")],
         "report": read_json(run.path / "report.json"),
         "starts": read_json(run.path / STARTS) or [],
@@ -239,11 +246,27 @@ def _show_lines(shown: dict[str, Any]) -> list[str]:
     lines += [f"  {name}: {value:.6g}" for name, value in shown["figures"].items()]
     for data, metrics in shown["evaluations"].items():
         lines += ["", f"evaluation on {data}", *(f"  {name}: {value:.4g}" for name, value in metrics.items())]
+    lines += _need_lines(shown["needs"])
     lines += ["", "checkpoints"]
     for checkpoint in shown["checkpoints"]:
         whole = "whole" if checkpoint["whole"] else checkpoint["fault"] or "not written to its end"
         lines.append(f"  {checkpoint['name']}: {_bytes(checkpoint['bytes'])}, {whole}")
     return [*lines, *_origin_lines(shown)]
+
+
+def _need_lines(needs: dict[str, dict[str, Any]]) -> list[str]:
+    """What it took, beside what was estimated."""
+    if not needs:
+        return []
+    lines = ["", "needs"]
+    for label, told, say in (("memory at once", needs["memory"], _bytes), ("a step", needs["step_s"], _seconds)):
+        values = [f"{say(value)} {how}" for how, value in told.items() if value is not None]
+        lines.append(f"  {label}: {', '.join(values)}")
+    return lines
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3g} s"
 
 
 def _origin_lines(shown: dict[str, Any]) -> list[str]:

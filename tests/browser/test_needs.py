@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from core.config import TrainConfig
 from core.estimate import Estimate
 from core.run import Run
 from tests.conftest import small
-from webui.needs import needs_html
+from webui.board import Board
+from webui.form import Form
+from webui.live import status_html
+from webui.needs import Needs, needs_html
 from webui.texts import load_texts
 from webui.written import written_html
 
@@ -46,6 +50,17 @@ def test_the_verdict(memory: int, changes: dict[str, Any] | None, words: list[st
     for word in words:
         assert word in shown
     assert load_texts("zh")("Make it fit") != "Make it fit"
+
+
+def test_an_estimate_stays_with_the_run_that_it_was_made_for(runs: Path, board: Board) -> None:
+    needs = Needs(Form(TrainConfig, board.t), board.t, lambda config: None)
+    needs.put()
+    run, other = Run.create(small()), Run.create(small(lora_r=64))
+    for one in (run, other):
+        needs.keep({needs.looked_at: (small(), needed(2 * GIB))}, one)
+        needs.keep({needs.looked_at: None}, one)
+    assert "estimated: 2,048 MiB at most, 2 s a step" in status_html(run, board)
+    assert "estimated" not in status_html(other, board)
 
 
 def test_the_last_evaluation_is_shown_and_nothing_of_it_is_markup(runs: Path) -> None:

@@ -109,7 +109,7 @@ class TrainTab:
         run.input(self.watched, run, panel, concurrency_limit=LIGHT, **QUIET)
         run.focus(self.names, None, run, concurrency_limit=LIGHT, **QUIET)
         # One at a time: of many clicks the first starts the run, and the others find it alive.
-        pressed = {*parts, self.mine, run}
+        pressed = {*parts, self.mine, run, self.needs.looked_at}
         started = [run, self.mine, self.problem, *self.consent.shown, *panel]
         self.start.click(self.begin, pressed, started, concurrency_limit=1, trigger_mode="once", **QUIET)
         queue = {"concurrency_limit": 1, "concurrency_id": "queue", "trigger_mode": "once", **QUIET}
@@ -178,6 +178,7 @@ class TrainTab:
         """
         try:
             run = (self.queued if queued else self.started)(values, may_go)
+            self.needs.keep(values, run)
         except ConsentNeededError as asked:
             return gr.skip(), values[self.mine], "", *self.consent.ask(asked, queued=queued), *([gr.skip()] * 9)
         except UserError as error:
