@@ -16,6 +16,7 @@ from core.conversation import Finding
 from core.copies import firsts_of_copies
 from core.crew import parts
 from core.datasets import Source, UnusableError, mixed_formats
+from core.datasets.mix import drawn_note
 from core.datasets.pieces import pieces
 from core.encoded import Writer
 from core.errors import UserError
@@ -94,6 +95,7 @@ def _of_the_whole(sums: Part, source: Source, job: Job, tokenizer: Any) -> Itera
     yield from _unused(sums.ignored)
     yield from mixed_formats(source, sums.report.formats)
     yield from sums.facts.findings(file)
+    yield from drawn_note(source.num_samples, len(sums.facts.prompts), source.name)
     if job.template is not None:
         yield from sums.measure.findings(file, job.options, job.template, tokenizer)
         yield from token_findings(job.template, tokenizer, file)

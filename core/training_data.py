@@ -146,9 +146,7 @@ def _sets(
     if len(validation):
         sets["validation"] = _set(entries, validation)
     for name, entry in held_out.items():
-        numbers, noted = _drawn(entry)
-        notes += noted
-        sets[_free_name(Path(name).stem, sets)] = _set([entry], numpy.array(numbers, dtype=numpy.int64))
+        sets[_free_name(Path(name).stem, sets)] = _set([entry], numpy.array(_drawn(entry), dtype=numpy.int64))
     return sets, notes
 
 
@@ -165,25 +163,21 @@ def _free_name(name: str, taken: dict[str, _Set]) -> str:
 def _mixed(entries: Sequence[Entry], config: TrainConfig) -> tuple[Numbers, list[Finding]]:
     """The conversations to train on, numbered through all datasets, and what was drawn, repeated or left out."""
     lists: list[list[int]] = []
-    notes: list[Finding] = []
     first = 0
     for entry in entries:
-        numbers, noted = _drawn(entry)
-        notes += noted
-        lists.append([first + number for number in numbers])
+        lists.append([first + number for number in _drawn(entry)])
         first += len(entry.facts()["prompts"])
     if config.mix_strategy == "concat" or len(lists) == 1:
-        return numpy.array([number for numbers in lists for number in numbers], dtype=numpy.int64), notes
+        return numpy.array([number for numbers in lists for number in numbers], dtype=numpy.int64), []
     mixed, note = interleaved(lists, config.mix_strategy, config.interleave_probs)
-    return numpy.array(mixed, dtype=numpy.int64), [*notes, note]
+    return numpy.array(mixed, dtype=numpy.int64), [note]
 
 
-def _drawn(entry: Entry) -> tuple[list[int], list[Finding]]:
+def _drawn(entry: Entry) -> list[int]:
     """The conversations of a dataset that are used: all, or as many as its entry in the registry asks for."""
     numbers = list(range(len(entry.facts()["prompts"])))
-    if entry.source.num_samples is None:
-        return numbers, []
-    return sampled(numbers, entry.source.num_samples, entry.source.name)
+    count = entry.source.num_samples
+    return numbers if count is None else sampled(numbers, count, entry.source.name)[0]
 
 
 def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> tuple[Numbers, Numbers]:

@@ -53,13 +53,20 @@ def _ended(parts: Sequence[Sequence[Any]], taken: Sequence[int], strategy: str) 
 
 def sampled(items: Sequence[Item], count: int, name: str, seed: int = SEED) -> tuple[list[Item], list[Finding]]:
     """`count` of the items in their order; when there are fewer, all of them as often as needed."""
-    if count == len(items) or not items:
+    notes = drawn_note(count, len(items), name)
+    if not notes:
         return list(items), []
     whole, rest = divmod(count, len(items))
     drawn = sorted(random.Random(seed).sample(range(len(items)), rest))  # noqa: S311
     chosen = [*range(len(items))] * whole + drawn
-    note = Finding("DS909", "kept", f'num_samples: "{name}" has {len(items)} conversations, {count} are used')
-    return [items[index] for index in chosen], [note]
+    return [items[index] for index in chosen], notes
+
+
+def drawn_note(count: int | None, there: int, name: str) -> list[Finding]:
+    """DS909, where `count` conversations of a dataset are used and another number is `there`."""
+    if count is None or count == there or not there:
+        return []
+    return [Finding("DS909", "kept", f'num_samples: "{name}" has {there} conversations, {count} are used')]
 
 
 def split(prompts: Sequence[int], val_size: float, seed: int = SEED) -> list[bool]:
