@@ -165,7 +165,11 @@ def snippet(value: Any, length: int = 60) -> str:
 
 def json_text(value: Any) -> str:
     """A value as JSON; what JSON has no word for (dates, bytes) as its own text."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _WRITER.encode(value)
+
+
+# Made ready once: `json.dumps` with options makes one at each call.
+_WRITER = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 def template_messages(messages: Sequence[Message]) -> list[JsonObject]:

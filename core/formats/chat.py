@@ -10,7 +10,7 @@ from typing import Any
 from core.conversation import Conversation, JsonObject, Message, Role, Row, ToolCall, json_text, snippet
 from core.formats.calls import call_list, calls_from_text, read_call
 from core.formats.layout import Layout, reads
-from core.formats.parts import Parts, read_parts
+from core.formats.parts import read_parts
 from core.formats.roles import (
     CALL_NAMES,
     OWN_NAMES,
@@ -73,7 +73,7 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
         elif role == "tool":
             message = Message("tool", result_text(row, at, value), name=str(turn.get("name") or ""))
         else:
-            message = _from_parts(role, read_parts(row, at, value))[0]
+            message = _from_content(row, at, role, value)[0]
         messages.append(flagged(row, path, turn, message))
     return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 
@@ -136,20 +136,23 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     else:
         if tags["content_tag"] not in raw and not calls:
             row.mend("SH106", path, f'message has no "{tags["content_tag"]}"', "read as empty")
-        read = _from_parts(role, read_parts(row, at, content))
+        read = _from_content(row, at, role, content)
         if role == "assistant":
             reasoning = _reasoning(row, path, raw) or read[0].reasoning
             if raw.get("ipython") is True and read[0].content and not calls:
                 # torchtune: the text is code for a tool that the row does not describe.
                 calls, read[0] = (ToolCall("python", {"code": read[0].content}),), replace(read[0], content="")
-            read[0] = replace(read[0], reasoning=reasoning, tool_calls=(*read[0].tool_calls, *calls))
+            if reasoning or calls:
+                read[0] = replace(read[0], reasoning=reasoning, tool_calls=(*read[0].tool_calls, *calls))
     return [flagged(row, path, raw, message) for message in read]
 
 
-def _from_parts(role: Role, pieces: list[Parts]) -> list[Message]:
-    """The messages that typed parts make: usually one; a result inside them splits the turn."""
+def _from_content(row: Row, path: str, role: Role, content: Any) -> list[Message]:
+    """The messages that content makes: usually one; a result inside typed parts splits the turn."""
+    if isinstance(content, str):
+        return [Message(role, content)]
     messages: list[Message] = []
-    for piece in pieces:
+    for piece in read_parts(row, path, content):
         messages.append(Message(role, piece.text, piece.reasoning, piece.calls))
         messages += [Message("tool", result) for result in piece.results]
     return messages
@@ -231,6 +234,8 @@ def _reasoning(row: Row, path: str, raw: JsonObject) -> str:
 
 
 def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mapping[str, str]) -> None:
+    if raw.keys() <= _MESSAGE_KEYS:
+        return
     known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
     if not raw.keys() <= known:
         unknown = sorted(str(key) for key in raw if key not in known and raw[key] not in (None, "", [], {}))

@@ -239,9 +239,12 @@ def asked_hash(text: str) -> int:
     return _hash(normal) if len(normal) >= _TELLING else 0
 
 
+_SORTED = json.JSONEncoder(sort_keys=True)
+
+
 def _normal(message: Message) -> str:
     parts = [message.role, " ".join(message.content.lower().split()), message.reasoning]
-    parts += [call.name + json.dumps(call.arguments, sort_keys=True) for call in message.tool_calls]
+    parts += [call.name + _SORTED.encode(call.arguments) for call in message.tool_calls]
     return "\x1f".join(parts)
 
 

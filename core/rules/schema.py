@@ -23,9 +23,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 
+# What makes a schema more than a plain one, and the types of Python that each type surely takes.
+_NOT_PLAIN = frozenset({"$ref", "const", "anyOf", "oneOf"})
+_EXACTLY = {"string": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,)}
+
 
 def problems(arguments: JsonObject, schema: JsonObject) -> Iterator[tuple[str, str]]:
     """What does not fit, as (JSON path below the arguments, what is wrong)."""
+    if _plainly_fit(arguments, schema):
+        return
     yield from _check(arguments, schema, schema, "", 0)
     properties = schema.get("properties")
     if isinstance(properties, dict) and properties and "additionalProperties" not in schema:
@@ -33,6 +39,28 @@ def problems(arguments: JsonObject, schema: JsonObject) -> Iterator[tuple[str, s
         for key in arguments:
             if key not in properties:
                 yield f".{snippet(key)}", f"argument {snippet(key)} is not described"
+
+
+def _plainly_fit(arguments: JsonObject, schema: JsonObject) -> bool:
+    """Whether arguments fit for sure: each is of the one simple type that its property has, and none is missing."""
+    properties, required = schema.get("properties"), schema.get("required", ())
+    if not _NOT_PLAIN.isdisjoint(schema) or "enum" in schema or schema.get("type", "object") != "object":
+        return False
+    if not isinstance(properties, dict) or not isinstance(required, list | tuple):
+        return False
+    return all(map(arguments.__contains__, required)) and all(
+        key in properties and _plainly_is(item, properties[key]) for key, item in arguments.items()
+    )
+
+
+def _plainly_is(value: Any, schema: Any) -> bool:
+    """Whether a value is surely of the one simple type that a property has, and one of those that it lists, if any."""
+    if not isinstance(schema, dict) or not _NOT_PLAIN.isdisjoint(schema):
+        return False
+    allowed = schema.get("enum")
+    return type(value) in _EXACTLY.get(str(schema.get("type")), ()) and (
+        allowed is None or (isinstance(allowed, list) and value in allowed)
+    )
 
 
 def _check(value: Any, schema: Any, root: JsonObject, path: str, depth: int) -> Iterator[tuple[str, str]]:

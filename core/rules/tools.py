@@ -177,7 +177,7 @@ class _Ids:
         if call.id:
             said = f'call id "{snippet(call.id)}" used twice; rewritten'
             row.repaired("TC510", f"messages[{index}].tool_calls", said, call.id, new)
-        return replace(call, id=new)
+        return ToolCall(call.name, call.arguments, new)
 
 
 def _answered(
