@@ -6,14 +6,18 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import core
-from core.conversation import Conversation, Row
+from core.conversation import Conversation, JsonObject, Row
 from core.datasets import convert_row
 from core.formats import detect
 from core.rules import RULES, Profile, explain
+from core.rules.schema import problems
 
 TOOL = {
     "type": "function",
@@ -266,3 +270,44 @@ def test_every_rule_explains_itself() -> None:
         assert text.startswith(f"{code} (")
         assert rule.what.endswith(".")
         assert set(rule.action) <= set("RDEWI/")
+
+
+_TYPES = st.sampled_from(
+    ["string", "integer", "number", "boolean", "array", "object", "null", "any", ["string", "null"]]
+)
+_VALUES = st.sampled_from([None, True, 0, 2.0, 0.5, "a", "b", [], ["a"], {}, {"x": 1}])
+_PROPERTIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": _TYPES,
+        "enum": st.sampled_from([None, [], ["a"], ["a", 0, True], "a"]),
+        "const": _VALUES,
+        "anyOf": st.just([{"type": "string"}]),
+        "$ref": st.just("#/properties/a"),
+        "items": st.just({"type": "string"}),
+    },
+) | st.sampled_from([True, None, "string"])
+_SCHEMAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["object", "string", ["object", "null"]]),
+        "properties": st.dictionaries(st.sampled_from("ab"), _PROPERTIES) | st.just([]),
+        "required": st.lists(st.sampled_from("abc"), max_size=2) | st.just("a"),
+        "additionalProperties": st.booleans(),
+        "enum": st.just([{"a": 1}]),
+        "oneOf": st.just([{"required": ["b"]}]),
+    },
+)
+
+
+@given(schema=_SCHEMAS, arguments=st.dictionaries(st.sampled_from("abc"), _VALUES, max_size=2))
+def test_arguments_that_fit_at_a_glance_are_those_that_fit(schema: JsonObject, arguments: JsonObject) -> None:
+    with mock.patch("core.rules.schema._plainly_fit", return_value=False):
+        looked_through = list(problems(arguments, schema))
+    assert list(problems(arguments, schema)) == looked_through
+
+
+def test_plain_arguments_fit_at_a_glance() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "enum": ["x"]}, "b": {"type": "number"}}}
+    with mock.patch("core.rules.schema._check", side_effect=AssertionError):
+        assert list(problems({"a": "x", "b": 1}, {**schema, "required": ["a"]})) == []

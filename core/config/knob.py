@@ -27,7 +27,7 @@ def knob(default: Any, help: str, group: Group, *, main: bool = False, label: st
 class Config(BaseModel):
     """What all configs share: unknown keys are errors, values are checked on assignment too."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=(), defer_build=True)
 
 
 def extra(field: FieldInfo) -> dict[str, Any]:
