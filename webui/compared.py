@@ -12,9 +12,11 @@ from core.environment import STARTS
 from core.errors import UserError
 from core.run import Run
 from webui.curve import Line, chart, lines_of
-from webui.markup import empty, escape, note, table
+from webui.markup import amount, empty, escape, note, table
 from webui.texts import Texts
 
+# Figures are written out between these, shorter or with powers of ten otherwise.
+MANY, TOO_MANY = 1e4, 1e9
 # Where both runs are long, these say most; the rest is in the table below.
 CURVES = ("loss", "eval_loss", "loss_tool_call", "eval_loss_tool_call")
 
@@ -95,4 +97,6 @@ def _cell(value: Any) -> str:
         return escape(", ".join(map(str, value)))
     if isinstance(value, dict):
         return escape(", ".join(f"{key}: {one}" for key, one in value.items()))
-    return escape(f"{value:.5g}" if isinstance(value, float) else value)
+    if isinstance(value, float):
+        return escape(amount(round(value)) if MANY <= abs(value) < TOO_MANY else f"{value:.5g}")
+    return escape(value)

@@ -70,7 +70,8 @@ def chart(lines: Sequence[Line], title: str = "") -> str:
     body += _hover(lines, at)
     legend = "".join(
         f'<span class="tb-key"><svg class="tb-swatch" viewBox="0 0 24 8" aria-hidden="true">'
-        f'<line class="{look}" x1="1" x2="23" y1="4" y2="4"/></svg>{escape(line.name)} '
+        f'<line class="{look}" x1="1" x2="23" y1="4" y2="4"/></svg>'
+        f'<span title="{escape(line.name)}">{escape(line.name)}</span> '
         f"<b>{_short(points[-1][1])}</b></span>"
         for line, points, look in zip(lines, drawn, looks, strict=True)
     )
