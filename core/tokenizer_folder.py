@@ -37,6 +37,14 @@ def plain_stops(folder: Path) -> list[int] | None:
     return listed if listed and all(type(number) is int for number in listed) else None
 
 
+def plain_context(folder: Path) -> int | None:
+    """How many positions a folder's config counts; None where it does not say so plainly."""
+    model = _read(folder / "config.json")
+    count = model.get("max_position_embeddings")
+    plain = model.get("model_type") in PLAIN_TYPES and type(count) is int
+    return count if plain and {"text_config", "auto_map"}.isdisjoint(model) else None
+
+
 def _read(file: Path) -> dict[str, Any]:
     """The object in a file; empty when there is none."""
     try:

@@ -9,6 +9,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from core.config import TrainConfig
 from core.errors import UserError
@@ -96,13 +97,20 @@ def _context(config: TrainConfig) -> int | None:
     """
     if config.rope_scaling != "none" and not config.rope_factor:
         return None
+    from core.model import resolve_model
+    from core.tokenizer_folder import plain_context
+
+    place = resolve_model(config.model_name_or_path)
+    context = plain_context(Path(place)) or _told_context(place)
+    return int(context * (config.rope_factor or 1)) if context else None
+
+
+def _told_context(name: str) -> int | None:
+    """The positions that transformers finds in a model's config."""
     from transformers import AutoConfig
 
-    from core.model import resolve_model
-
     try:
-        shape = AutoConfig.from_pretrained(resolve_model(config.model_name_or_path)).get_text_config()
+        shape = AutoConfig.from_pretrained(name).get_text_config()
     except (OSError, ValueError, KeyError):
         return None
-    context = getattr(shape, "max_position_embeddings", None)
-    return int(context * (config.rope_factor or 1)) if context else None
+    return getattr(shape, "max_position_embeddings", None)

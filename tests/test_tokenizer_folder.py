@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from core.model import load_tokenizer
 from core.paths import starter_dir
 from core.stops import stops_of
-from core.tokenizer_folder import PLAIN_TYPES, plain_stops, plain_tokenizer
+from core.tokenizer_folder import PLAIN_TYPES, plain_context, plain_stops, plain_tokenizer
 
 
 def folder_of(place: Path, config: dict[str, Any], tokenizer: dict[str, Any]) -> Path:
@@ -70,6 +70,15 @@ def test_stops_are_those_of_the_generation_config(tmp_path: Path) -> None:
     file.write_text(json.dumps({"eos_token_id": 7}))
     assert stops_of(str(tmp_path)) == [7]
     assert plain_stops(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize("model_type", PLAIN_TYPES)
+def test_the_context_is_that_of_the_config(model_type: str, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m", {"model_type": model_type, "max_position_embeddings": 321}, {})
+    told = AutoConfig.from_pretrained(folder).get_text_config().max_position_embeddings
+    assert plain_context(folder) == told == 321
+    nested = {"model_type": model_type, "text_config": {"max_position_embeddings": 5}}
+    assert plain_context(folder_of(tmp_path / "n", nested, {})) is None
 
 
 @pytest.mark.parametrize(
