@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.conversation import JsonObject, Message
-from core.template.replay import Replay, driven_template
+from core.template.replay import Replay, driven_template, stepped_template
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.steps import Steps
 from core.template.style import styled_messages
@@ -22,7 +22,7 @@ def long_conversation(seed: int, tools: bool, system: bool) -> tuple[list[Messag
     return [m for talk in talks for m in talk.messages], tuple(t for talk in talks for t in talk.tools)
 
 
-def outcome(render: Callable[..., str], *arguments: Any, **named: Any) -> str | None:
+def outcome(render: Callable[..., str | None], *arguments: Any, **named: Any) -> str | None:
     try:
         return render(*arguments, **named)
     except TemplateRefusedError:
@@ -92,21 +92,71 @@ FORWARD = (
 def test_what_only_looks_back_is_taken_step_by_step() -> None:
     messages = [{"role": "user", "content": str(n)} for n in range(9)]
     template = Template(FORWARD)
-    compiled = driven_template(template)
-    assert compiled is not None
-    assert compiled.cut is not None
-    steps = Steps(compiled.marked, compiled.cut, template, messages, ())
+    marked = stepped_template(template)
+    assert marked is not None
+    steps = Steps(marked, template, messages, ())
     for count in range(1, 10):
         for ask in (False, True):
             assert steps.text(count, ask=ask) == template.render(messages[:count], add_generation_prompt=ask)
 
 
 @pytest.mark.parametrize("ahead", ["loop.last", "loop.nextitem", "messages[loop.index]", "messages | length > 3"])
-def test_what_looks_ahead_is_never_taken_step_by_step(ahead: str) -> None:
+def test_what_looks_ahead_is_found_out_again(ahead: str) -> None:
     source = FORWARD.replace("{{ m.content }}", "{% if " + ahead + " %}x{% endif %}")
-    compiled = driven_template(Template(source))
-    assert compiled is not None
-    assert compiled.marked is None
     messages = [{"role": "user", "content": str(n)} for n in range(9)]
     replay = Replay(Template(source), messages, ())
     assert [replay.text(n) for n in range(1, 10)] == [Template(source).render(messages[:n]) for n in range(1, 10)]
+
+
+BACKWARD = (
+    "{% set ns = namespace(open=true, last=messages | length - 1, told=0) %}{% for m in messages[::-1] %}"
+    "{% if ns.open and m.role == 'user' %}{% set ns.open = false %}"
+    "{% set ns.last = messages | length - 1 - loop.index0 %}{% endif %}{% endfor %}"
+)
+FRESH = {
+    "the last question, found backwards": BACKWARD
+    + "{% for m in messages %}{{ m.role[0] }}{% if loop.index0 > ns.last %}{% if loop.last or m.content %}late"
+    "{% endif %}{% endif %}{% endfor %}{% if add_generation_prompt %}>{% endif %}",
+    "what iterations set depends on what follows": BACKWARD
+    + "{% for m in messages %}{{ m.role[0] }}{{ ns.told }}{% if loop.index0 > ns.last or loop.last %}"
+    "{% set ns.told = ns.told + 1 %}{% endif %}{% endfor %}",
+    "how many there are": "{% set ns = namespace(told=0) %}{% set many = messages | length > 9 %}"
+    "{% for m in messages %}{% if many %}{% set ns.told = ns.told + 1 %}{% endif %}"
+    "{{ m.role[0] }}{{ ns.told }}{% endfor %}",
+    "the asking itself": "{% for m in messages %}{{ m.role[0] }}{% if loop.last and not add_generation_prompt %}."
+    "{% endif %}{% endfor %}",
+    "the end, from the start": "{% for m in messages %}{{ m.role[0] }}"
+    "{% if messages[loop.index0 - 1].role == 'user' %}!{% endif %}{% if loop.revindex == 3 %}?{% endif %}{% endfor %}",
+    "messages without the first": "{% set rest = messages[1:] %}{{ rest[0].content }}{% for m in rest %}"
+    "{{ m.content }}{% if not loop.last and rest[loop.index].role == 'user' %}-{% endif %}{% endfor %}",
+    "refusals before the loop": "{% for m in messages %}{% if loop.index0 == 5 and m.role == 'user' %}"
+    "{{ raise_exception('no') }}{% endif %}{% endfor %}{% for m in messages %}{{ m.role[0] }}{% endfor %}",
+}
+
+
+@pytest.mark.parametrize("name", FRESH)
+@pytest.mark.parametrize("period", [2, 3])
+def test_what_depends_on_how_many_there_are_is_found_anew(name: str, period: int) -> None:
+    template = Template(FRESH[name])
+    roles = ["user", *["assistant"] * (period - 1)]
+    messages = [{"role": roles[n % period], "content": str(n) * (n % 4 > 0)} for n in range(40)]
+    marked = stepped_template(template)
+    assert marked is not None
+    steps = Steps(marked, template, messages, ())
+    told = 0
+    for count in (40, 1, 2, 3, 7, 6, 39, 33, 38, 5):
+        for ask in (False, True):
+            text = outcome(steps.text, count, ask=ask)
+            told += text is not None
+            assert text in (None, outcome(template.render, messages[:count], add_generation_prompt=ask))
+            assert outcome(Replay(template, messages, ()).text, count, ask=ask) == outcome(
+                template.render, messages[:count], add_generation_prompt=ask
+            )
+    assert told or name == "refusals before the loop"
+
+
+def test_what_remembers_is_never_taken_step_by_step() -> None:
+    source = "{% set comma = joiner(', ') %}{% for m in messages %}{{ comma() }}{{ m.content }}{% endfor %}"
+    assert stepped_template(Template(source)) is None
+    messages = [{"role": "user", "content": str(n)} for n in range(9)]
+    assert Replay(Template(source), messages, ()).text(2) == "0, 1"

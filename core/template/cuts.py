@@ -1,8 +1,8 @@
 """Which templates write the first messages of a conversation the same whether or not others follow.
 
-Such a template prepares, runs one loop over the messages, and closes. What it prepares, and how it closes, must not
-depend on how many messages there are; what the loop depends on is noted as it runs. Then the text of a part of the
-conversation follows from the text of the whole, and nothing need be rendered.
+Such a template prepares, runs one loop over the messages, and closes. What it prints before the loop, and how it
+closes, must not depend on how many messages there are. What it only finds out before the loop (which user spoke last)
+may: that is found anew for each part of the conversation. What the loop looks at is seen to in `core.template.marked`.
 """
 
 from __future__ import annotations
@@ -12,92 +12,155 @@ from dataclasses import dataclass, field
 
 from jinja2 import nodes
 
-from core.template.loops import DRIVER, free, seen_by_macros
+from core.template.loops import free, seen_by_macros
 
-_ASK = "add_generation_prompt"
+ASK = "add_generation_prompt"
+_EACH = "tuneboard_each"
+_LENGTHS = ("length", "count")
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How to cut: loop `number` runs over the messages, `lists` are the names that hold them (from some place on), and
-    `least` messages must stay.
+    """How to cut: the loop over the messages is statement `place` of the template.
 
-    The loop is statement `place` of the template; `alone`: what its body sees of the messages is one at a time.
+    `lists` are the names that hold the messages, without at most `shift` of the first; `least` messages must stay.
+    `fresh` are the names, and `attributes` those of namespaces, that depend on how many messages there are.
     """
 
-    number: int
-    lists: frozenset[str]
-    least: int
     place: int
-    alone: bool
+    lists: frozenset[str]
+    shift: int
+    least: int
+    fresh: frozenset[str]
+    attributes: frozenset[tuple[str, str]]
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """The namespaces of which an attribute is fresh."""
+        return frozenset(space for space, _ in self.attributes)
 
 
 @dataclass(slots=True)
-class _Walk:
-    """What is known while the statements before the loop are looked at."""
+class Walk:
+    """What is known while the statements of a template are looked at, in order."""
 
     macros: dict[str, nodes.Macro]
     lists: set[str] = field(default_factory=lambda: {"messages"})
+    shift: int = 0
     least: int = 1
+    fresh: set[str] = field(default_factory=set)
+    attributes: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def changing(self) -> set[str]:
+        """The names of which something depends on how many messages there are."""
+        own = self.lists | self.fresh | {space for space, _ in self.attributes}
+        return own | {name for name in self.macros if seen_by_macros({name}, self.macros) & own}
 
 
 def cut_of(tree: nodes.Template) -> Cut | None:
-    """How conversations of this template (its loops driven) may be cut; None where only rendering tells."""
-    places = [number for number, node in enumerate(tree.body) if _driven_names(node) is not None]
-    macros = {macro.name: macro for macro in tree.find_all(nodes.Macro)}
-    walk = _Walk(macros)
-    for number in places:
-        before, loop = tree.body[:number], tree.body[number]
-        assert isinstance(loop, nodes.CallBlock)
-        if not _is_of_messages(loop.call.args[2], {"messages"}) and not _names_a_list(loop.call.args[2], before):
-            continue
-        if not all(_prepares(statement, walk) for statement in before):
+    """How conversations of this template may be cut; None where only rendering tells."""
+    walk = Walk({macro.name: macro for macro in tree.find_all(nodes.Macro)})
+    for place, statement in enumerate(tree.body):
+        if isinstance(statement, nodes.For) and _is_of_messages(statement.iter, walk.lists) and _prints(statement):
+            return _closed(tree, place, walk)
+        if not _prepares(statement, walk):
             return None
-        return _closed(tree, number, walk)
     return None
 
 
-def _closed(tree: nodes.Template, number: int, walk: _Walk) -> Cut | None:
-    loop, behind = tree.body[number], tree.body[number + 1 :]
-    assert isinstance(loop, nodes.CallBlock)
-    names = _driven_names(loop) or set()
-    watched = set(loop.call.args[1].value) if isinstance(loop.call.args[1], nodes.Const) else set()
-    if not _is_of_messages(loop.call.args[2], walk.lists) or (names & walk.lists) - watched or _ASK in names:
-        return None
-    written = {ref.name for node in [loop, *walk.macros.values()] for ref in node.find_all(nodes.NSRef)}
+def _closed(tree: nodes.Template, place: int, walk: Walk) -> Cut | None:
+    loop, behind = tree.body[place], tree.body[place + 1 :]
+    by_macros = written([*walk.macros.values()])
     seen = free(behind, set())
     seen |= seen_by_macros(seen, walk.macros)
-    if seen & (walk.lists | written) or _ASK in free(tree.body[:number], set()):
+    before = free([statement for statement in tree.body[:place] if not isinstance(statement, nodes.Macro)], set())
+    if seen & (walk.changing | by_macros | written([loop])) or before & (by_macros | {ASK}):
         return None
-    alone = not names & walk.lists
-    return Cut(loop.call.args[0].value, frozenset(walk.lists), walk.least, number, alone)  # type: ignore[attr-defined]
+    found = frozenset(walk.lists), walk.shift, walk.least, frozenset(walk.fresh), frozenset(walk.attributes)
+    return Cut(place, *found)
 
 
-def _prepares(statement: nodes.Node, walk: _Walk) -> bool:
-    """Whether a statement before the loop does the same however many messages follow."""
+def written(parts: Sequence[nodes.Node]) -> set[str]:
+    """The namespaces of which attributes are set."""
+    return {ref.name for part in parts for ref in part.find_all(nodes.NSRef)}
+
+
+def _prepares(statement: nodes.Node, walk: Walk) -> bool:
+    """Whether a statement before the loop prints the same however many messages follow."""
     if isinstance(statement, nodes.Macro):
         return True
     if isinstance(statement, nodes.Assign) and isinstance(statement.target, nodes.Name):
+        name = statement.target.name
         if _is_of_messages(statement.node, walk.lists):
-            walk.lists.add(statement.target.name)
-            return True
-        return statement.target.name not in walk.lists and _looks_at_fixed([statement.node], walk)
-    if isinstance(statement, nodes.If):
-        bodies = [*statement.body, *statement.elif_, *statement.else_]
-        return _looks_at_fixed([statement.test], walk) and all(_prepares(inner, walk) for inner in bodies)
+            walk.lists.add(name)
+            walk.shift += _start(statement.node)
+            return name not in walk.fresh
+        return name not in walk.lists and (looks_at_fixed([statement.node], walk) or _finds_out(statement, walk))
+    if isinstance(statement, nodes.If) and looks_at_fixed([statement.test], walk):
+        return all(_prepares(inner, walk) for inner in [*statement.body, *statement.elif_, *statement.else_])
     stored = {name.name for name in statement.find_all(nodes.Name) if name.ctx != "load"}
-    return not stored & walk.lists and _looks_at_fixed([statement], walk)
+    return not stored & walk.lists and (looks_at_fixed([statement], walk) or _finds_out(statement, walk))
 
 
-def _looks_at_fixed(parts: Sequence[nodes.Node], walk: _Walk) -> bool:
+def _finds_out(statement: nodes.Node, walk: Walk) -> bool:
+    """Whether a statement prints nothing; what it sets is fresh from then on."""
+    if not isinstance(statement, (nodes.Assign, nodes.If, nodes.For)) or _prints(statement):
+        return False
+    walk.fresh |= _stored([statement])
+    walk.attributes |= {(ref.name, ref.attr) for ref in statement.find_all(nodes.NSRef)}
+    made = statement.node if isinstance(statement, nodes.Assign) else None
+    if isinstance(statement, nodes.Assign) and isinstance(made, nodes.Call) and _is_space(made):
+        assert isinstance(statement.target, nodes.Name)
+        walk.fresh -= {statement.target.name}
+        fresh = [keyword.key for keyword in made.kwargs if not looks_at_fixed([keyword.value], walk)]
+        walk.attributes |= {(statement.target.name, name) for name in fresh}
+    return True
+
+
+def _is_space(call: nodes.Call) -> bool:
+    named = isinstance(call.node, nodes.Name) and call.node.name == "namespace"
+    return named and not (call.args or call.dyn_args or call.dyn_kwargs)
+
+
+def _stored(body: Sequence[nodes.Node]) -> set[str]:
+    """The names that statements set and that are seen behind them; what a loop sets, only the loop sees."""
+    found: set[str] = set()
+    for statement in body:
+        if isinstance(statement, nodes.Assign):
+            targets = [statement.target, *statement.target.find_all(nodes.Name)]
+            found |= {target.name for target in targets if isinstance(target, nodes.Name)}
+        elif isinstance(statement, nodes.If):
+            found |= _stored([*statement.body, *statement.elif_, *statement.else_])
+    return found
+
+
+def _prints(statement: nodes.Node) -> bool:
+    """Whether a statement may print; a call that only refuses the conversation does not."""
+    for output in statement.find_all((nodes.Output, nodes.CallBlock, nodes.FilterBlock, nodes.Include)):
+        if not isinstance(output, nodes.Output) or not all(prints_nothing(part) for part in output.nodes):
+            return True
+    return False
+
+
+def prints_nothing(part: nodes.Node) -> bool:
+    """Whether a part of an output is empty, or refuses the conversation."""
+    if isinstance(part, nodes.TemplateData):
+        return not part.data
+    return isinstance(part, nodes.Call) and isinstance(part.node, nodes.Name) and part.node.name == "raise_exception"
+
+
+def looks_at_fixed(parts: Sequence[nodes.Node], walk: Walk) -> bool:
     """Whether `parts` look at the messages only by a fixed number from the start, as `messages[0]`."""
-    dirty = {name for name in walk.macros if seen_by_macros({name}, walk.macros) & walk.lists}
-    uses = [name for part in parts for name in _names(part) if name.name in walk.lists | dirty and name.ctx == "load"]
-    fixed = [item for part in parts for item in _items(part, walk.lists)]
-    walk.least = max([walk.least, *(number + 1 for number in fixed)])
+    changing = walk.changing
+    uses = [name for part in parts for name in _names(part) if name.name in changing and name.ctx == "load"]
+    fixed = [item for part in parts for item in [*_items(part, walk.lists), *_lengths(part, walk.lists)]]
+    walk.least = max([walk.least, *(walk.shift + number + 1 for number in fixed)])
+    kept = [read for part in parts for read in _kept_attributes(part, walk.attributes)]
     # `messages and …`: there are some, however many stay.
     asked = [name for part in parts for name in _operands(part) if name == "messages"]
-    return len(uses) == len(fixed) + len(asked)
+    walk.least = max(walk.least, walk.shift + 1 if asked else 1)
+    return len(uses) == len(fixed) + len(kept) + len(asked)
 
 
 def _names(part: nodes.Node) -> list[nodes.Name]:
@@ -123,35 +186,51 @@ def _items(part: nodes.Node, lists: set[str]) -> list[int]:
     return found
 
 
+def _kept_attributes(part: nodes.Node, attributes: set[tuple[str, str]]) -> list[nodes.Node]:
+    """The reads of attributes that are not fresh, of namespaces that have fresh ones too."""
+    spaces = {space for space, _ in attributes}
+    return [
+        node
+        for node in [part, *part.find_all(nodes.Getattr)]
+        if isinstance(node, nodes.Getattr)
+        and isinstance(node.node, nodes.Name)
+        and node.node.name in spaces
+        and (node.node.name, node.attr) not in attributes
+    ]
+
+
+def _lengths(part: nodes.Node, lists: set[str]) -> list[int]:
+    """The numbers in `messages | length > 0` and the like: of more messages than that, the answer is always one."""
+    found = []
+    for node in [part, *part.find_all(nodes.Compare)]:
+        if not isinstance(node, nodes.Compare) or len(node.ops) != 1:
+            continue
+        measured, number = node.expr, node.ops[0].expr
+        if not isinstance(measured, nodes.Filter) or measured.name not in _LENGTHS or measured.args:
+            continue
+        of_list = isinstance(measured.node, nodes.Name) and measured.node.name in lists
+        ordered = node.ops[0].op in ("eq", "ne", "lt", "lteq", "gt", "gteq")
+        if of_list and ordered and isinstance(number, nodes.Const) and isinstance(number.value, int):
+            found += [number.value] if number.value >= 0 else []
+    return found
+
+
 def _is_of_messages(node: nodes.Node, lists: set[str]) -> bool:
     """Whether an expression is `messages`, `messages[1:]`, or another name of one."""
-    if isinstance(node, nodes.Filter) and node.name == "tuneboard_each" and node.node is not None:
+    if isinstance(node, nodes.Filter) and node.name == _EACH and node.node is not None:
         return _is_of_messages(node.node, lists)
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
         start, stop, step = node.arg.start, node.arg.stop, node.arg.step
-        simple = (
-            stop is None and step is None and (start is None or (isinstance(start, nodes.Const) and start.value >= 0))
-        )
-        return simple and _is_of_messages(node.node, lists)
+        number = start is None or (isinstance(start, nodes.Const) and isinstance(start.value, int))
+        return number and stop is None and step is None and _start(node) >= 0 and _is_of_messages(node.node, lists)
     return isinstance(node, nodes.Name) and node.name in lists
 
 
-def _names_a_list(node: nodes.Node, before: Sequence[nodes.Node]) -> bool:
-    """Whether a loop runs over a name that the statements before it make of the messages."""
-    inner = node.node if isinstance(node, nodes.Filter) else node
-    if not isinstance(inner, nodes.Name):
-        return False
-    assigned = [
-        a for statement in before for a in [statement, *statement.find_all(nodes.Assign)] if isinstance(a, nodes.Assign)
-    ]
-    return any(
-        isinstance(a.target, nodes.Name) and a.target.name == inner.name and _is_of_messages(a.node, {"messages"})
-        for a in assigned
-    )
-
-
-def _driven_names(node: nodes.Node) -> set[str] | None:
-    """The outer names that a driven loop is handed; None for another statement."""
-    if isinstance(node, nodes.CallBlock) and isinstance(node.call.node, nodes.Name) and node.call.node.name == DRIVER:
-        return {keyword.key for keyword in node.call.kwargs}
-    return None
+def _start(node: nodes.Node) -> int:
+    """How many messages an expression of messages leaves out."""
+    if isinstance(node, nodes.Filter) and node.node is not None:
+        return _start(node.node)
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+        start = node.arg.start.value if isinstance(node.arg.start, nodes.Const) else 0
+        return start if start < 0 else start + max(_start(node.node), 0)
+    return 0

@@ -38,6 +38,8 @@ _WIDE = {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "
 # Filters that go through a text as fast as it can be copied; all others take it only up to a length.
 _QUICK = {"capitalize", "count", "d", "default", "e", "escape", "first", "float", "format", "int", "last", "length",
           "lower", "replace", "safe", "string", "tojson", "trim", "truncate", "upper"}  # fmt: skip
+# Filters that make nothing, and take no time.
+_AT_ONCE = {"count", "d", "default", "length"}
 MOST_WORKED = 1 << 20
 _WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
 _OF_OBJECTS = frozenset(dir(dict))
@@ -109,7 +111,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             del self.globals[name]
         del self.filters[_BY_CHANCE]
         for name, function in list(self.filters.items()):
-            self.bounded_filter(name, function)
+            if name not in _AT_ONCE:
+                self.bounded_filter(name, function)
         self.filters[_EACH] = self._each
         self.filters[_MADE] = self._made
 
@@ -278,7 +281,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def _each(self, items: Any) -> Any:
         """What a loop runs over: short things as they are, long ones under the clock."""
         self.budget.tick()
-        if isinstance(items, Undefined) or (isinstance(items, Sized) and len(items) <= _SHORT_LOOP):
+        if (type(items) is list and len(items) <= _SHORT_LOOP) or isinstance(items, Undefined):
+            return items
+        if isinstance(items, Sized) and len(items) <= _SHORT_LOOP:
             return items
         return _Timed(items, self.budget) if isinstance(items, Sized) else _timed(items, self.budget)
 

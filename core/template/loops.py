@@ -102,28 +102,52 @@ class _Driver(NodeTransformer):
         return names | of_macros
 
 
-class _Noted(NodeTransformer):
-    """What a body looks at goes through filters that note it: `messages[i]`, `messages | length`, and pure tests."""
+class Asked(NodeTransformer):
+    """The pure tests in a loop's body are asked by number, but for those of inner loops."""
 
     def __init__(self, scope: Scope, tests: list[Test]) -> None:
         self.scope, self.tests = scope, tests
 
     def visit_If(self, node: nodes.If) -> nodes.Node:  # noqa: N802  jinja2's name
+        """Its test."""
         node.test = self._test(node.test)
         return self.generic_visit(node)
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:  # noqa: N802  jinja2's name
+        """Its test."""
         node.test = self._test(node.test)
         return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  jinja2's name
-        # An inner loop has a `loop` of its own: its tests are not asked again.
-        inner = _Noted(Scope(self.scope.env, "", self.scope.watched, frozenset(), frozenset()), self.tests)
+        """What an inner loop runs over is seen to as the rest is."""
+        inner = type(self)(Scope(self.scope.env, "", self.scope.watched, frozenset(), frozenset()), self.tests)
         node.iter = self.visit(node.iter)
         node.test = inner.visit(node.test) if node.test else None
         node.body = [inner.visit(statement) for statement in node.body]
         node.else_ = [inner.visit(statement) for statement in node.else_]
         return node
+
+    def _test(self, node: Any) -> Any:
+        """A test, of which only the truth counts, with its pure parts asked by number."""
+        if not self.scope.target:
+            return node
+        test = self.found(node)
+        if test is not None:
+            self.tests.append(test)
+            return nodes.Filter(nodes.Const(len(self.tests) - 1), TEST, [], [], None, None)
+        if isinstance(node, (nodes.And, nodes.Or)):
+            node.left, node.right = self._test(node.left), self._test(node.right)
+        elif isinstance(node, nodes.Not):
+            node.node = self._test(node.node)
+        return node
+
+    def found(self, node: nodes.Node) -> Test | None:
+        """The test as a function of what it looks at, if it is one that is asked by number."""
+        return pure_test(node, self.scope)
+
+
+class _Noted(Asked):
+    """What a body looks at goes through filters that note it: `messages[i]`, `messages | length`, and pure tests."""
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802  jinja2's name
         self.generic_visit(node)
@@ -137,20 +161,6 @@ class _Noted(NodeTransformer):
         if measured and node.name in ("length", "count"):
             assert isinstance(node.node, nodes.Name)
             return nodes.Filter(node.node, LENGTH, [nodes.Const(node.node.name)], [], None, None)
-        return node
-
-    def _test(self, node: Any) -> Any:
-        """A test, of which only the truth counts, with its pure parts asked by number."""
-        if not self.scope.target:
-            return node
-        test = pure_test(node, self.scope)
-        if test is not None:
-            self.tests.append(test)
-            return nodes.Filter(nodes.Const(len(self.tests) - 1), TEST, [], [], None, None)
-        if isinstance(node, (nodes.And, nodes.Or)):
-            node.left, node.right = self._test(node.left), self._test(node.right)
-        elif isinstance(node, nodes.Not):
-            node.node = self._test(node.node)
         return node
 
 

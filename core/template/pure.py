@@ -81,13 +81,17 @@ Look = Callable[[Place, Names], Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a loop's body can see: its target, names that are lists to index, namespaces, and other outer names."""
+    """What a loop's body can see: its target, names that are lists to index, namespaces, and other outer names.
+
+    Of the outer names, `fresh` are those that may differ for another part of the conversation.
+    """
 
     env: BoundedEnvironment
     target: str
     watched: frozenset[str]
     spaces: frozenset[str]
     outer: frozenset[str]
+    fresh: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def attribute(space: Any, name: str) -> Any:
 
 def _looks_ahead(node: nodes.Node, scope: Scope) -> bool:
     if isinstance(node, nodes.Name):
-        return node.name in scope.watched
+        return node.name in scope.watched | scope.fresh
     is_place = isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop"
     return is_place and node.attr not in FIXED_PLACES  # type: ignore[attr-defined]
 

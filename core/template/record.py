@@ -15,12 +15,10 @@ from jinja2.runtime import Macro, Undefined
 from jinja2.utils import Namespace
 
 from core.conversation import JsonObject
-from core.template.cuts import Cut, cut_of
 from core.template.limits import BoundedEnvironment
 from core.template.loops import DRIVER, ITEM, LENGTH, TEST, driven
 from core.template.pure import PLACES, Names, Place, Test, attribute
 from core.template.sandbox import Template, compiled_tree, environment, parsed, render_pieces
-from core.template.steps import stepping
 
 _MOST_RUNS, _MOST_VARIANTS = 8, 4
 
@@ -47,9 +45,7 @@ def compiled_driven(source: str) -> Compiled:
     env.globals["namespace"] = lambda *given, **named: _Space(env, *given, **named)
     env.readers |= {_Space: _read, Place: _of_place, _Watched: _of_place}
     found = driven(parsed(env, source), env)
-    cut = cut_of(found.tree)
-    marked = stepping(source, cut) if cut is not None else None
-    return Compiled(compiled_tree(env, found.tree), env, found.tests, cut, marked)
+    return Compiled(compiled_tree(env, found.tree), env, found.tests)
 
 
 def _of_place(place: Place, name: str) -> Any:
@@ -58,13 +54,11 @@ def _of_place(place: Place, name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template with its loops driven; `cut` if parts follow from the whole, and `marked` if they do step by step."""
+    """A template with its loops driven, and the tests that they ask by number."""
 
     template: jinja2.Template
     env: BoundedEnvironment
     tests: tuple[Test, ...]
-    cut: Cut | None
-    marked: jinja2.Template | None
 
     def look(self, key: tuple[Any, ...], place: Place, names: Names) -> Any:
         """What an iteration at `place` sees when it looks at `key`."""
@@ -101,22 +95,6 @@ class _Run:
     iterations: dict[int, list[Written]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """A loop that was run: over what, with which outer names, and what came of it."""
-
-    items: list[Any]
-    names: dict[str, Any]
-    written: list[Written]
-    output: _Output
-
-
-class _Output(str):
-    """The text of a loop, told from equal ones by its identity."""
-
-    __slots__ = ()
-
-
 class Recorder:
     """Runs the loops of a template and remembers what their iterations wrote."""
 
@@ -128,7 +106,6 @@ class Recorder:
         self.names: Names = {}
         self.depth = 0
         self._runs: dict[int, list[_Run]] = {}
-        self._loops: dict[int, Loop] = {}
 
     def pieces(
         self,
@@ -140,16 +117,12 @@ class Recorder:
     ) -> list[str]:
         """What the template writes. Raises `TemplateRefusedError`."""
         budget = self.compiled.env.budget
-        budget.recorder, self.open, self.depth, self._loops = self, None, 0, {}
+        budget.recorder, self.open, self.depth = self, None, 0
         given = {**variables, DRIVER: self._loop}
         try:
             return render_pieces(self.compiled.template, template, messages, tools, add_generation_prompt=ask, **given)
         finally:
             budget.recorder = None
-
-    def loop(self, number: int) -> Loop | None:
-        """A loop of the template, as it was run last."""
-        return self._loops.get(number)
 
     def note(self, key: tuple[Any, ...], value: Any) -> None:
         """The iteration that is recorded has looked at `key`."""
@@ -177,9 +150,7 @@ class Recorder:
         run = self._run(number, watched, names)
         self.names = names
         written = [self._iteration(run, listed, index, caller, names) for index in range(len(listed))]
-        output = _Output("".join([one.text for one in written]))
-        self._loops[number] = Loop(listed, names, written, output)
-        return output
+        return "".join([one.text for one in written])
 
     def _inner(self, items: list[Any], caller: Callable[..., str], names: Names) -> str:
         """A loop inside an iteration that is recorded: what it looks at follows from what that one sees."""

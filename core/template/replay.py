@@ -8,22 +8,30 @@ iteration runs. A template is replayed only if it gives the plain text, byte for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any
 
 from core.conversation import JsonObject, Message
 from core.errors import UserError
-from core.template.cuts import Cut
-from core.template.pure import Names, Place
-from core.template.record import Compiled, Loop, Recorder, Written, compiled_driven, same
+from core.template.marked import Marked, marked
+from core.template.record import Compiled, Recorder, compiled_driven
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.steps import Steps
-from core.template.style import AGAIN, ANSWER, QUESTION, RESULT, sentinel_call, sentinel_tool, style_of, written_in
+from core.template.style import (
+    AGAIN,
+    ANSWER,
+    QUESTION,
+    RESULT,
+    Style,
+    sentinel_call,
+    sentinel_tool,
+    style_of,
+    written_in,
+)
 
-# Up to so many messages plain rendering costs less than noting what is looked at; a third where parts can be cut.
+# Up to so many messages plain rendering costs less than noting what is looked at.
 _SHORT = 24
 # … and up to so many, less than one rendering in steps.
 _SHORTEST = 3
@@ -34,11 +42,10 @@ class Replay:
 
     def __init__(self, template: Template, messages: Sequence[JsonObject], tools: Sequence[JsonObject]) -> None:
         self._template, self._messages, self._tools = template, messages, tools
-        compiled = driven_template(template) if len(messages) > _SHORTEST else None
-        self._steps = _steps_of(compiled, template, messages, tools)
-        pays = compiled is not None and len(messages) > (_SHORT if compiled.cut is None else _SHORT // 3)
-        self._recorder = Recorder(compiled) if compiled and pays and not self._steps else None
-        self._wholes: dict[bool, _Whole | None] = {}
+        marked = stepped_template(template) if len(messages) > _SHORTEST else None
+        self._steps = Steps(marked, template, messages, tools) if marked else None
+        compiled = driven_template(template) if len(messages) > _SHORT and not marked else None
+        self._recorder = Recorder(compiled) if compiled else None
 
     @property
     def plain(self) -> bool:
@@ -53,123 +60,65 @@ class Replay:
         if self._recorder is None:
             part = self._messages[:count]
             return self._template.render(part, self._tools, add_generation_prompt=ask, **variables)
-        cut = None if variables else self._cut(self._recorder, count, ask)
-        return "".join(self._pieces(self._recorder, count, ask, variables)) if cut is None else cut
+        return "".join(self._recorder.pieces(self._template, self._messages[:count], self._tools, ask, variables))
 
     def distrust(self) -> None:
         """Render plainly from now on."""
         self._recorder = self._steps = None
 
-    def _pieces(self, recorder: Recorder, count: int, ask: bool, variables: Mapping[str, Any]) -> list[str]:
-        return recorder.pieces(self._template, self._messages[:count], self._tools, ask, variables)
-
-    def _cut(self, recorder: Recorder, count: int, ask: bool) -> str | None:
-        """The text as it follows from the whole; None where it does not."""
-        cut = recorder.compiled.cut
-        if cut is None or count < cut.least:
-            return None
-        for asked in (False, ask):
-            if asked not in self._wholes:
-                self._wholes[asked] = self._whole(recorder, asked, cut)
-        whole, closing = self._wholes[False], self._wholes[ask]
-        body = whole.up_to(count) if whole and closing else None
-        return None if body is None or whole is None or closing is None else whole.before + body + closing.behind
-
-    def _whole(self, recorder: Recorder, ask: bool, cut: Cut) -> _Whole | None:
-        """All messages; None where the template refuses them, which says nothing about a part."""
-        try:
-            pieces = self._pieces(recorder, len(self._messages), ask, {})
-        except TemplateRefusedError:
-            return None
-        return _whole(recorder, cut, pieces, len(self._messages))
-
-
-def _steps_of(
-    compiled: Compiled | None, template: Template, messages: Sequence[JsonObject], tools: Sequence[JsonObject]
-) -> Steps | None:
-    marked = compiled.marked if compiled else None
-    return Steps(marked, compiled.cut, template, messages, tools) if compiled and compiled.cut and marked else None
-
 
 def driven_template(template: Template) -> Compiled | None:
     """The template with its loops driven; None where it cannot be trusted. Tried out once per template."""
+    return _trusted(*_key(template))[0]
+
+
+def stepped_template(template: Template) -> Marked | None:
+    """The template's forms for steps; None where they cannot be had or trusted. Tried out once per template."""
+    return _trusted(*_key(template))[1]
+
+
+def _key(template: Template) -> tuple[str, Any, Any]:
     special, variables = sorted(template.special_tokens.items()), sorted(template.variables.items())
-    return _trusted(template.source, tuple(special), tuple(variables))
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """A rendering of all `count` messages, before and behind the loop over them."""
-
-    before: str
-    behind: str
-    loop: Loop
-    count: int
-    compiled: Compiled
-    cut: Cut
-
-    def up_to(self, count: int) -> str | None:
-        """What the loop writes for the first `count` messages; None where an iteration would write something else."""
-        less = self.count - count
-        kept = len(self.loop.items) - less
-        if kept < 0:
-            return None
-        items, names = self.loop.items[:kept], self.loop.names
-        if less:
-            names = {k: v[: len(v) - less] if k in self.cut.lists else v for k, v in names.items()}
-        for index, written in enumerate(self.loop.written[:kept]):
-            if written.lost or (written.seen and not self._holds(written, Place(items, index), names)):
-                return None
-        return "".join([written.text for written in self.loop.written[:kept]])
-
-    def _holds(self, written: Written, place: Place, names: Names) -> bool:
-        """Whether an iteration sees the same. Namespaces it does: all before it went as before."""
-        for key, value in written.seen.items():
-            if key[0] == "space":
-                continue
-            if key[0] == "test" and (test := self.compiled.tests[key[1]]).attributes:
-                if test.ahead:
-                    return False
-                continue
-            if not same(value, self.compiled.look(key, place, names)):
-                return False
-        return True
-
-
-def _whole(recorder: Recorder, cut: Cut, pieces: list[str], count: int) -> _Whole | None:
-    """What was rendered last, around its loop over the messages."""
-    loop = recorder.loop(cut.number)
-    at = next((n for n, piece in enumerate(pieces) if loop and piece is loop.output), -1)
-    if loop is None or at < 0:
-        return None
-    return _Whole("".join(pieces[:at]), "".join(pieces[at + 1 :]), loop, count, recorder.compiled, cut)
+    return template.source, tuple(special), tuple(variables)
 
 
 @lru_cache(maxsize=64)
-def _trusted(source: str, special_tokens: Any, variables: Any) -> Compiled | None:
-    """The template with its loops driven; None where it differs from the plain one in any part of the probes."""
+def _trusted(source: str, special_tokens: Any, variables: Any) -> tuple[Compiled | None, Marked | None]:
+    """The template's forms, each None where it differs from the plain one in any part of the probes."""
     template = Template(source, dict(special_tokens), variables=dict(variables))
     try:
-        compiled = compiled_driven(source)
+        compiled: Compiled | None = compiled_driven(source)
+        stepped = marked(source)
     except UserError:
-        return None
-    style = style_of(template)
+        return None, None
+    for messages, tools in _probes(style_of(template)):
+        recorder = Recorder(compiled) if compiled else None
+        steps = Steps(stepped, template, messages, tools) if stepped else None
+        for count, ask in product(range(1, len(messages) + 1), (True, False)):
+            plain = _outcome(None, template, messages[:count], tools, ask)
+            if recorder and _outcome(recorder, template, messages[:count], tools, ask) != plain:
+                compiled = recorder = None
+            if steps and _stepped(steps, count, ask) not in (None, plain):
+                stepped = steps = None
+    return compiled, stepped
+
+
+def _probes(style: Style) -> Iterator[tuple[list[JsonObject], list[JsonObject]]]:
+    """Small conversations and their tools."""
     thought, call = Message("assistant", ANSWER, "hm"), Message("assistant", tool_calls=(sentinel_call(),))
     result = Message("tool", RESULT, tool_call_id="abcdefghi", name=sentinel_call().name)
     talk = [Message("user", QUESTION), thought, Message("user", AGAIN), call, result, thought]
     for head, tools, body in product(
         ([], [Message("system", "s")]), ([], [sentinel_tool()]), ([*talk, *talk[:2]], [*talk[:3], *talk[1:3], thought])
     ):
-        messages = written_in(style, [*head, *body])
-        recorder, steps = Recorder(compiled), _steps_of(compiled, template, messages, tools)
-        for count, ask in product(range(1, len(messages) + 1), (True, False)):
-            part = messages[:count]
-            plain = _outcome(None, template, part, tools, ask)
-            if _outcome(recorder, template, part, tools, ask) != plain:
-                return None
-            if steps is not None and steps.text(count, ask=ask) not in (None, plain):
-                compiled, steps = replace(compiled, marked=None), None
-    return compiled
+        yield written_in(style, [*head, *body]), tools
+
+
+def _stepped(steps: Steps, count: int, ask: bool) -> str | None:
+    try:
+        return steps.text(count, ask=ask)
+    except TemplateRefusedError:
+        return None
 
 
 def _outcome(
