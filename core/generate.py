@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.config import GenerationOptions
-from core.conversation import Conversation
+from core.conversation import Conversation, Message, RowRefusedError
 from core.errors import UserError
 from core.model import LoadedModel
 from core.template.ends import asked
 from core.tokens import tokenise
-from core.window import exchanges, without_oldest
+from core.window import exchanges, system_messages, without_oldest
 
 
 def stream_text(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> Iterator[str]:
@@ -93,12 +94,32 @@ def prompt_ids(loaded: LoadedModel, conversation: Conversation, options: Generat
     ids, _ = tokenise(asked(conversation, loaded.template), loaded.tokenizer)
     context = context_tokens(loaded)
     if len(ids) + options.max_new_tokens > context:
+        what, remedy = _too_long(loaded, conversation, context - options.max_new_tokens)
         raise UserError(
-            f"the conversation has {len(ids)} tokens; with {options.max_new_tokens} new ones it exceeds the model's "
+            f"{what} {len(ids)} tokens; with {options.max_new_tokens} new ones it exceeds the model's "
             f"context of {context}",
-            remedy="start a new chat or lower max_new_tokens",
+            remedy=remedy,
         )
     return ids
+
+
+def _too_long(loaded: LoadedModel, conversation: Conversation, room: int) -> tuple[str, str]:
+    """What of a conversation is too long, and what can be done about it."""
+    head = conversation.messages[: system_messages(conversation)]
+    bare = replace(conversation, messages=(*head, Message("user", "?")))
+    try:
+        ids, _ = tokenise(asked(bare, loaded.template), loaded.tokenizer)
+    except RowRefusedError:
+        ids = []
+    if len(ids) > room:
+        return "the system prompt and the tools alone are too long: the conversation has", (
+            "shorten the system prompt, offer fewer tools or lower max_new_tokens"
+        )
+    if len(exchanges(conversation)) == 1:
+        return "what was said since the last question is too long by itself: it has", (
+            "ask again with less text or shorter results, or lower max_new_tokens"
+        )
+    return "the conversation has", "start a new chat or lower max_new_tokens"
 
 
 def exchanges_to_drop(loaded: LoadedModel, conversation: Conversation, options: GenerationOptions) -> int:
