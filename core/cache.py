@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 MOST_BYTES = 8 * 2**30
+# The folder with how long the rows of datasets are: a few bytes for each.
+LENGTHS = "lengths"
 _DAY_S = 86_400
 
 
@@ -30,6 +33,11 @@ def kept() -> dict[Path, int]:
     return {path: _size(path) for path in sorted(folders, key=_used)}
 
 
+def datasets(sizes: Iterable[Path]) -> int:
+    """How many of the folders are datasets."""
+    return sum(path.name != LENGTHS for path in sizes)
+
+
 def make_room(newest: Path) -> None:
     """Delete what was not used for longest while there is more than `MOST_BYTES`, and what a killed process left."""
     sizes = kept()
@@ -46,7 +54,7 @@ def clear() -> tuple[int, int]:
     gone = {path: size for path, size in kept().items() if not _is_unfinished(path) or _is_left_over(path)}
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
-    return len(gone), sum(gone.values())
+    return datasets(gone), sum(gone.values())
 
 
 def _is_unfinished(path: Path) -> bool:

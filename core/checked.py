@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,20 +20,20 @@ from typing import Any
 from zipfile import BadZipFile
 
 import core
-from core.cache import cache_dir, make_room
+from core.cache import LENGTHS, cache_dir, make_room
 from core.check import Checked, Watch, check
 from core.config import DataOptions, TrainConfig
 from core.copies import asked_in_benchmarks
 from core.datasets import Source, find_source, with_options
 from core.datasets.files import readable
 from core.datasets.load import files_of
-from core.disk import is_full
+from core.disk import is_full, read_json, write_atomic_json
 from core.encoded import ROWS
 from core.examine import Job
 from core.report import Report, report_from_json
 from core.stops import stop_findings
 from core.template.sandbox import Template
-from core.window_length import fitted_to
+from core.window_length import fitted, length_of
 
 _CHUNK = 1 << 20
 # Options that say which datasets there are and how they are put together, not what becomes of a row.
@@ -85,8 +86,9 @@ def check_dataset(
     """
     from core.model import load_vocabulary, model_stops
 
-    config = fitted_to(name, config) if with_model else config
     tokenizer, template = load_vocabulary(config) if with_model else (None, None)
+    if template is not None and config.auto_length:
+        config = fitted(config, _length(name, config, Job(config, template), tokenizer, use_cache=use_cache))
     job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
     stops = list(stop_findings(template, tokenizer, model_stops(config))) if template is not None else []
     if output is None and use_cache:
@@ -96,6 +98,23 @@ def check_dataset(
         return report
     source = with_options(find_source(name, config.dataset_dir), config)
     return check(source, job, tokenizer, output=output, watch=watch, known=stops).report
+
+
+def _length(name: str, config: TrainConfig, job: Job, tokenizer: Any, *, use_cache: bool) -> int | None:
+    """How long the rows of a dataset are, for the window; what was found the last time where nothing has changed."""
+    source = with_options(find_source(name, config.dataset_dir), config)
+    if source.hub or not use_cache:
+        return length_of(name, config)
+    place = cache_dir() / LENGTHS / f"{_key(source, job, tokenizer)}.json"
+    kept = read_json(place)
+    if isinstance(kept, int):
+        return kept
+    length = length_of(name, config)
+    if length is not None:
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic_json(place, length)
+    return length
 
 
 def held_out_sets(

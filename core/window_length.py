@@ -31,31 +31,32 @@ def with_length(config: TrainConfig) -> TrainConfig:
     lengths = _lengths(config) if config.auto_length else []
     if not lengths:
         return config
-    fitted = _fitted(config, lengths)
+    decided = fitted(config, percentile(lengths))
     print(
-        f"max_length {fitted.max_length}: 99 % of {len(lengths)} samples have at most {percentile(lengths)} tokens, "
+        f"max_length {decided.max_length}: 99 % of {len(lengths)} samples have at most {percentile(lengths)} tokens, "
         f"the longest {max(lengths)}",
         file=sys.stderr,
         flush=True,
     )
-    return fitted
+    return decided
 
 
-def fitted_to(name: str, config: TrainConfig) -> TrainConfig:
-    """The config with the window that a training on this dataset alone would take, without a word."""
-    alone = config.model_copy(update={"dataset": [name], "eval_dataset": []})
-    lengths = _lengths(alone) if config.auto_length else []
-    return _fitted(config, lengths) if lengths else config
+def length_of(name: str, config: TrainConfig) -> int | None:
+    """The length from which the window of a training on this dataset alone is made; None where no row tells."""
+    lengths = _lengths(config.model_copy(update={"dataset": [name], "eval_dataset": []}))
+    return percentile(lengths) if lengths else None
+
+
+def fitted(config: TrainConfig, length: int | None) -> TrainConfig:
+    """The config with the window for rows of that length; as it is where there are none."""
+    if length is None:
+        return config
+    return config.model_copy(update={"max_length": window_for(length, _context(config))})
 
 
 def uncut(config: TrainConfig) -> TrainConfig:
     """For looking at one row before the data was asked: with a window that cuts nothing, where the data decides."""
     return config.model_copy(update={"max_length": LONGEST}) if config.auto_length else config
-
-
-def _fitted(config: TrainConfig, lengths: Sequence[int]) -> TrainConfig:
-    window = window_for(percentile(lengths), _context(config))
-    return config.model_copy(update={"max_length": window})
 
 
 def percentile(lengths: Sequence[int]) -> int:

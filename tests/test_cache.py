@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from core.cache import MOST_BYTES
-from core.checked import checked, job_of
+from core.cache import LENGTHS, MOST_BYTES
+from core.checked import check_dataset, checked, job_of
 from core.cli import main
 from core.config import DataOptions, TrainConfig
 from core.model import load_vocabulary
@@ -66,6 +66,19 @@ def test_what_has_not_changed_is_found_again(rows: Path) -> None:
     assert place(rows) == first
     assert {file.name: file.stat().st_mtime_ns for file in first.iterdir()} == before
     assert place(rows, learning_rate=0.5, mix_strategy="interleave_over") == first
+
+
+def test_how_long_the_rows_are_is_found_again(rows: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = check_dataset(str(rows), TrainConfig(), with_model=True)
+    (kept,) = (cache / "data" / LENGTHS).iterdir()
+    monkeypatch.setattr("core.checked.length_of", lambda *_: pytest.fail("the rows were encoded again"))
+    assert check_dataset(str(rows), TrainConfig(), with_model=True) == report
+    kept.write_text("{")
+    monkeypatch.setattr("core.checked.length_of", lambda *_: 1000)
+    other = check_dataset(str(rows), TrainConfig(), with_model=True)
+    assert (report.stats["tokens"]["window"], other.stats["tokens"]["window"]) == (256, 1024)
+    check_dataset(str(rows), TrainConfig(inline_reasoning=True, max_length=77), with_model=True)
+    assert len(list((cache / "data" / LENGTHS).iterdir())) == 1, "a number that is given asks no rows"
 
 
 def test_a_byte_in_the_middle_with_size_and_time_as_before(rows: Path) -> None:

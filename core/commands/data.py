@@ -262,9 +262,10 @@ def data_cache(arguments: argparse.Namespace) -> int:
 
     When it grows beyond its limit, what was not used for longest goes by itself. Runs keep their rows.
     """
-    from core.cache import MOST_BYTES, cache_dir, clear, kept
+    from core.cache import MOST_BYTES, cache_dir, clear, datasets, kept
 
-    count, size = clear() if arguments.clear else (len(kept()), sum(kept().values()))
+    there = kept()
+    count, size = clear() if arguments.clear else (datasets(there), sum(there.values()))
     if arguments.json:
         print(json.dumps({"folder": str(cache_dir()), "datasets": count, "bytes": size, "most_bytes": MOST_BYTES}))
     elif arguments.clear:
