@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help quickstart webui test lint format types check ray bench screenshots starter samples clean
+.PHONY: help quickstart webui test lint format types check ray knobs bench screenshots starter samples clean
 
 help:
 	@echo "make quickstart   set up, teach the starter model to call tools, show the result (minutes, no GPU)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test         set up and run the tests"
 	@echo "make check        lint, types and tests: what CI runs"
 	@echo "make ray          install Ray and test on a real local cluster of two workers"
+	@echo "make knobs        a training of a few steps with every value of every option (minutes)"
 	@echo "make bench        the quickstart's training against TRL's defaults, side by side"
 	@echo "make screenshots  remake the README screenshots, of the last quickstart run"
 	@echo "make samples      remake the sample data       make starter   retrain the starter model"
@@ -45,6 +46,10 @@ test: $(VENV)/.dev
 ray: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
 	$(BIN)/python -m pytest -m ray tests/test_cluster.py
+
+# Each choice and both ends of each bound, and options together: refused in one line, or trained with finite losses.
+knobs: $(VENV)/.dev
+	$(BIN)/python -m pytest -m knobs tests/test_knobs.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -13,16 +13,25 @@ from peft import PeftConfig
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.best import best_faults
-from core.config import TrainConfig
+from core.config import TrainConfig, default_of
 from core.errors import UserError, did_you_mean
-from core.method import adapter_faults, freeze_faults
+from core.method import adapter_faults, freeze_faults, peft_fault
 from core.model import pick_device, resolve_model
 from core.probes import packing_fault_of
 from core.rope import window_faults
 from core.sft import optimiser_faults
 from core.template.spans import KINDS
 
-ADAPTER_ONLY = ("use_dora", "use_rslora", "loraplus_lr_ratio", "lora_modules_to_save", "adapter_name_or_path")
+ADAPTER_ONLY = (
+    "use_dora",
+    "use_rslora",
+    "init_lora_weights",
+    "loraplus_lr_ratio",
+    "lora_target_modules",
+    "lora_modules_to_save",
+    "adapter_name_or_path",
+)
+HEAVIEST = 1_000_000
 # What transformers' Trainer can log to, and the packages of which one does it.
 LOGGERS = {
     "trackio": ("trackio",),
@@ -63,17 +72,30 @@ def skeleton(name: str) -> Any | None:
 
 def _method_faults(config: TrainConfig) -> list[str]:
     if config.finetuning_type != "lora":
-        given = [name for name in ADAPTER_ONLY if config.model_dump()[name]]
+        given = [name for name in ADAPTER_ONLY if getattr(config, name) != default_of(TrainConfig.model_fields[name])]
         return [f"{name} is for adapters: set finetuning_type lora" for name in given]
+    if fault := peft_fault(config):
+        return [fault]
     if not config.lora_target_modules and not config.lora_modules_to_save and not config.adapter_name_or_path:
         return ["lora_target_modules names nothing, so nothing would be trained: set all-linear"]
     return []
 
 
+def _number_faults(config: TrainConfig) -> list[str]:
+    faults = []
+    if not config.max_steps:
+        faults.append("max_steps 0 trains nothing: set -1 to go by epochs, or a number of steps")
+    if config.dtype == "float16" and config.finetuning_type != "lora" and pick_device(config.device) == "cpu":
+        # An optimiser's smallest numbers are 0 in them; on a GPU what is trained is float32 (core.method).
+        faults.append(f"dtype float16: {config.finetuning_type} diverges in it on a CPU, set bfloat16 or float32")
+    return faults
+
+
 def _loss_faults(config: TrainConfig) -> list[str]:
     unknown = [kind for kind in config.loss_weights if kind not in KINDS]
     faults = [f'loss_weights: unknown kind "{kind}", {did_you_mean(kind, KINDS)}' for kind in unknown]
-    faults += [f"loss_weights: {kind} must be ≥ 0" for kind, weight in config.loss_weights.items() if weight < 0]
+    beyond = [kind for kind, weight in config.loss_weights.items() if not 0 <= weight <= HEAVIEST]
+    faults += [f"loss_weights: {kind} must be ≥ 0 and ≤ {HEAVIEST:,}" for kind in beyond]
     if not any(config.loss_weights.get(kind, 1) for kind in KINDS):
         faults.append("loss_weights: every kind weighs 0, so nothing would be trained")
     return faults
@@ -180,6 +202,7 @@ def _flash_faults(config: TrainConfig) -> Sequence[str]:
 
 _LOOKS: tuple[Callable[[TrainConfig], Sequence[str]], ...] = (
     _method_faults,
+    _number_faults,
     _loss_faults,
     optimiser_faults,
     _logger_faults,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -95,19 +95,40 @@ def adapter_config(config: TrainConfig, model: nn.Module, new: NewTokens | None 
         raise UserError("; ".join(faults))
     adapter = LoraConfig(
         r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
         target_modules="all-linear" if config.lora_target_modules == ALL else config.lora_target_modules,
         exclude_modules=too_narrow(config, model) or None,
         modules_to_save=config.lora_modules_to_save or None,
-        use_rslora=config.use_rslora,
-        use_dora=config.use_dora,
-        init_lora_weights=True if config.init_lora_weights == "default" else config.init_lora_weights,
         task_type="CAUSAL_LM",
+        **_kind(config),
     )
     if new is not None and new.texts:
         train_rows(adapter, model, new)
     return adapter
+
+
+def peft_fault(config: TrainConfig) -> str:
+    """Why peft makes no adapter of this kind, tried on one small layer; empty when it does."""
+    try:
+        # Of the rank it matters whether it is even.
+        made = LoraConfig(r=2 + config.lora_r % 2, target_modules=["0"], **_kind(config))
+        get_peft_model(nn.Sequential(nn.Linear(8, 8)), made)
+    except (ImportError, TypeError, ValueError) as error:
+        fault = str(error).strip().splitlines()[0]
+        return (
+            f"init_lora_weights {config.init_lora_weights}, lora_r {config.lora_r}, use_dora {config.use_dora}: {fault}"
+        )
+    return ""
+
+
+def _kind(config: TrainConfig) -> dict[str, Any]:
+    """What an adapter is beside its size and place, in peft's words."""
+    return {
+        "lora_alpha": config.lora_alpha,
+        "lora_dropout": config.lora_dropout,
+        "use_rslora": config.use_rslora,
+        "use_dora": config.use_dora,
+        "init_lora_weights": True if config.init_lora_weights == "default" else config.init_lora_weights,
+    }
 
 
 def adapter_faults(config: TrainConfig, model: nn.Module) -> list[str]:

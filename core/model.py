@@ -207,6 +207,8 @@ def pick_device(asked: str) -> str:
     if asked != "auto":
         if asked == "cuda" and not torch.cuda.is_available():
             raise UserError("device cuda: there is no GPU here", remedy="use --device auto")
+        if asked == "mps" and not torch.backends.mps.is_available():
+            raise UserError("device mps: there is no Apple GPU here", remedy="use --device auto")
         return asked
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 

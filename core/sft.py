@@ -83,11 +83,10 @@ def _settings_faults(config: TrainConfig) -> list[str]:
     options = sft_config(config, Path(), has_eval=False)
     try:
         kind, settings = SFTTrainer.get_optimizer_cls_and_kwargs(options)
-    except ImportError as error:
-        return [f"optim {config.optim}: {str(error).splitlines()[0]}"]
-    except ValueError:
+    except (ImportError, TypeError, ValueError) as error:
         # Some are made from the model's modules; they are asked again when it is there.
-        return []
+        needs_model = "to pass a" in str(error) and "model" in str(error)
+        return [] if needs_model else [f"optim {config.optim}: {str(error).splitlines()[0]}"]
     try:
         kind([torch.nn.Parameter(torch.zeros(2, 2))], **settings)
     except (TypeError, ValueError) as error:

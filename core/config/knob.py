@@ -25,9 +25,11 @@ def knob(default: Any, help: str, group: Group, *, main: bool = False, label: st
 
 
 class Config(BaseModel):
-    """What all configs share: unknown keys are errors, values are checked on assignment too."""
+    """What all configs share: unknown keys are errors, numbers are finite, values are checked on assignment too."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False, defer_build=True
+    )
 
 
 def extra(field: FieldInfo) -> dict[str, Any]:

@@ -124,4 +124,4 @@ class OptimisationOptions(Config):
     neftune_noise_alpha: float | None = knob(
         None, "Noise on the embeddings while training (NEFTune; 5 is usual).", "optimisation", gt=0
     )
-    seed: int = knob(42, "Seed of everything random.", "optimisation", ge=0)
+    seed: int = knob(42, "Seed of everything random.", "optimisation", ge=0, le=2**32 - 1)
