@@ -69,9 +69,8 @@ class StartOptions(Config):
     auto_length: bool = knob(
         True,
         "Decide max_length from the data before the run, unless a number is given for it (max_length: auto means the "
-        "same): the 99th percentile of the lengths of at most 2,000 rows, rounded up to a multiple of 64, at least 256 "
-        "and within the model's context (as scaled). Of data above 8 MiB the first 2,000 rows of each dataset are "
-        "looked at. What max_length says is replaced.",
+        "same): the 99th percentile of the lengths of at most 2,000 rows, rounded up to a multiple of 64, from 256 to "
+        "the model's context.",
         "data",
         main=True,
         label="Window from the data",

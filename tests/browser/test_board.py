@@ -186,6 +186,7 @@ def test_pictures_for_the_readme(page: Any, server: Any, shoot: Any, request: py
     page.wait_for_selector("#data-marked mark")
     choose(page, "#data-dataset", "tools")
     page.wait_for_selector("#data-marked pre mark.tb-m-tool_call")
+    page.wait_for_selector("#data-summary .tb-sum")
     shoot(page, "data")
     open_tab(page, "Train")
     choose(page, "#train-run", shown.name)
