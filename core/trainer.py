@@ -82,7 +82,7 @@ class Trainer(SFTTrainer):
         if not torch.isfinite(loss):
             raise UserError(
                 f"the loss is not finite at step {self.state.global_step + 1}",
-                remedy="lower the learning rate or use dtype float32; the last finite checkpoint is kept",
+                remedy="lower the learning rate or use dtype float32; checkpoints from before it are kept",
                 exit_code=1,
             )
         return loss
@@ -105,7 +105,7 @@ class Trainer(SFTTrainer):
         if self.rank.anywhere(not sound):
             raise UserError(
                 f"weights are not finite after step {self.state.global_step}",
-                remedy="lower the learning rate; the last finite checkpoint is kept",
+                remedy="lower the learning rate; checkpoints from before it are kept",
                 exit_code=1,
             )
         place = self._checkpoint(self.state.global_step)
