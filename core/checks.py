@@ -88,6 +88,8 @@ def _number_faults(config: TrainConfig) -> list[str]:
     if config.dtype == "float16" and config.finetuning_type != "lora" and pick_device(config.device) == "cpu":
         # An optimiser's smallest numbers are 0 in them; on a GPU what is trained is float32 (core.method).
         faults.append(f"dtype float16: {config.finetuning_type} diverges in it on a CPU, set bfloat16 or float32")
+    if config.extra.get("activation_offloading") and pick_device(config.device) != "cuda":
+        faults.append("extra: activation_offloading needs a GPU: use gradient_checkpointing here")
     return faults
 
 

@@ -31,6 +31,7 @@ from tests.conftest import small
         ({"adam_beta1": "high"}, "extra: adam_beta1 should be a valid number.*, got 'high'"),
         ({"adam_beta1": 2.0}, "optim adamw_torch_fused refuses its settings: Invalid beta"),
         ({"train_sampling_strategy": "batch_rebalance"}, "extra: train_sampling_strategy should be one of group_by"),
+        ({"activation_offloading": True}, "extra: activation_offloading needs a GPU: use gradient_checkpointing"),
         ({"bf16": True, "nosuch": 1}, "extra: bf16 .*: use dtype; extra: SFTConfig has no option"),
     ],
 )

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from trl import SFTConfig
 
 from core.cli import main
 from core.config import TrainConfig, load_config
 from core.errors import UserError
+from core.extra import INSTEAD
 from core.foreign import TOOLS, recognise_tool, translate
+from core.foreign.sheet import extra
 
 LLAMAFACTORY = {
     "model_name_or_path": "org/model",
@@ -184,6 +187,12 @@ def test_tables_speak_of_options_that_there_are(tool: str) -> None:
     assert set(defaults) <= set(TOOLS[tool].table)
     required = {"h2o": {"llm_backbone": "m"}}.get(tool, {"model_name_or_path": "m"})
     assert not [name for name in translate(required, tool).different if name in defaults]
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS))
+def test_what_goes_into_extra_is_taken_by_it(tool: str) -> None:
+    names = [name for name, entry in TOOLS[tool].table.items() if entry is extra]
+    assert not [name for name in names if name in INSTEAD or name not in SFTConfig.__dataclass_fields__]
 
 
 def test_values_that_do_not_fit_are_said() -> None:

@@ -77,6 +77,10 @@ def _without_checkpointing(sheet: Sheet, name: str, value: Any) -> None:
     sheet.put("gradient_checkpointing", value in (False, "false"), f"{name}: {str(value).lower()}")
 
 
+def _in_order(sheet: Sheet, name: str, value: Any) -> None:
+    sheet.add("extra", "train_sampling_strategy", "sequential", name)
+
+
 def _swanlab(sheet: Sheet, name: str, value: Any) -> None:
     reporters(sheet, name, "swanlab")
 
@@ -164,7 +168,7 @@ _TABLE: dict[str, Entry] = {
     "pure_bf16": when(_bfloat16),
     "use_dft_loss": when(fixed("loss_type", "dft")),
     "early_stopping_steps": to("early_stopping_patience"),
-    "disable_shuffling": missing("rows are always shuffled, by the seed"),
+    "disable_shuffling": when(_in_order),
     "use_swanlab": when(_swanlab),
     "plot_loss": needless("curves are on the board, and figures in the run's folder"),
     "compute_accuracy": needless("is always logged, for words and calls apart"),
