@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.template.spans import Rendered
-from core.words import Words, encodings, first_token, token_starts, words_of
+from core.words import Layout, Words, encodings, first_token, token_starts, words_of
 
 # Tokens of pieces of text that are kept in case the pieces recur.
 MOST_KNOWN = 400_000
@@ -38,7 +38,7 @@ def tokenise(rendered: Rendered, tokenizer: Any) -> tuple[list[int], list[int]]:
 class Piece:
     """The tokens of a piece of text; where they begin is found out when it is asked."""
 
-    __slots__ = ("_encoding", "_starts", "_tokenizer", "_words", "ids", "text")
+    __slots__ = ("_encoding", "_layout", "_starts", "_tokenizer", "_words", "ids", "text")
 
     def __init__(
         self, text: str, ids: list[int], tokenizer: Any, encoding: Any = None, words: Words | None = None
@@ -46,11 +46,13 @@ class Piece:
         self.text, self.ids = text, ids
         self._tokenizer, self._encoding, self._words = tokenizer, encoding, words
         self._starts: list[int] | None = None
+        self._layout: Layout | None = None
 
     def token_at(self, at: int, *, begins: bool) -> int:
         """The first token that begins at character `at` or behind it; with `begins`, as `first_token` has it."""
         if self._words is not None:
-            return self._words.token_at(self.text, at, begins=begins)
+            self._layout = self._layout or self._words.layout(self.text)
+            return self._words.token_at(self.text, at, self._layout, begins=begins)
         token = self._exactly_at(at)
         if token is not None:
             return token
@@ -67,7 +69,7 @@ class Piece:
 
     def forget(self) -> None:
         """Keep the tokens alone."""
-        self._encoding = self._starts = None
+        self._encoding = self._starts = self._layout = None
 
 
 def tokens_before(pieces: Sequence[Piece], at: int) -> int:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 # Words that are kept in case they recur, and characters of the longest of them.
 MOST_WORDS, _LONGEST = 65_536, 100
@@ -47,10 +47,8 @@ _KNOWN = {*chain.from_iterable(_LETTERS), *_NUMBERS, *_REST}
 _INSIDE = "0-9A-Za-zÀ-ÖØ-öø-ɏΑ-ΡΣ-ώЀ-ҁҊ-ԣא-תؠ-يぁ-ゖァ-ヺ一-鿃가-힣"
 _ENDS = r"\t\n\r !\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~、。，！？：；（）「」“”…—"
 _WORD = re.compile(f"[^{_INSIDE}]*[{_INSIDE}]*(?:(?![{_ENDS}])[^{_INSIDE}]+[{_INSIDE}]*)*")
-# A word between two others, and a border: also behind a line break that itself stands behind a letter or digit, for no
-# match holds that and what is behind it.
+# A word between two others.
 _INNER = re.compile(f"[{_ENDS}](?s:.*)[{_INSIDE}]\\Z")
-_BORDER = re.compile(f"(?<=[{_INSIDE}])[{_ENDS}]|(?<=[{_INSIDE}]\n)[!-~{_INSIDE}]")
 _IN_A_TEXT = 64
 
 
@@ -105,6 +103,13 @@ def _alternatives(pattern: str) -> list[str]:
     return parts
 
 
+class Layout(NamedTuple):
+    """Where the words of a text begin and where the last ends: in characters (`places`), and in tokens."""
+
+    places: list[int]
+    tokens: list[int]
+
+
 class Words:
     """The tokens of texts by those of their words.
 
@@ -117,7 +122,6 @@ class Words:
         self._plain = _any_of(token.content for token in tokens if token.normalized)
         self._ids: dict[str, list[int]] = {}
         self._starts: dict[str, list[int]] = {}
-        self._lengths: dict[str, int] = {}
 
     def cut(self, text: str) -> list[str]:
         """A text in words."""
@@ -134,7 +138,7 @@ class Words:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts."""
         if len(self._ids) > MOST_WORDS:
-            self._ids, self._starts, self._lengths = {}, {}, {}
+            self._ids, self._starts = {}, {}
         cut = [self.cut(text) for text in texts]
         new = list(set(chain.from_iterable(cut)).difference(self._ids))
         self.learn(new)
@@ -158,26 +162,23 @@ class Words:
         others = [word for word in words if word not in self._ids]
         self._ids.update(zip(others, (encoding.ids for encoding in encodings(others, self._tokenizer)), strict=True))
 
-    def token_at(self, text: str, at: int, *, begins: bool) -> int:
-        """The first token of a text that begins at character `at` or behind it; with `begins`, as in `first_token`."""
-        begin = self._begin(text)
-        if at >= len(text) or at == begin or (at > begin and _BORDER.match(text, at)):
-            return self._length(text[:at])
-        words = _WORD.findall(text, begin, at + 1)[:-1]
-        # What is behind a word does not matter; what is before it does, to tokenizers that trim offsets.
-        word = _WORD.match(text, at + 1 - len(words[-1])) if words else None
-        part = text[: word.end() if word else begin]
-        starts = self._starts_of(part)
-        return first_token(part, starts, at) if begins else bisect_left(starts, at)
+    def layout(self, text: str) -> Layout:
+        """Where the words of a text begin."""
+        words = self.cut(text)
+        lengths = (len(self._ids.get(word) or self._starts_of(word)) for word in words)
+        return Layout([*accumulate(map(len, words), initial=0)], [*accumulate(lengths, initial=0)])
 
-    def _length(self, text: str) -> int:
-        """How many tokens a text has."""
-        length = self._lengths.get(text)
-        if length is None:
-            length = sum(len(self._ids.get(word) or self._starts_of(word)) for word in self.cut(text))
-            if len(text) <= _LONGEST:
-                self._lengths[text] = length
-        return length
+    def token_at(self, text: str, at: int, layout: Layout, *, begins: bool) -> int:
+        """The first token of a text that begins at character `at` or behind it; with `begins`, as in `first_token`."""
+        places, tokens = layout
+        number = bisect_right(places, at) - 1
+        if at >= len(text) or places[number] == at:
+            return tokens[number]
+        # What is behind a word does not matter; what is before it does, to tokenizers that trim offsets.
+        first = max(number - 1, 0)
+        part = text[places[first] : places[number + 1]]
+        starts, inside = self._starts_of(part), at - places[first]
+        return tokens[first] + (first_token(part, starts, inside) if begins else bisect_left(starts, inside))
 
     def _starts_of(self, text: str) -> list[int]:
         starts = self._starts.get(text)

@@ -98,8 +98,8 @@ def test_words_make_no_difference(kind: str, composed: bool, trim: bool, data: s
         assert words.encode([text]) == [whole.ids]
     starts = token_starts(whole)
     for at in range(len(text) + 1):
-        assert words.token_at(text, at, begins=True) == first_token(text, starts, at)
-        assert words.token_at(text, at, begins=False) == bisect_left(starts, at)
+        assert words.token_at(text, at, words.layout(text), begins=True) == first_token(text, starts, at)
+        assert words.token_at(text, at, words.layout(text), begins=False) == bisect_left(starts, at)
 
 
 def test_words_are_cut_where_letters_and_digits_end() -> None:
