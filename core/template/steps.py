@@ -51,7 +51,7 @@ class Steps:
         kept = len(whole.items) - (len(self.messages) - count)
         if kept < 0 or count < self.marked.cut.least or not whole.ended:
             return None
-        texts, closing = self._texts(self.part(kept, ask)), self._closing(ask)
+        texts, closing = self._texts(kept, ask), self._closing(ask)
         return None if texts is None or closing is None else "".join([whole.before, *texts, closing])
 
     @property
@@ -75,9 +75,12 @@ class Steps:
         self._closings[False] = self._whole.behind
         return self._whole
 
-    def _texts(self, part: _Part) -> list[str] | None:
-        """What each of the iterations writes."""
-        reach, kept = self.marked.reach, len(part.items)
+    def _texts(self, kept: int, ask: bool) -> list[str] | None:
+        """What each of the first iterations writes."""
+        if not self.marked.tests:
+            # Nothing looks at what follows.
+            return [variants[0].text for variants in self._variants[:kept]]
+        reach, part = self.marked.reach, self.part(kept, ask)
         line = self._line(part)
         inner = 0 if reach.everywhere else max(kept - reach.ahead, 0)
         found = line[:inner]
@@ -222,6 +225,8 @@ class _Run:
 
     def known(self, index: int) -> bool:
         """Whether it is known what an iteration writes here, so that it need not run."""
+        if self._left is None and not self._steps.marked.tests:
+            return False
         kept = len(self.items) if self._left is None else min(index + self._left, len(self.items))
         part = self._steps.part(kept, self.ask)
         self._seen = Place(part.items, index), part
