@@ -44,8 +44,8 @@ class ToolFile:
                 [],
                 label=t("May run"),
                 info=t(
-                    "What is ticked really runs when the model calls it: on this machine, as your user, in a process"
-                    " of its own with limits. Tick only code that you trust."
+                    "What is ticked really runs when the model calls it: on this machine, as your user, with your files"
+                    " and network, in a process of its own with limits. Tick only code that you trust."
                 ),
                 visible=False,
                 elem_id="chat-allowed",
