@@ -26,7 +26,8 @@ STEP, SHORTEST, LONGEST = 64, 256, 1_048_576
 def with_length(config: TrainConfig) -> TrainConfig:
     """The config with the number that its data asks for, where it leaves that to the data; else as it is.
 
-    Says what was decided. Where no row can be trained on nothing is: whoever looks at the data next says why.
+    Says what was decided. Where no row can be trained on nothing is: whoever looks at the data next says why. Raises
+    `UserError` where tokenizer or template cannot be had.
     """
     lengths = _lengths(config) if config.auto_length else []
     if not lengths:
@@ -80,7 +81,11 @@ def _lengths(config: TrainConfig) -> list[int]:
     changes = {"max_length": LONGEST, "swallowed": "ignore"}
     try:
         require_datasets(config)
-        tokenizer, template = load_vocabulary(config)
+    except UserError:
+        return []
+    # What is wrong here is not asked a second time: a hostile template has taken its seconds.
+    tokenizer, template = load_vocabulary(config)
+    try:
         if bytes_of(config) > SPREAD_BYTES:
             changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
         config = config.model_copy(update=changes)

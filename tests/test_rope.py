@@ -121,10 +121,11 @@ def test_a_model_without_rotary_positions_is_refused(tmp_path: Path) -> None:
 
 
 def test_layers_that_see_a_sliding_window_are_not_scaled(tmp_path: Path) -> None:
-    Gemma3TextConfig(
+    made = Gemma3TextConfig(
         hidden_size=16, intermediate_size=16, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1,
         head_dim=8, vocab_size=64, max_position_embeddings=128, sliding_window=32, architectures=["Gemma3ForCausalLM"],
-    ).save_pretrained(tmp_path)  # fmt: skip
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(made).save_pretrained(tmp_path)
     config = TrainConfig(model_name_or_path=str(tmp_path), max_length=512, rope_scaling="linear", lora_r=2)
     check_training(config)
     shape = training_shape(config)

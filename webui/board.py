@@ -19,16 +19,18 @@ from webui.uploads import uploaded
 
 # The page looks by itself whether anything has changed, and only then is there an event: Gradio's own timer makes an
 # event a second, and at each step of each event its page goes through all inputs so far, which keeps a browser busy
-# without end on a page of this size.
+# without end on a page of this size. The first look is made twice: an event of a page that is still being put together
+# can get lost. An element may not be on the page yet when this begins; once it has gone, nobody looks.
 WATCH = """
-let last = '';
+let last = '', looks = 0, seen = false;
 const look = async () => {
-  if (!element.isConnected) return;
+  if (seen && !element.isConnected) return;
+  seen ||= element.isConnected;
   if (element.offsetParent && !document.hidden) {
     try {
       const answer = await fetch('/changes');
       const mark = answer.ok ? await answer.text() : last;
-      if (mark !== last) { last = mark; trigger('select', {}); }
+      if (mark !== last || looks < 2) { looks += 1; last = mark; trigger('select', {}); }
     } catch { /* the board is away; it is asked again */ }
   }
   setTimeout(look, 1000);

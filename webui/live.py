@@ -17,6 +17,7 @@ from core.forecast import ESTIMATE, estimate_of
 from core.queue import waiting
 from core.run import Run, list_runs
 from core.task import Task
+from core.trash import TRASH
 from webui.account import badge
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
@@ -59,10 +60,20 @@ class Changes:
         """A few letters that change when any run does, also when one is added or goes."""
         with self._lock:
             if time.monotonic() - self._at > FRESH_S:
-                signatures = repr([signature(run) for run in list_runs(self.runs_dir)[:MOST]])
+                # With the folder's own time: a run that goes and comes back between two looks is as it was.
+                places = [time_of(Path(self.runs_dir) / name) for name in (".", TRASH)]
+                signatures = repr([places, *map(signature, list_runs(self.runs_dir)[:MOST])])
                 self._said = hashlib.blake2b(signatures.encode(), digest_size=8).hexdigest()
                 self._at = time.monotonic()
             return self._said
+
+
+def time_of(folder: Path) -> int:
+    """When something in a folder came or went, in nanoseconds; 0 if there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def signature(run: Run) -> str:

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from core.config import ChatConfig, TrainConfig, bounds_of, default_of, value_type
 from core.errors import UserError
 from core.run import Run, list_runs
+from core.trash import delete, restore
 from webui.form import command_line, component, from_config, read_values, to_config
 from webui.live import FRESH_S, Changes
 from webui.tabs.train import TrainTab
@@ -132,3 +133,6 @@ def test_pages_are_told_of_what_is_new_and_of_nothing_else(tab: Any, tmp_path: P
         marks.append(changes.mark())
     assert [before == after for before, after in pairwise(marks)] == [False, False, True, False]
     assert "polyline" in tab.watched(run.path.name)[1]
+    restore(Run(delete(run)))
+    time.sleep(FRESH_S * 1.2)
+    assert changes.mark() != marks[-1], "a run that was away between two looks"
