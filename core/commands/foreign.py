@@ -59,8 +59,9 @@ def _write(path: Path, text: str) -> None:
 def _account(translation: Translation, output: str | None) -> None:
     """How many options became what, and each that is different: beside a printed config on stderr."""
     file = sys.stdout if output else sys.stderr
-    carried, settled, different = len(translation.values), len(translation.settled), len(translation.different)
-    print(f"{translation.tool}: {carried} options, {settled} need nothing, {different} are different:", file=file)
+    counts = f"{len(translation.values)} options, {len(translation.settled)} need nothing"
+    end = f"{len(translation.different)} are different:" if translation.different else "nothing is different."
+    print(f"{translation.tool}: {counts}, {end}", file=file)
     for name, why in translation.different.items():
         print(f"  {name}: {why}", file=file)
     if output:
