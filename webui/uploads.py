@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.datasets import Source, iterate_rows
@@ -45,24 +47,18 @@ def dataset_name(path: Path) -> str:
 
 def keep(temporary: str, roots: Roots) -> str:
     """Keep an uploaded file and give its name as a dataset. Raises `UserError` when it is no data, or too much."""
-    file = Path(temporary)
-    try:
+    with _taken(temporary, roots) as file:
         _check(file, roots)
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         place = _place(file, digest, roots.uploads)
         shutil.move(file, place)
-    except OSError as error:
-        raise UserError(f"the upload cannot be kept: {error.strerror}", file=roots.uploads) from None
-    finally:
-        file.unlink(missing_ok=True)
     return dataset_name(place)
 
 
 def keep_code(temporary: str, roots: Roots) -> str:
     """Keep an uploaded file of Python tools and give its path. Runs nothing of it. Raises `UserError` for another."""
-    file = Path(temporary)
-    try:
+    with _taken(temporary, roots) as file:
         if file.suffix != ".py":
             raise UserError(f"{file.name}: not a Python file", remedy="its name ends with .py")
         try:
@@ -73,11 +69,19 @@ def keep_code(temporary: str, roots: Roots) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         place = _place(file, digest, folder)
         shutil.move(file, place)
+    return dataset_name(place)
+
+
+@contextmanager
+def _taken(temporary: str, roots: Roots) -> Iterator[Path]:
+    """An uploaded file while it is moved to its place: what is left of it then goes. Raises `UserError`."""
+    file = Path(temporary)
+    try:
+        yield file
     except OSError as error:
         raise UserError(f"the upload cannot be kept: {error.strerror}", file=roots.uploads) from None
     finally:
         file.unlink(missing_ok=True)
-    return dataset_name(place)
 
 
 def code_files(roots: Roots) -> list[str]:

@@ -24,7 +24,7 @@ from core.foreign.sheet import (
     to,
     when,
 )
-from core.foreign.trainer_options import TRAINER, fsdp, held_out, reporters
+from core.foreign.trainer_options import TRAINER, fsdp, held_out, packed, reporters
 
 _COLUMNS = {
     "field_messages": ("columns", "messages"),
@@ -161,11 +161,6 @@ def _window(sheet: Sheet, name: str, value: Any) -> None:
         sheet.differ(name, "longer conversations become several windows; to leave them out as before, overlong: drop")
 
 
-def _packing(sheet: Sheet, name: str, value: Any) -> None:
-    why = "rows of a batch go without padding and stay apart (packing: auto); the batch size counts rows, not windows"
-    sheet.differ(name, f"{why} of sequence_len: raise it, or the accumulation, for steps as large as before")
-
-
 def _number_type(sheet: Sheet, name: str, value: Any) -> None:
     if value in ("auto", "full"):
         sheet.settle(name, "bfloat16 on GPUs that compute in it")
@@ -177,10 +172,6 @@ def _checkpointing(sheet: Sheet, name: str, value: Any) -> None:
     sheet.put("gradient_checkpointing", value not in (False, "false"), f"{name}: {str(value).lower()}")
     if isinstance(value, str) and value not in ("true", "false"):
         sheet.differ(name, f"{value}: activations are computed again, not moved away")
-
-
-def _flash(sheet: Sheet, name: str, value: Any) -> None:
-    sheet.settle(name, "flash attention is taken where it is installed (attn_implementation: auto)")
 
 
 def _least_rate(sheet: Sheet, name: str, value: Any) -> None:
@@ -237,7 +228,7 @@ _TABLE: dict[str, Entry] = {
     "excess_length_strategy": chosen(
         "overlong", {"drop": "drop", "truncate": "truncate", "raise": "error"}, "is not known"
     ),
-    "sample_packing": when(_packing),
+    "sample_packing": when(packed),
     "train_on_inputs": when(fixed("train_on", "all")),
     "val_set_size": held_out,
     "dataset_exact_deduplication": when(fixed("drop_duplicates", True)),
@@ -275,7 +266,7 @@ _TABLE: dict[str, Entry] = {
     "bfloat16": when(fixed("dtype", "bfloat16")),
     "float16": when(fixed("dtype", "float16")),
     "float32": when(fixed("dtype", "float32")),
-    "flash_attention": _flash,
+    "flash_attention": needless("flash attention is taken where it is installed (attn_implementation: auto)"),
     "sdp_attention": when(fixed("attn_implementation", "sdpa")),
     "eager_attention": when(fixed("attn_implementation", "eager")),
     "attn_implementation": same,

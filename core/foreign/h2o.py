@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import UserError
-from core.foreign.sheet import Entry, Sheet, Tool, chosen, fixed, missing, names_in, needless, only, to, when
+from core.foreign.sheet import Entry, Sheet, Tool, chosen, fixed, listed, missing, names_in, needless, only, to, when
 from core.foreign.trainer_options import TRAINER, held_out, reporters
 
 
@@ -60,10 +60,6 @@ def _warmup(sheet: Sheet, name: str, value: Any) -> None:
 
 def _lora(sheet: Sheet, name: str, value: Any) -> None:
     sheet.put("finetuning_type", "lora" if value else "full", f"{name}: {str(value).lower()}")
-
-
-def _target(sheet: Sheet, name: str, value: Any) -> None:
-    sheet.put("lora_target_modules", names_in(value), name)
 
 
 def _seed(sheet: Sheet, name: str, value: Any) -> None:
@@ -146,7 +142,7 @@ _TABLE: dict[str, Entry] = {
     "training.lora_r": to("lora_r"),
     "training.lora_alpha": to("lora_alpha"),
     "training.lora_dropout": to("lora_dropout"),
-    "training.lora_target_modules": _target,
+    "training.lora_target_modules": listed("lora_target_modules"),
     "training.use_dora": to("use_dora"),
     "training.use_rslora": to("use_rslora"),
     "training.loss_function": only(("TokenAveragedCrossEntropy",), "losses are averaged over the tokens of a batch"),

@@ -21,7 +21,7 @@ from core.foreign.sheet import (
     to,
     when,
 )
-from core.foreign.trainer_options import TRAINER, held_out, quantised, reporters
+from core.foreign.trainer_options import TRAINER, held_out, packed, quantised, reporters
 
 
 def _stage(sheet: Sheet, name: str, value: Any) -> None:
@@ -85,11 +85,6 @@ def _swanlab(sheet: Sheet, name: str, value: Any) -> None:
     reporters(sheet, name, "swanlab")
 
 
-def _packing(sheet: Sheet, name: str, value: Any) -> None:
-    why = "rows of a batch go without padding and stay apart (packing: auto); the batch size counts rows, not windows"
-    sheet.differ(name, f"{why}, so that a step sees fewer rows than before: raise it, or the accumulation")
-
-
 def _bfloat16(sheet: Sheet, name: str, value: Any) -> None:
     sheet.put("dtype", "bfloat16", name)
     sheet.differ(name, "what is trained is held in float32 on a GPU; only the rest is in bfloat16")
@@ -126,8 +121,8 @@ _TABLE: dict[str, Entry] = {
     "preprocessing_num_workers": to("dataset_num_proc"),
     "max_samples": same,
     "val_size": held_out,
-    "packing": when(_packing),
-    "neat_packing": when(_packing),
+    "packing": when(packed),
+    "neat_packing": when(packed),
     "finetuning_type": chosen(
         "finetuning_type", {"lora": "lora", "freeze": "freeze", "full": "full"}, "is no method of training here"
     ),

@@ -50,6 +50,12 @@ def held_out(sheet: Sheet, name: str, value: Any) -> None:
         sheet.differ(name, f"{value}: a number of rows is not understood; val_size is a part of them (0.1 = 10 %)")
 
 
+def packed(sheet: Sheet, name: str, value: Any) -> None:
+    """Windows filled with rows: here a batch's own rows are put one behind the other, so a step sees fewer."""
+    why = "rows of a batch go without padding and stay apart (packing: auto); the batch size counts rows, not windows"
+    sheet.differ(name, f"{why}: raise it, or the accumulation, for steps as large as before")
+
+
 def quantised(sheet: Sheet, name: str, value: Any) -> None:
     """4 or 8 bits."""
     if value in (4, 8, "4", "8"):

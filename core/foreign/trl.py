@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.foreign.sheet import Entry, Sheet, Tool, chosen, fixed, listed, missing, names_in, needless, same, to, when
-from core.foreign.trainer_options import TRAINER
+from core.foreign.sheet import Entry, Sheet, Tool, chosen, fixed, listed, missing, needless, same, to, when
+from core.foreign.trainer_options import TRAINER, packed
 
 
 def _dataset(sheet: Sheet, name: str, value: Any) -> None:
@@ -15,21 +15,8 @@ def _dataset(sheet: Sheet, name: str, value: Any) -> None:
     sheet.put("dataset", [f"hf:{value}{subset}:{split or 'train'}"], name)
 
 
-def _mixture(sheet: Sheet, name: str, value: Any) -> None:
-    sheet.differ(name, "give its files or hf:org/name as dataset: several are several words of it")
-
-
 def _peft(sheet: Sheet, name: str, value: Any) -> None:
     sheet.put("finetuning_type", "lora" if value is True else "full", f"{name}: {str(value).lower()}")
-
-
-def _target(sheet: Sheet, name: str, value: Any) -> None:
-    sheet.put("lora_target_modules", names_in(value), name)
-
-
-def _packing(sheet: Sheet, name: str, value: Any) -> None:
-    why = "rows of a batch go without padding and stay apart (packing: auto); the batch size counts rows, not windows"
-    sheet.differ(name, why)
 
 
 def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,11 +33,11 @@ _TABLE: dict[str, Entry] = {
     "dataset_config": needless("goes with dataset_name"),
     "dataset_train_split": needless("goes with dataset_name"),
     "dataset_test_split": missing("a split of a dataset that is measured on is an eval_dataset: hf:org/name:test"),
-    "datasets": _mixture,
+    "datasets": missing("give its files or hf:org/name as dataset: several are several words of it"),
     "dataset_text_field": needless("the format is recognised from the rows; see columns"),
     "dataset_num_proc": same,
     "max_length": same,
-    "packing": when(_packing),
+    "packing": when(packed),
     "eval_packing": needless("rows stay apart in evaluations too"),
     "padding_free": needless("is what packing: auto does"),
     "assistant_only_loss": _ASSISTANT,
@@ -61,7 +48,7 @@ _TABLE: dict[str, Entry] = {
     "lora_r": same,
     "lora_alpha": same,
     "lora_dropout": same,
-    "lora_target_modules": _target,
+    "lora_target_modules": listed("lora_target_modules"),
     "lora_modules_to_save": listed("lora_modules_to_save"),
     "use_rslora": same,
     "use_dora": same,

@@ -97,7 +97,7 @@ class _Driver(NodeTransformer):
             return None
         names = free(loop.body, bound_by(loop))
         of_macros = seen_by_macros(names, self.macros)
-        if names & _NOT_OURS or of_macros & (self.hidden | _NOT_OURS) or not _asks_only_its_place(loop.body):
+        if names & _NOT_OURS or of_macros & (self.hidden | _NOT_OURS) or not asks_only(loop.body, PLACES):
             return None
         return names | of_macros
 
@@ -245,16 +245,16 @@ def _only_indexed(body: list[nodes.Node], name: str) -> bool:
     return sum(isinstance(owner, nodes.Name) and owner.name == name for owner in owners) == len(uses)
 
 
-def _asks_only_its_place(body: Iterable[nodes.Node]) -> bool:
-    """Whether `loop` is asked for nothing but its place; inner loops have a `loop` of their own."""
+def asks_only(body: Iterable[nodes.Node], places: frozenset[str]) -> bool:
+    """Whether `loop` is asked for nothing but these; inner loops have a `loop` of their own."""
     for node in body:
         if isinstance(node, nodes.Name) and node.name == "loop":
             return False
         if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop":
-            if node.attr not in PLACES:
+            if node.attr not in places:
                 return False
             continue
         inner = [node.iter] if isinstance(node, nodes.For) else node.iter_child_nodes()
-        if not _asks_only_its_place(inner):
+        if not asks_only(inner, places):
             return False
     return True

@@ -16,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 
 from core.template.cuts import ASK, Cut, Walk, cut_of, looks_at_fixed, prints_nothing, written
 from core.template.limits import BoundedEnvironment
-from core.template.loops import TEST, Asked, bound_by, free
+from core.template.loops import TEST, Asked, asks_only, bound_by, free
 from core.template.pure import FIXED_PLACES, Scope, Test
 from core.template.sandbox import compiled, compiled_tree, parsed
 
@@ -77,7 +77,7 @@ def marked(source: str) -> Marked | None:
     by_macros = written([*macros.values()])
     asked = _asked(loop, cut, env, by_macros)
     walk = Walk(macros, set(cut.lists), cut.shift, asked.least, set(cut.fresh), set(cut.attributes))
-    if not looks_at_fixed(loop.body, walk) or ASK in free(loop.body, set()) or not _looks_back(loop.body):
+    if not looks_at_fixed(loop.body, walk) or ASK in free(loop.body, set()) or not asks_only(loop.body, _BACKWARD):
         return None
     if cut.attributes & _attributes([*loop.body, *macros.values()]) or uses_state(tree) or MARK in source:
         return None
@@ -221,19 +221,6 @@ def _offset(index: nodes.Node) -> int | None:
         if inner is not None and isinstance(number, int):
             return inner + number if isinstance(index, nodes.Add) else inner - number
     return None
-
-
-def _looks_back(body: Iterable[nodes.Node]) -> bool:
-    """Whether `loop` is asked for nothing that depends on what follows; inner loops have a `loop` of their own."""
-    for node in body:
-        if isinstance(node, nodes.Name) and node.name == "loop":
-            return False
-        if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop":
-            if node.attr not in _BACKWARD:
-                return False
-        elif not _looks_back([node.iter] if isinstance(node, nodes.For) else node.iter_child_nodes()):
-            return False
-    return True
 
 
 def _closing(env: BoundedEnvironment, source: str, cut: Cut) -> nodes.Template:
