@@ -140,6 +140,19 @@ def test_two_runs_side_by_side_and_one_into_the_trash_and_back(page: Any, server
     page.wait_for_selector(f"#runs-list tr[data-run='{other.path.name}']")
     page.wait_for_selector("#runs-trash", state="hidden")
 
+    # The page shows still that it was chosen, and the answer to choosing it again takes no question back.
+    page.locator(f"#runs-list tr[data-run='{other.path.name}']").click()
+    page.locator("#runs-delete").click()
+    page.get_by_role("button", name="Move another to the trash").click()
+    fold.wait_for()
+    if fold.get_attribute("aria-expanded") != "true":
+        fold.click()
+    page.locator("#trash-empty").click()
+    page.locator("#trash-sure").click()
+    page.wait_for_selector("#runs-trash", state="hidden")
+    assert not list((server.runs_dir / ".trash").glob("*"))
+    assert run.path.is_dir()
+
 
 def test_a_file_of_tools_runs_when_one_of_them_is_ticked(page: Any, server: Any, run: Run) -> None:
     (server.folder / "shop.py").write_text(TOOLS, encoding="utf-8")

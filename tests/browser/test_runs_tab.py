@@ -62,6 +62,28 @@ def test_a_refused_action_is_said(tab: RunsTab, tmp_path: Path) -> None:
     assert "There is no run" in tab.doing(Run.kill)("../etc")[tab.problem]
 
 
+def test_the_question_whether_a_run_shall_go_is_about_that_run(tab: RunsTab, tmp_path: Path) -> None:
+    first, second = (run_of(tmp_path, label, "finished") for label in ("a", "b"))
+    name, shown, button = tab.ask(first.path.name)
+    assert (name, shown["visible"], button["value"]) == (first.path.name, True, "Move a to the trash")
+    # The answer to a choice that was made before the question, or made of the same run, does not touch it.
+    for going in ("", first.path.name):
+        answer = tab.pick(going, SimpleNamespace(_data={"run": first.path.name}))
+        assert not {tab.going, tab.asked} & answer.keys()
+    other = tab.pick(first.path.name, SimpleNamespace(_data={"run": second.path.name}))
+    assert (other[tab.going], other[tab.asked]["visible"]) == ("", False)
+    assert tab.ask("gone")[1]["visible"] is False
+
+
+def test_a_page_opens_with_the_run_that_matters_most(tab: RunsTab, tmp_path: Path) -> None:
+    assert tab.opened()[tab.chosen] == ""
+    run_of(tmp_path, "a", "finished")
+    second = run_of(tmp_path, "b", "finished")
+    shown = tab.opened()
+    assert shown[tab.chosen] == second.path.name
+    assert "tb-chosen" in shown[tab.listing]
+
+
 def test_two_runs_side_by_side(tab: RunsTab, tmp_path: Path) -> None:
     first = run_of(tmp_path, "first", "finished", lora_r=7)
     second = run_of(tmp_path, "second", "finished", lora_r=9)

@@ -50,6 +50,8 @@ class RunsTab:
     def __init__(self, board: Board) -> None:
         self.board, self.t = board, board.t
         self.chosen = gr.State("")
+        # Of which run it was asked whether it shall go: no other goes, however late the answer to a choice comes.
+        self.going = gr.State("")
         self.trash = Trash(board)
 
     def put_run(self) -> None:
@@ -67,8 +69,8 @@ class RunsTab:
         with gr.Row() as self.places:
             self.earlier = gr.Button(t("Earlier"), min_width=90, elem_id="runs-earlier")
             self.later = gr.Button(t("Later"), min_width=90, elem_id="runs-later")
-        with gr.Row(visible=False) as self.asked:
-            self.sure = gr.Button(t("Move it to the trash"), variant="stop", min_width=120, elem_id="runs-sure")
+        with gr.Row(visible=False, elem_id="runs-asked") as self.asked:
+            self.sure = gr.Button("", variant="stop", min_width=120, elem_id="runs-sure")
             self.keep = gr.Button(t("Keep it"), min_width=90, elem_id="runs-keep")
         self.loss = gr.HTML(elem_id="runs-loss")
         with gr.Accordion(t("More curves"), open=False):
@@ -99,9 +101,10 @@ class RunsTab:
         panel += [self.loss, self.other, self.log, self.evals, self.report, self.config, self.origin]
         panel += [self.stop, self.kill, self.resume, self.requeue, self.to_chat, self.delete, self.earlier, self.later]
         light: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
-        board.page.load(self.shown, chosen, panel, **light)
+        board.page.load(self.opened, None, [chosen, *panel], **light)
         board.watch([chosen], self.shown, panel)
-        self.listing.select(self.pick, None, [chosen, self.other_run, self.compared, *panel], **light)
+        picked = [chosen, self.going, self.other_run, self.compared, *panel]
+        self.listing.select(self.pick, self.going, picked, **light)
         self.to_chat.click(board.to_chat, chosen, [board.tabs, board.chat_target], **light)
         actions: dict[gr.Button, Callable[[Run], None]] = {
             self.stop: stop,
@@ -110,16 +113,23 @@ class RunsTab:
             self.later: lambda run: _shift(run, +1),
             self.resume: lambda run: run.launch(resume=True),
             self.requeue: _requeue,
-            self.sure: _into_the_trash,
         }
         one: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "runs", "trigger_mode": "once", **QUIET}
-        done = {button: button.click(self.doing(action), chosen, panel, **one) for button, action in actions.items()}
-        done[self.sure].then(self.trash.shown, None, self.trash.parts, **light)
+        for button, action in actions.items():
+            button.click(self.doing(action), chosen, panel, **one)
+        gone = self.sure.click(self.doing(_into_the_trash), self.going, panel, **one)
+        gone.then(self.trash.shown, None, self.trash.parts, **light)
         self.trash.listen()
-        self.delete.click(lambda: gr.update(visible=True), None, self.asked, **light)
-        self.keep.click(lambda: gr.update(visible=False), None, self.asked, **light)
+        self.delete.click(self.ask, chosen, [self.going, self.asked, self.sure], **light)
+        self.keep.click(lambda: ("", gr.update(visible=False)), None, [self.going, self.asked], **light)
         self.other_run.focus(self.others, chosen, self.other_run, **light)
         self.other_run.change(self.beside, [chosen, self.other_run], self.compared, **light)
+
+    def opened(self) -> Shown:
+        """A page was opened: the run that is alive, else the newest, is the chosen one."""
+        run = self.board.newest()
+        name = run.path.name if run else ""
+        return {self.chosen: name, **self.shown(name)}
 
     def shown(self, name: str) -> Shown:
         """The table, and the chosen run beneath it."""
@@ -160,11 +170,19 @@ class RunsTab:
             self.places: gr.update(visible=waits),
         }
 
-    def pick(self, event: gr.EventData) -> Shown:
-        """A row was clicked."""
+    def pick(self, going: str, event: gr.EventData) -> Shown:
+        """A row was clicked. A question about another run is taken back, and none is touched that came meanwhile."""
         name = str(event._data.get("run", "")) if isinstance(event._data, dict) else ""
-        fresh = {self.problem: "", self.asked: gr.update(visible=False), self.compared: ""}
-        return {self.chosen: name, self.other_run: {**self.others(name), "value": None}, **fresh, **self.shown(name)}
+        fresh: Shown = {self.problem: "", self.compared: "", self.other_run: {**self.others(name), "value": None}}
+        if going not in ("", name):
+            fresh |= {self.going: "", self.asked: gr.update(visible=False)}
+        return {self.chosen: name, **fresh, **self.shown(name)}
+
+    def ask(self, name: str) -> tuple[str, Any, Any]:
+        """Shall the chosen run go? The button that says so names it."""
+        run = self.board.run(name)
+        label = self.t("Move {name} to the trash", name=run.name if run else "")
+        return name, gr.update(visible=run is not None), gr.update(value=label)
 
     def doing(self, action: Callable[[Run], None]) -> Callable[[str], Shown]:
         """A handler that does something with the chosen run, and says why not where it cannot be done."""
