@@ -21,7 +21,7 @@ from core.formats.roles import (
     role_of,
 )
 from core.formats.text import is_text_part, type_name
-from core.formats.tools import foreign_style, read_tools
+from core.formats.tools import OTHER_COLUMNS, foreign_style, read_tools, tools_elsewhere
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "tool_plan")
 _FLAG_KEYS = ("weight", "loss_weight", "train", "training", "loss", "masked")
@@ -33,7 +33,7 @@ _MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id
 _MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, *_DETAIL_KEYS, "eot", "ipython", "id", "system_prompt"}
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
-    *("messages", "tools", "functions", "system", "developer", "id", "conversation_id"),
+    *("messages", "tools", *OTHER_COLUMNS, "system", "developer", "id", "conversation_id"),
     *("parallel_tool_calls", "tool_choice", "function_call", "reasoning_effort", "model_identity"),
 )
 
@@ -55,7 +55,7 @@ def read_openai(row: Row, layout: Layout) -> Conversation:
     return conversation_of(row, columns, messages)
 
 
-@reads("sharegpt", "conversations", "system", "tools", "id", "conversation_id")
+@reads("sharegpt", "conversations", "system", "tools", *OTHER_COLUMNS, "id", "conversation_id")
 def read_sharegpt(row: Row, layout: Layout) -> Conversation:
     """`{"conversations": [{"from", "value"}], "system"?, "tools"?}`; roles `function_call` and `observation` too."""
     columns = {"messages": "conversations", "system": "system", "tools": "tools"} | dict(layout.columns)
@@ -237,6 +237,8 @@ def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mappin
     if raw.keys() <= _MESSAGE_KEYS:
         return
     known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
+    if role == "system" and not row.data.get("tools"):
+        known |= {"tools"}
     if not raw.keys() <= known:
         unknown = sorted(str(key) for key in raw if key not in known and raw[key] not in (None, "", [], {}))
         if unknown:
@@ -244,10 +246,8 @@ def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mappin
 
 
 def conversation_of(row: Row, columns: Mapping[str, str], messages: list[Message]) -> Conversation:
-    """The conversation with its tools, from the `tools` column or the legacy `functions`."""
+    """The conversation with its tools, from the `tools` column or where other files have them."""
     has_calls = any(message.tool_calls for message in messages)
     tools = read_tools(row, columns["tools"], has_calls=has_calls) if columns.get("tools") else ()
-    if not tools and row.data.get("functions"):
-        row.repaired("TL403", "functions", "tools converted from the old functions column")
-        tools = read_tools(row, "functions", has_calls=has_calls)
+    tools = tools or tools_elsewhere(row, columns.get("messages", ""), has_calls=has_calls)
     return Conversation(tuple(messages), tools, row.file, row.line)

@@ -14,7 +14,7 @@ from typing import Any
 from core.conversation import JsonObject
 from core.formats.layout import Layout
 from core.formats.refused import refusal
-from core.formats.text import parse_object_text
+from core.formats.text import object_in, parse_object_text
 
 MESSAGE_COLUMNS = (
     "messages",
@@ -175,13 +175,6 @@ def _request_log(record: JsonObject) -> Recognition | None:
     return None
 
 
-def object_in(value: Any) -> JsonObject:
-    """The object that a value is, or that it is the JSON text of; else an empty one."""
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        value = parse_object_text(value)
-    return value if isinstance(value, dict) else {}
-
-
 def _response_items(record: JsonObject) -> Recognition | None:
     for column in ("input", "items", "output"):
         kinds = _types(record.get(column))
@@ -218,7 +211,7 @@ def _message_list(
     if all(isinstance(item, str) for item in listed):
         return Recognition(Layout("turns", {"messages": column}), f"{where} is a list of texts")
     first = next((item for item in listed if isinstance(item, dict)), {})
-    if "lc" in first or (first.get("type") in _LANGCHAIN and {"data", "content"} & first.keys()):
+    if "lc" in first or (_types([first]) & _LANGCHAIN and {"data", "content"} & first.keys()):
         return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
     keys = next((keys for item in listed if isinstance(item, dict) and (keys := _keys_of(item))), None)
     if keys is None and {"role", "from"}.isdisjoint(first):

@@ -11,9 +11,10 @@ from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row, json_text
 from core.formats.chat import conversation_of, read_message
-from core.formats.detect import REQUESTS, RESPONSES, object_in, recognise
+from core.formats.detect import REQUESTS, RESPONSES, recognise
 from core.formats.layout import Layout, reader, reads
 from core.formats.roles import message_list
+from core.formats.text import object_in
 from core.formats.vendors import read_anthropic
 
 _LOG_COLUMNS = ("id", "custom_id", "method", "url", "model", "error", "created_at", "timestamp")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from core.conversation import Conversation, Role, Row, RowRefusedError
 from core.errors import UserError, did_you_mean
 from core.formats.text import type_name
+from core.formats.variables import VARIABLES, without_variables
 
 # Columns that trainers and tokenizers read: a row must never be able to replace the template or the labels.
 RESERVED = (
     "chat_template",
-    "chat_template_kwargs",
     "input_ids",
     "labels",
     "attention_mask",
@@ -69,6 +69,8 @@ def read_row(row: Row, layout: Layout) -> Conversation:
     reserved = [name for name in RESERVED if row.data.get(name) not in (None, "", [], {})]
     if reserved:
         raise row.stop("SH113", reserved[0], f'column "{reserved[0]}" is reserved; rename it')
+    if VARIABLES in row.data:
+        row = without_variables(row, layout.columns.get("system", "system"), layout.columns.get("tools", "tools"))
     return reader(layout.formatting)(row, layout)
 
 
@@ -91,5 +93,5 @@ def ignored_columns(row: Row, layout: Layout) -> list[str]:
     """The columns of a row that its format does not look at."""
     if not isinstance(row.data, dict):
         return []
-    known = COLUMNS[layout.formatting] | set(layout.columns.values()) | set(RESERVED)
+    known = COLUMNS[layout.formatting] | set(layout.columns.values()) | {VARIABLES, *RESERVED}
     return [str(name) for name in row.data if name not in known]

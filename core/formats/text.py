@@ -8,7 +8,7 @@ import math
 import warnings
 from typing import Any
 
-from core.conversation import Row, json_text
+from core.conversation import JsonObject, Row, json_text
 
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 _TEXT_KEYS = ("text", "content", "value", "refusal")
@@ -21,6 +21,13 @@ _DEEPEST = 64
 def parse_object_text(text: str) -> Any:
     """JSON text, or else a Python literal (`{'a': 1}`), as a value; None when it is neither. Never `eval`."""
     return parse_text(text)[0]
+
+
+def object_in(value: Any) -> JsonObject:
+    """The object that a value is, or that it is the JSON text of; else an empty one."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        value = parse_object_text(value)
+    return value if isinstance(value, dict) else {}
 
 
 def parse_text(text: str) -> tuple[Any, str]:

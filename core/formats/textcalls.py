@@ -38,7 +38,9 @@ _REACT = re.compile(
 )
 _PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 # One look at the text decides whether any of the patterns can match at all.
-_ANY = re.compile(r"<tool_call>|<TOOLCALL>|<functioncall>|<function=|\[TOOL_CALLS\]|^Action:|^\s*\[", re.MULTILINE)
+_ANY = re.compile(
+    r"<tool_call>|<TOOLCALL>|<functioncall>|<function=|\[TOOL_CALLS\]|^Action:|^API-Request:|^\s*\[", re.MULTILINE
+)
 
 
 def find_calls(text: str) -> Found | None:
@@ -104,8 +106,8 @@ _STYLES: tuple[tuple[str, re.Pattern[str], Callable[[Row, re.Match[str]], list[T
 
 
 def _bracketed(text: str) -> Found | None:
-    """ToolACE's `[Name with spaces(a=1), other(b="x")]`, where it is the whole text."""
-    body = text.strip()
+    """ToolACE's `[Name with spaces(a=1), other(b="x")]`, where it is the whole text; API-Bank puts a word before it."""
+    body = text.strip().removeprefix("API-Request:").lstrip()
     if not (body.startswith("[") and body.endswith(")]")):
         return None
     calls = []

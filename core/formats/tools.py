@@ -16,11 +16,14 @@ from typing import Any
 
 from core.conversation import Finding, JsonObject, Row, RowRefusedError, snippet
 from core.formats.schema import json_schema
-from core.formats.text import parse_text, type_name
+from core.formats.text import object_in, parse_text, type_name
 
 MOST_TOOLS = 128
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WRAPPER_KEYS = {"type", "function"}
+# Where rows have tools that have no column `tools`: other columns, and columns that hold an object with tools in it.
+OTHER_COLUMNS = ("functions", "available_tools")
+_HOLDERS = ("metadata", "extra", "extra_info")
 
 
 def read_tools(row: Row, column: str = "tools", *, has_calls: bool = True) -> tuple[JsonObject, ...]:
@@ -36,6 +39,28 @@ def read_tools(row: Row, column: str = "tools", *, has_calls: bool = True) -> tu
             raise RowRefusedError(replace(refusal, file=row.file, line=row.line))
         return tools
     return tools_of(row, column, value) if value else ()
+
+
+def tools_elsewhere(row: Row, messages: str, *, has_calls: bool) -> tuple[JsonObject, ...]:
+    """The tools of a row whose column of tools is empty: in another column, or beside its system prompt."""
+    for name in OTHER_COLUMNS:
+        if row.data.get(name):
+            row.repaired("TL403", name, f"tools read from the column {name}")
+            return read_tools(row, name, has_calls=has_calls)
+    for name in _HOLDERS:
+        found = object_in(row.data.get(name)).get("tools") if row.data.get(name) else None
+        if found:
+            return _moved(row, f"{name}.tools", found, has_calls=has_calls)
+    listed = row.data.get(messages)
+    first = listed[0] if isinstance(listed, list) and listed else None
+    found = first.get("tools") if isinstance(first, dict) else None
+    return _moved(row, f"{messages}[0].tools", found, has_calls=has_calls) if found else ()
+
+
+def _moved(row: Row, path: str, value: Any, *, has_calls: bool) -> tuple[JsonObject, ...]:
+    """Tools that lie at a path inside a column."""
+    row.repaired("TL403", path, "tools read from here")
+    return read_tools(replace(row, data={path: value}), path, has_calls=has_calls)
 
 
 @lru_cache(maxsize=256)

@@ -115,8 +115,10 @@ _RULES = [
          "Fill the column, or name another with --columns."),
     Rule("SH112", "W/D", "The same id stands on several rows. Where rows are chained by parent_id, one whose parents"
          " are missing or form a circle is dropped."),
-    Rule("SH113", "E", "A column has a name that trainers and tokenizers read (labels, input_ids, chat_template, …): a"
-         " row must not be able to replace the template or the labels.", "Rename or remove the column."),
+    Rule("SH113", "E/I", "A column has a name that trainers and tokenizers read (labels, input_ids, chat_template, …):"
+         " a row must not be able to replace the template or the labels. Of a row's own template variables"
+         " (chat_template_kwargs), a system prompt and tools are read and the others set aside.",
+         "Rename or remove the column."),
     Rule("SH114", "D", "A line, a row's nesting, its messages or its tools are beyond the limits (16 MB, 64 levels,"
          " 10,000 messages, 128 tools)."),
     Rule("RO201", "R", "A role has another name than ours or its format's (bot, ai, ipython, …)."),
@@ -157,8 +159,8 @@ _RULES = [
          " prompts)."),
     Rule("TL402", "D/R", "Tool definitions cannot be read. Without calls in the row they are left out instead; those of"
          " an LMFlow row that are words are told in the system prompt.", "", "they are left out"),
-    Rule("TL403", "R", "Tools of an OpenAI file are written another way: in the old functions column, without their"
-         " wrapper, or as Anthropic and Gemini have them."),
+    Rule("TL403", "R", "Tools of an OpenAI file are written another way: in another column (functions), in metadata or"
+         " beside the system prompt, without their wrapper, or as Anthropic and Gemini have them."),
     Rule("TL404", "R", "Parameters are a flat map or use Python's or Google's names of types; converted."),
     Rule("TL405", "R", "A tool's parameters are missing or no schema; an empty one is filled in."),
     Rule("TL406", "R/D", "A tool is defined twice: once is kept when both are equal.", "", "the first one is kept"),

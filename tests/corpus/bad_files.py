@@ -180,6 +180,7 @@ SHAPE = [
     lines("messages_bad_text", {"messages": "[oops"}, OK, rows="dk", codes="IO006"),
     lines("segments_label", {"segments": [{"label": "yes", "text": "a"}]}, OK, rows="dk", codes="SH106"),
     lines("gemini_no_parts", {"contents": [{"role": "user", "parts": "x"}]}, OK, rows="dk", codes="SH106"),
+    lines("list_as_type", {"messages": [{"type": [], "data": {}}]}, OK, rows="dk", codes="IO006"),
     lines("same_rows", OK, OK, rows="kk", codes="DS901"),
 ]  # fmt: skip
 
