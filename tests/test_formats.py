@@ -528,6 +528,33 @@ def test_parameters_become_json_schema(parameters: Any, expected: Any, code: str
     assert [finding.code for finding in row.findings] == [code]
 
 
+_SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [{"toolSpec": {"name": "f", "inputSchema": {"json": _SCHEMA}}}],
+        [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": _SCHEMA}]}],
+        [{"name": "f", "parameters": [{"name": "x", "type": "integer", "required": False}]}],
+        [{"name": "f", "parameter_definitions": {"x": {"type": "int", "required": False}}}],
+        [{"name": "f", "input_parameters": _SCHEMA}],
+        [{"name": "f", "arguments": _SCHEMA}],
+        [{"name": "f", "args": {"x": {"type": "integer", "default": 1}}}],
+        [{"api_name": "f", "required_parameters": [], "optional_parameters": [{"name": "x", "type": "NUMBER"}]}],
+        {"f": {"description": "F.", "parameters": _SCHEMA}},
+    ],
+)
+def test_no_way_to_describe_a_tool_loses_its_parameters(tools: Any) -> None:
+    row = Row({"tools": tools})
+    function = read_tools(row)[0]["function"]
+    assert function["name"] == "f"
+    assert function["parameters"]["properties"]["x"]["type"] in ("integer", "number")
+    assert function["parameters"].get("required", []) == []
+    assert function.keys() == {"name", "description", "parameters"}
+    assert not any(finding.code == "TL405" for finding in row.findings)
+
+
 def test_a_flat_map_requires_what_has_no_default() -> None:
     row = Row({"tools": [{"name": "f", "parameters": {"a": {"type": "int"}, "b": {"type": "str, optional"}}}]})
     assert read_tools(row)[0]["function"]["parameters"]["required"] == ["a"]

@@ -63,7 +63,9 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
     messages: list[Message] = []
     for index, turn in enumerate(message_list(row, columns["messages"])):
         path = f"{columns['messages']}[{index}]"
-        named, value = require(row, path, turn, tags["role_tag"]), require(row, path, turn, tags["content_tag"])
+        named = require(row, path, turn, tags["role_tag"])
+        calls = _calls(row, path, turn)
+        value = turn.get(tags["content_tag"]) if calls else require(row, path, turn, tags["content_tag"])
         role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, SHAREGPT_NAMES)
         at = f"{path}.{tags['content_tag']}"
         if len(turn) > 2:
@@ -71,9 +73,12 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
         if named == tags["function_tag"] or (named in CALL_NAMES and role == "assistant"):
             message = _function_call(row, at, value)
         elif role == "tool":
-            message = Message("tool", result_text(row, at, value), name=str(turn.get("name") or ""))
+            identity, name = str(turn.get("tool_call_id") or ""), str(turn.get("name") or "")
+            message = Message("tool", result_text(row, at, value), tool_call_id=identity, name=name)
         else:
             message = _from_content(row, at, role, value)[0]
+            if calls and role == "assistant":
+                message = replace(message, tool_calls=(*message.tool_calls, *calls))
         messages.append(flagged(row, path, turn, message))
     return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 

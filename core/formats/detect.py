@@ -259,7 +259,8 @@ def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str]
         parts = {key for part in _items(message.get("content")) if "type" not in part for key in part}
         if parts & _BEDROCK or (parts == {"text"} and {"schemaVersion", "toolConfig"} & record.keys()):
             return Recognition(Layout("bedrock", columns), f"{evidence}, and parts with {_shown(parts)}")
-    if _first(record.get("tools"), "input_schema") is not None:
+    by_blocks = all(_first(listed, key) is None for key in ("tool_calls", "tool_call_id"))
+    if by_blocks and _first(record.get("tools"), "input_schema") is not None:
         return Recognition(Layout("anthropic", columns), f"{evidence}, and tools with input_schema")
     last = listed[-1] if isinstance(listed[-1], dict) else {}
     answer = next((name for name in ANSWERS if isinstance(record.get(name), str) and record[name]), "")

@@ -29,11 +29,16 @@ _SAME_TYPE = {
 }
 _OPTIONAL = re.compile(r"\s*,\s*optional\b.*$|\s*\(optional\)\s*$", re.IGNORECASE | re.DOTALL)
 _GENERIC = re.compile(r"(?:typing\.)?(\w+)\s*\[(.*)\]$", re.DOTALL)
+_DESCRIBES = {"type", "description", "title"}
 _NESTED_UNDER = ("items", "additionalProperties", "not", "prefixItems", "anyOf", "oneOf", "allOf")
 
 
 def json_schema(row: Row, path: str, name: str, parameters: Any) -> JsonObject:
     """The parameters of tool `name` as a JSON Schema object; what was converted or filled in is noted on the row."""
+    if isinstance(parameters, dict) and list(parameters) == ["json"]:
+        parameters = parameters["json"]  # Bedrock's inputSchema.
+    if _is_listed(parameters):
+        parameters = {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in parameters}
     if not isinstance(parameters, dict) or not parameters:
         if parameters is not None and parameters not in ({}, []):
             row.repaired("TL405", path, f"tool {name}: parameters filled in", parameters, "{}")
@@ -54,11 +59,18 @@ def json_schema(row: Row, path: str, name: str, parameters: Any) -> JsonObject:
     return schema
 
 
+def _is_listed(parameters: Any) -> bool:
+    """`[{"name": "city", "type": "str", "description": …}]`: a list of named parameters."""
+    return isinstance(parameters, list) and all(
+        isinstance(item, dict) and isinstance(item.get("name"), str) for item in parameters
+    )
+
+
 def _is_flat(parameters: JsonObject) -> bool:
     """`{"city": {"type": "str", "description": …}}` without the schema around it."""
     if "properties" in parameters or isinstance(parameters.get("type"), str) or "$ref" in parameters:
         return False
-    return all(isinstance(item, dict) and ("type" in item or "description" in item) for item in parameters.values())
+    return all(isinstance(item, dict) and _DESCRIBES & item.keys() for item in parameters.values())
 
 
 def _flat(parameters: JsonObject, converted: list[str]) -> JsonObject:

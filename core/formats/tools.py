@@ -23,6 +23,12 @@ _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WRAPPER_KEYS = {"type", "function"}
 # Where rows have tools that have no column `tools`: other columns, and columns that hold an object with tools in it.
 OTHER_COLUMNS = ("functions", "available_tools")
+# Under which keys a tool has its parameters and its name.
+_PARAMETERS = (
+    *("parameters", "input_schema", "inputSchema", "parametersJsonSchema", "parameters_json_schema"),
+    *("parameter_definitions", "input_parameters", "args_schema", "arguments", "args"),
+)
+_NAMES = ("name", "api_name", "tool_name")
 _HOLDERS = ("metadata", "extra", "extra_info")
 
 
@@ -121,24 +127,36 @@ def _style_of(value: Any) -> str:
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict) or "function" in item:
             continue
+        if "toolSpec" in item:
+            return "Bedrock's toolSpec"
         if "functionDeclarations" in item or "function_declarations" in item:
             return "Gemini's functionDeclarations"
         if "input_schema" in item:
             return "Anthropic's input_schema"
-        if "name" in item:
+        if not item.keys().isdisjoint(_NAMES):
             return "functions without their wrapper"
+        if _by_name(item):
+            return "an object with a key for each"
     return ""
 
 
 def tools_of(row: Row, path: str, value: Any) -> tuple[JsonObject, ...]:
     """The tools in a parsed value: a list of definitions, or one."""
-    listed = value if isinstance(value, list) else [value]
+    listed = value if isinstance(value, list) else _by_name(value) or [value]
     if len(listed) > MOST_TOOLS:
         raise row.refuse("SH114", path, f"{len(listed)} tools are more than {MOST_TOOLS}")
     tools: list[JsonObject] = []
     for index, item in enumerate(listed):
         tools += _tools(row, f"{path}[{index}]", item)
     return _without_doubles(row, path, tools)
+
+
+def _by_name(value: Any) -> list[JsonObject]:
+    """The tools of an object that has them by their names: `{"get_tide": {"description", "parameters"}}`."""
+    items = value.items() if isinstance(value, dict) else ()
+    known = {"description", *_PARAMETERS}
+    listed = [{"name": name, **tool} for name, tool in items if isinstance(tool, dict) and known & tool.keys()]
+    return listed if len(listed) == len(items) else []
 
 
 def _tools(row: Row, path: str, item: Any) -> Iterable[JsonObject]:
@@ -150,10 +168,10 @@ def _tools(row: Row, path: str, item: Any) -> Iterable[JsonObject]:
     group = parsed.get("functionDeclarations") or parsed.get("function_declarations")
     if isinstance(group, list):
         return [tool for index, one in enumerate(group) for tool in _tools(row, f"{path}[{index}]", one)]
-    inner = parsed.get("function")
+    inner = parsed.get("function") or parsed.get("toolSpec")
     function = parse_text(inner)[0] if isinstance(inner, str) else inner
     function = function if isinstance(function, dict) else parsed
-    name = function.get("name")
+    name = next((function[key] for key in _NAMES if function.get(key)), None)
     if not isinstance(name, str) or not name.strip():
         row.mend("TL402", path, "a tool needs a name", "left out", item)
         return []
@@ -163,18 +181,30 @@ def _tools(row: Row, path: str, item: Any) -> Iterable[JsonObject]:
 def _tool(row: Row, path: str, name: str, function: JsonObject) -> JsonObject:
     filled = {key: value for key, value in function.items() if key not in _WRAPPER_KEYS and value is not None}
     filled["name"] = name
-    for other in ("input_schema", "inputSchema"):
-        if other in filled:
-            filled.setdefault("parameters", filled.pop(other))
-    parameters = filled.get("parameters")
+    key = next((key for key in _PARAMETERS if filled.get(key)), "parameters")
+    parameters = filled.pop(key, None)
     if isinstance(parameters, str):
         parameters = parse_text(parameters)[0]
-    filled["parameters"] = json_schema(row, path, name, parameters)
+    filled["parameters"] = json_schema(row, path, name, _api_parameters(filled) or parameters)
     if not isinstance(filled.setdefault("description", ""), str):
         filled["description"] = snippet(filled["description"], 2000)
     if not _LEGAL_NAME.fullmatch(name):
         row.kept("TL407", path, f'tool name "{snippet(name)}" is not a legal function name')
     return {"type": "function", "function": filled}
+
+
+def _api_parameters(function: JsonObject) -> list[JsonObject]:
+    """ToolBench's two lists of parameters as one; they are taken out of the function, and so are its own names."""
+    for key, ours in (("api_name", "name"), ("tool_name", "name"), ("api_description", "description")):
+        if key in function:
+            function.setdefault(ours, function.pop(key))
+    lists = [(key, function.pop(f"{key}_parameters", [])) for key in ("required", "optional")]
+    return [
+        {**item, "required": key == "required"}
+        for key, listed in lists
+        for item in (listed if isinstance(listed, list) else [])
+        if isinstance(item, dict)
+    ]
 
 
 def _without_doubles(row: Row, path: str, tools: list[JsonObject]) -> tuple[JsonObject, ...]:
