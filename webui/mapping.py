@@ -12,7 +12,7 @@ import gradio as gr
 
 from core.conversation import Row
 from core.formats import FORMATS, parse_object_text
-from core.formats.detect import MESSAGE_KEYS
+from core.formats.names import MESSAGE_KEYS
 from webui.texts import Texts
 
 ROLE_KEYS = {keys[0] for keys in MESSAGE_KEYS}

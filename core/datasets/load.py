@@ -205,9 +205,9 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
         row.data = {"messages": row.data}
     if declared is not None:
         return Recognition(declared, declared.found_by or "as declared")
-    if not isinstance(row.data, dict):
-        return Recognition(Layout("openai"))
     found = recognise(row.data)
+    if not isinstance(row.data, dict) and found.layout is None and not found.refused:
+        return Recognition(Layout("openai"))
     if found.refused:
         raise row.refuse("IO006", "$", found.refused)
     if found.also and layout is None:
@@ -219,6 +219,9 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
             raise row.refuse("IO006", "$", f'columns: there is no column "{absent}" in the row; it has: {keys}')
         hint = nearest(row.data)
         raise row.refuse("IO006", "$", f"cannot recognise the format; keys seen: {keys}. {hint}")
+    if found.record is not None:
+        row.kept("SH115", "$", f"read as {found.layout.formatting}: {found.reshaped}")
+        row.data = found.record
     return replace(found, layout=_overlaid(found.layout, layout)) if layout is not None else found
 
 

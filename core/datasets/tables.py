@@ -20,7 +20,7 @@ from core.datasets.files import (
     open_utf8,
     readable,
 )
-from core.formats.detect import MESSAGE_COLUMNS
+from core.formats.names import MESSAGE_COLUMNS
 from core.formats.text import parse_text
 
 _BATCH = 256

@@ -30,7 +30,16 @@ _DETAIL_KEYS = ("train_detail", "training_detail", "message_field_training_detai
 _SAYS_LOSS = frozenset({*_FLAG_KEYS, *_DETAIL_KEYS})
 _OPENAI_NAMES = OWN_NAMES | {"function"}
 _MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "audio"}
-_MESSAGE_KEYS |= {*REASONING_KEYS, *_FLAG_KEYS, *_DETAIL_KEYS, "eot", "ipython", "id", "system_prompt"}
+_MESSAGE_KEYS |= {
+    *REASONING_KEYS,
+    *_FLAG_KEYS,
+    *_DETAIL_KEYS,
+    "eot",
+    "ipython",
+    "id",
+    "system_prompt",
+    "additional_kwargs",
+}
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
     *("messages", "tools", *OTHER_COLUMNS, "system", "developer", "id", "conversation_id"),
@@ -130,13 +139,15 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
         return [flagged(row, path, raw, _function_call(row, at, content))]
     if not content:
         # OpenAI's refusals; the system prompt of SWE-agent's trajectories.
-        content = next((raw[key] for key in ("refusal", "system_prompt") if raw.get(key)), content)
+        content = next((raw[key] for key in ("content", "refusal", "system_prompt") if raw.get(key)), content)
     if isinstance(content, list):
         row.count("SH108")
     if role == "tool":
         if named == "function":
             row.repaired("TC518", path, "old OpenAI function result converted")
-        identity, name = str(raw.get("tool_call_id") or ""), str(raw.get("name") or "")
+        more = raw.get("additional_kwargs")
+        given = {**more, **raw} if isinstance(more, dict) else raw
+        identity, name = str(given.get("tool_call_id") or ""), str(given.get("name") or "")
         read = [Message("tool", result_text(row, at, content), tool_call_id=identity, name=name)]
     else:
         if tags["content_tag"] not in raw and not calls:
@@ -222,6 +233,8 @@ def _function_call(row: Row, path: str, value: Any) -> Message:
 
 
 def _calls(row: Row, path: str, raw: JsonObject) -> tuple[ToolCall, ...]:
+    more = raw.get("additional_kwargs")
+    raw = {**more, **raw} if isinstance(more, dict) else raw
     calls = call_list(row, f"{path}.tool_calls", raw.get("tool_calls"))
     legacy = raw.get("function_call")
     if not legacy:

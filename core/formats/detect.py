@@ -8,79 +8,26 @@ refused by name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.conversation import JsonObject
 from core.formats.layout import Layout
-from core.formats.refused import refusal
+from core.formats.names import (
+    ANSWERS,
+    MESSAGE_COLUMNS,
+    MESSAGE_KEYS,
+    PAIRS,
+    REASONING_COLUMNS,
+    REQUESTS,
+    RESPONSES,
+    TURN_KEYS,
+)
+from core.formats.refused import refusal, refusal_when_nothing_fits
+from core.formats.reshape import candidates
 from core.formats.text import object_in, parse_object_text
 
-MESSAGE_COLUMNS = (
-    "messages",
-    "conversations",
-    "conversation",
-    "interactions",
-    "dialog",
-    "dialogue",
-    "turns",
-    "trajectory",
-    "chat_history",
-    "chat_messages",
-    "data",
-)
-MESSAGE_KEYS = (
-    ("role", "content"),
-    ("from", "value"),
-    ("role", "value"),
-    ("role", "text"),
-    ("from", "content"),
-    ("speaker", "text"),
-    ("author", "content"),
-    ("user", "text"),
-    ("role", "message"),
-    ("sender", "text"),
-)
-# The two keys of a turn that holds a question and its answer.
-TURN_KEYS = (
-    ("input", "output"),
-    ("human", "assistant"),
-    ("user", "assistant"),
-    ("prompt", "response"),
-    ("question", "answer"),
-    ("user", "bot"),
-    ("human", "bot"),
-)
-# Where logs have a request, and where they have what came back.
-REQUESTS = ("request", "body", "request_body", "input", "inputs")
-RESPONSES = ("response", "response_body", "output", "outputs")
 _LOGGED = frozenset({*REQUESTS, *RESPONSES})
-# Columns with the answer to messages that end with a question.
-ANSWERS = ("response", "output", "completion", "answer")
-PAIRS = (
-    ("prompt", "response"),
-    ("question", "solution"),
-    ("question", "answer"),
-    ("input", "output"),
-    ("query", "response"),
-    ("instruction", "response"),
-    ("problem", "solution"),
-    ("question", "response"),
-    ("prompt", "output"),
-    ("input", "target"),
-    ("inputs", "targets"),
-    ("problem", "generated_solution"),
-    ("message_1", "message_2"),
-    ("user", "assistant"),
-    ("human", "assistant"),
-    ("prompt", "answer"),
-    ("query", "answer"),
-    ("instruction", "answer"),
-    ("instruction", "generation"),
-    ("input", "content"),
-)
-# Columns with the reasoning for an answer in another column, and what some of them say instead of it.
-REASONING_COLUMNS = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot")
 _SWITCHES = ("", "on", "off", "true", "false", "yes", "no")
 _RESPONSES = {"function_call", "function_call_output", "reasoning"}
 _LANGCHAIN = {"human", "ai", "system", "tool", "function", "chat", "AIMessageChunk"}
@@ -90,32 +37,51 @@ _ANTHROPIC = {"tool_use", "tool_result", "thinking", "redacted_thinking"}
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A record's layout and why; `also` holds other layouts that fit as well, `refused` why it is of no use to us."""
+    """A record's layout and why; `also` holds other layouts that fit as well, `refused` why it is of no use to us.
+
+    `record` is what to read instead of the record that was given, where only another shape of it fits a format;
+    `reshaped` says what was done.
+    """
 
     layout: Layout | None
     evidence: str = ""
     also: tuple[Layout, ...] = ()
     refused: str = ""
+    record: JsonObject | None = None
+    reshaped: str = ""
 
 
 _Test = Callable[[JsonObject], Recognition | None]
 
 
 def detect(record: Any) -> Layout | None:
-    """The layout of a record, by its keys; None when nothing fits, or several do."""
+    """The layout of a record as it stands, by its keys; None when nothing fits, or several do."""
     found = recognise(record)
-    return None if found.also or found.refused else found.layout
+    return None if found.also or found.refused or found.record is not None else found.layout
 
 
 def recognise(record: Any) -> Recognition:
     """The layout of a record with the evidence for it."""
-    if not isinstance(record, dict):
-        return Recognition(None)
-    for test in _TESTS:
-        found = test(record)
-        if found is not None:
-            return found
+    found = _as_it_stands(record) if isinstance(record, dict) else None
+    if found is not None:
+        return found
+    why = refusal_when_nothing_fits(record) if isinstance(record, dict) else ""
+    if why:
+        return Recognition(None, refused=why)
+    for candidate, said in candidates(record):
+        found = _as_it_stands(candidate)
+        if found is not None and (found.refused or _is_sure(found)):
+            return replace(found, evidence=f"{said}; {found.evidence}", record=candidate, reshaped=said)
     return Recognition(None)
+
+
+def _is_sure(found: Recognition) -> bool:
+    """Whether a record in another shape is surely meant so: one format fits, and it is more than some text."""
+    return found.layout is not None and not found.also and found.layout.formatting != "text"
+
+
+def _as_it_stands(record: JsonObject) -> Recognition | None:
+    return next((found for test in _TESTS if (found := test(record)) is not None), None)
 
 
 def nearest(record: Any) -> str:
@@ -153,6 +119,12 @@ def _own_keys(record: JsonObject) -> Recognition | None:
     return _request_log(record)
 
 
+def _completion(record: JsonObject) -> Recognition | None:
+    if isinstance(record.get("messages"), list) and _first(record.get("choices"), "message") is not None:
+        return Recognition(Layout("request_log"), "column messages, and choices with the answer")
+    return None
+
+
 def _export(record: JsonObject) -> Recognition | None:
     if isinstance(record.get("mapping"), dict) and isinstance(record.get("current_node"), str):
         return Recognition(Layout("chatgpt_export"), "columns mapping and current_node of ChatGPT's export")
@@ -166,7 +138,9 @@ def _request_log(record: JsonObject) -> Recognition | None:
     answer = next((name for name in RESPONSES if object_in(record.get(name))), "")
     for name in REQUESTS:
         request = object_in(record.get(name))
-        if any(isinstance(request.get(key), list) for key in ("messages", "contents", "input")):
+        if any(isinstance(request.get(key), list) for key in ("messages", "contents", "input")) or (
+            isinstance(request.get("input"), str) and _types(object_in(record.get(answer)).get("output"))
+        ):
             said = f" and {answer}" if answer else ""
             return Recognition(Layout("request_log"), f"column {name} with messages{said}")
     response = object_in(record.get(answer))
@@ -178,7 +152,7 @@ def _request_log(record: JsonObject) -> Recognition | None:
 def _response_items(record: JsonObject) -> Recognition | None:
     for column in ("input", "items", "output"):
         kinds = _types(record.get(column))
-        if kinds & _RESPONSES or ("message" in kinds and column != "output"):
+        if kinds & _RESPONSES or ("message" in kinds and (column != "output" or record.get("input"))):
             return Recognition(Layout("responses"), f"column {column} with items of type {_shown(kinds)}")
     return None
 
@@ -279,11 +253,12 @@ def _pairs(record: JsonObject) -> Recognition | None:
         return Recognition(Layout("alpaca", columns), "columns instruction and output")
     named = {str(name).lower(): name for name in record}
     for pair in PAIRS:
+        if pair[0] == "input" and "instruction" in named and "instruction" not in record:
+            continue  # Alpaca under other names.
         prompt, response = (named.get(word, word) for word in pair)
         answer = record.get(response)
-        if _first(record.get(prompt), "content") is not None and (
-            isinstance(answer, str) or "role" in object_in(answer)
-        ):
+        said = isinstance(answer, str) or "role" in object_in(answer) or _first(answer, "role") is not None
+        if said and _first(record.get(prompt), "content") is not None:
             columns = {"prompt": prompt, "response": response} | _system_column(record)
             return Recognition(Layout("prompt_completion", columns), f"columns {prompt} (messages) and {response}")
         if _is_pair(record, prompt, response):
@@ -335,7 +310,17 @@ def _no_messages(record: JsonObject) -> Recognition | None:
     return Recognition(Layout(formatting, {"messages": column}), f"column {column}, empty") if column else None
 
 
-_TESTS: tuple[_Test, ...] = (_refused, _own_keys, _export, _response_items, _messages, _pairs, _text, _no_messages)
+_TESTS: tuple[_Test, ...] = (
+    _refused,
+    _own_keys,
+    _export,
+    _completion,
+    _response_items,
+    _messages,
+    _pairs,
+    _text,
+    _no_messages,
+)
 
 
 def _given(value: Any) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row, json_text
 from core.formats.chat import conversation_of, read_message
-from core.formats.detect import REQUESTS, RESPONSES, recognise
+from core.formats.detect import recognise
 from core.formats.layout import Layout, reader, reads
+from core.formats.names import REQUESTS, RESPONSES
 from core.formats.roles import message_list
 from core.formats.text import object_in
 from core.formats.vendors import read_anthropic
@@ -20,23 +21,28 @@ from core.formats.vendors import read_anthropic
 _LOG_COLUMNS = ("id", "custom_id", "method", "url", "model", "error", "created_at", "timestamp")
 
 
-@reads("request_log", "messages", "tools", "system", *REQUESTS, *RESPONSES, *_LOG_COLUMNS)
+@reads("request_log", "messages", "tools", "system", "choices", *REQUESTS, *RESPONSES, *_LOG_COLUMNS)
 def read_request_log(row: Row, layout: Layout) -> Conversation:
     """A request as it was sent, in any vendor's shape, with the response to it: `{"request": {…}, "response": {…}}`.
 
     The request may also be the row itself; OpenAI's batch files have it under `body`, and no response.
     """
     named = ((name, found) for name in REQUESTS if (found := object_in(row.data.get(name))))
-    beside = {key: value for key, value in row.data.items() if key not in RESPONSES}
+    beside = {key: value for key, value in row.data.items() if key not in (*RESPONSES, "choices")}
     name, request = next(named, ("$", beside))
+    if isinstance(request.get("input"), str):
+        request = {**request, "input": [{"role": "user", "content": request["input"]}]}
     column = next((key for key in ("messages", "contents", "input") if isinstance(request.get(key), list)), "")
     if not column:
         raise row.refuse("SH102", name, "no list of messages in the request")
     response = next((key for key in RESPONSES if row.data.get(key) is not None), "")
-    answer = _answer(row, response, object_in(row.data[response])) if response else []
+    if "choices" in row.data:
+        answer = _answer(row, "$", row.data)
+    else:
+        answer = _answer(row, response, object_in(row.data[response])) if response else []
     whole = {**request, column: [*request[column], *answer]}
     inner = recognise(whole)
-    if inner.layout is None or inner.also or inner.layout.formatting == "request_log":
+    if inner.layout is None or inner.also or inner.record is not None or inner.layout.formatting == "request_log":
         raise row.refuse("IO006", name, inner.refused or "the request has no format that is known")
     return reader(inner.layout.formatting)(replace(row, data=whole), inner.layout)
 

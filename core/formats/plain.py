@@ -36,6 +36,9 @@ def read_alpaca(row: Row, layout: Layout) -> Conversation:
     return Conversation(tuple(messages), tools, row.file, row.line)
 
 
+_OPENAI = Layout("openai")
+
+
 def _history(row: Row, column: str) -> list[Message]:
     messages: list[Message] = []
     history = row.data.get(column) or []
@@ -43,6 +46,10 @@ def _history(row: Row, column: str) -> list[Message]:
         history = parse_object_text(history)
     if not isinstance(history, list):
         raise row.refuse("SH105", column, "history must be a list of [user, assistant] pairs")
+    if history and all(isinstance(turn, dict) and "role" in turn for turn in history):
+        return [
+            message for i, turn in enumerate(history) for message in read_message(row, f"{column}[{i}]", turn, _OPENAI)
+        ]
     for index, turn in enumerate(history):
         path = f"{column}[{index}]"
         if not isinstance(turn, list | tuple) or len(turn) != 2:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from core.conversation import JsonObject
+from core.formats.names import MESSAGE_COLUMNS
 
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 
@@ -19,13 +21,22 @@ def refusal(record: JsonObject) -> str:
     return next((why for is_one, why in _REFUSED if is_one(record)), "")
 
 
+def refusal_when_nothing_fits(record: JsonObject) -> str:
+    """Why a record that no format fits as it stands is of no use to us; empty when another shape of it may be."""
+    listed: list[Any] = next((record[name] for name in MESSAGE_COLUMNS if isinstance(record.get(name), list)), [])
+    several = len(listed) > 1 and all(
+        isinstance(inner, list) and inner and all(isinstance(item, dict) for item in inner) for inner in listed
+    )
+    return "several conversations in one row; write one conversation a row" if several else ""
+
+
 def _is_kto(record: JsonObject) -> bool:
     labelled = isinstance(record.get("label"), bool) and "completion" in record and "segments" not in record
     return labelled or isinstance(record.get("kto_tag"), bool)
 
 
 def _is_benchmark(record: JsonObject) -> bool:
-    nested = isinstance(record.get("question"), list) and "function" in record
+    nested = isinstance(record.get("question"), list) and not {"function", "initial_config"}.isdisjoint(record)
     unanswered = {"correct_answer", "answers", "target_tool"} <= record.keys()
     truth = "ground_truth" in record and (
         {"function", "question"} & record.keys() or record.keys() <= {"id", "ground_truth"}
@@ -42,12 +53,38 @@ def _is_batch_output(record: JsonObject) -> bool:
     return {"custom_id", "response"} <= record.keys() and {"request", "body"}.isdisjoint(record)
 
 
-_FLATTEN = "; write one conversation a row, from the first message to one of the last"
+def _says_more(record: JsonObject) -> bool:
+    """Whether there are messages, or a question or an answer, besides the column at hand."""
+    others = (*MESSAGE_COLUMNS, "instruction", "prompt", "question", "response", "answer", "output", "completion")
+    return any(record.get(name) for name in others)
+
+
+def _is_one_message(record: JsonObject) -> bool:
+    """A message of a conversation as a row of its own: who speaks, and what is said."""
+    said = any(isinstance(record.get(key), str | list) for key in ("content", "text", "value", "utterance", "mes"))
+    speaks = any(isinstance(record.get(key), str | int) for key in ("role", "speaker", "sender", "from", "speaker_idx"))
+    return said and (speaks or "ts" in record or "is_user" in record) and not _says_more(record)
+
+
+def _is_labelled(record: JsonObject) -> bool:
+    labelled = not {"intent", "slots", "sentiment", "label"}.isdisjoint(record)
+    return isinstance(record.get("text"), str) and labelled and not _says_more(record)
+
+
+def _is_answer_alone(record: JsonObject) -> bool:
+    answers = isinstance(record.get("choices"), list) or ("result" in record and "jsonrpc" in record)
+    return answers and {"messages", "request", "prompt", "body", "input", "inputs"}.isdisjoint(record)
+
+
+_FLATTEN = "; write one conversation a row, all its messages in a list"
 # Without one of these columns a row is none of the following.
 _TELLING = frozenset(
-    {"chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"}
+    {
+        *("chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"),
+        *("content", "value", "utterance", "mes", "jsonrpc", "choices", "preferred_output", "conversation_a"),
+        *("question_id", "ground_truth", "correct_answer", *MEDIA),
+    }
 )
-_TELLING |= {"preferred_output", "conversation_a", "question_id", "ground_truth", "correct_answer", *MEDIA}
 # What is known and of no use to us, and why.
 _REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
     (lambda row: {"chosen", "rejected"} <= row.keys(), "preference pairs (chosen, rejected) are not trained on yet"),
@@ -68,6 +105,17 @@ _REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
         lambda row: isinstance(row.get("prompt"), dict) and "replies" in row["prompt"],
         "this is a tree of messages with several answers to each" + _FLATTEN,
     ),
+    (
+        _is_labelled,
+        "texts with labels for a classifier; --columns '{prompt: text, response: LABEL}' teaches to answer with"
+        " the label, --formatting text trains on the text alone",
+    ),
+    (_is_one_message, "these are single messages" + _FLATTEN),
+    (
+        lambda row: "jsonrpc" in row,
+        "these are calls of a protocol without their conversation; write it as messages with tool_calls",
+    ),
+    (_is_answer_alone, "these are answers without what was asked; write both as messages"),
     (_is_moss, "MOSS's turns with commands in tags are not read; write them as messages"),
     (_is_batch_output, "answers of a batch without their requests; join the two files by custom_id"),
     (_is_benchmark, "this is a benchmark, held out: it is never trained on"),

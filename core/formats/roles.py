@@ -34,6 +34,15 @@ ROLE_ALIASES: dict[str, Role] = {
     "tool_result": "tool",
     "function_response": "tool",
 }
+_HINTS = frozenset(ROLE_ALIASES)
+# The same in other languages.
+_TRANSLATED: dict[Role, str] = {
+    "system": "系统 система",
+    "user": "用户 人类 ユーザー 사용자 benutzer nutzer usuario usuário utilisateur utente пользователь",
+    "assistant": "助手 助理 机器人 アシスタント 어시스턴트 assistent asistente assistente ассистент",
+    "tool": "工具 werkzeug herramienta",
+}
+ROLE_ALIASES |= {word: role for role, words in _TRANSLATED.items() for word in words.split()}
 # Roles whose content is a call.
 CALL_NAMES = frozenset({"function_call", "tool_call"})
 # The names that each way of writing declares itself; any other alias is noted as a repair.
@@ -49,6 +58,11 @@ _TAGS: dict[str, Role] = {
 MOST_MESSAGES = 10_000
 
 
+def role_word(named: str) -> Role | None:
+    """The role that a name stands for everywhere; None for the names of people and the like."""
+    return ROLE_ALIASES.get(named) or ROLE_ALIASES.get(named.strip().lower())
+
+
 def role_of(row: Row, path: str, named: Any, layout: Layout, own: frozenset[str] = OWN_NAMES) -> Role:
     """The role that a file's name stands for: the layout's map, its tags, then the aliases that everybody uses."""
     if not isinstance(named, str):
@@ -58,9 +72,9 @@ def role_of(row: Row, path: str, named: Any, layout: Layout, own: frozenset[str]
     declared = layout.roles.get(named) or next((r for tag, r in _TAGS.items() if layout.tags.get(tag) == named), None)
     if declared is not None:
         return declared
-    role = ROLE_ALIASES.get(named) or ROLE_ALIASES.get(named.strip().lower())
+    role = role_word(named)
     if role is None:
-        hint = did_you_mean(named, {*ROLE_ALIASES, *layout.roles})
+        hint = did_you_mean(named, {*_HINTS, *layout.roles})
         raise row.refuse("RO202", path, f"unknown role {snippet(named)}; {hint} Or map it with --roles")
     if named not in own:
         row.repaired(*_alias_finding(path, named, role))

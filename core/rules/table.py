@@ -121,6 +121,9 @@ _RULES = [
          "Rename or remove the column."),
     Rule("SH114", "D", "A line, a row's nesting, its messages or its tools are beyond the limits (16 MB, 64 levels,"
          " 10,000 messages, 128 tools)."),
+    Rule("SH115", "I", "The row has the shape of a known format under other names, inside another object, or with its"
+         " messages in another kind of list; it is read as that format.",
+         "--formatting and --columns choose another reading."),
     Rule("RO201", "R", "A role has another name than ours or its format's (bot, ai, ipython, …)."),
     Rule("RO202", "D", "A role is unknown.", "Map it with --roles '{customer: user}'."),
     Rule("RO203", "R/D", "The assistant speaks first. A greeting before the first user message is removed; what else"
