@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
-from core.template.choose import library_names
+from core.conversation import Conversation, Message, ToolCall
+from core.template.choose import library_names, text_template
 from core.template.probe import card
-from tests.material import WILD, all_templates
+from core.template.spans import render
+from tests.material import WILD, all_templates, tool
 
 
 def test_cards_tell_families_apart() -> None:
@@ -28,6 +30,28 @@ def test_cards_tell_families_apart() -> None:
     assert cards["wild:parts"].content_parts == "yes"
     assert cards["trl:gemma4"].stop_tokens[:2] == ("<turn|>", "<|tool_response>")
     assert all(of.example for of in cards.values())
+
+
+def test_reasoning_is_given_where_a_template_looks_for_it() -> None:
+    thought = Message("assistant", "Yes.", "Is it?")
+    (sample,) = render(Conversation((Message("user", "q"), thought)), all_templates()["wild:thinking_parts"])
+    assert sample.marked() == "[USER]q</s>[ASSISTANT]⟦[THINK]Is it?[/THINK]Yes.</s>⟧"
+    call = Message("assistant", "", "I must look.", (ToolCall("f", {}, "abcdefghi"),))
+    (sample,) = render(Conversation((Message("user", "q"), call), (tool("f", {}),)), all_templates()["wild:plans"])
+    assert [span.kind for span in sample.spans] == ["reasoning", "tool_call", "stop"]
+    assert "<|assistant|>⟦<|plan|>I must look.<|planned|><|calls|>" in sample.marked()
+    assert not sample.notes
+
+
+def test_reasoning_that_ends_as_answers_do_is_not_given() -> None:
+    source = (
+        "{% for m in messages %}{% if m.reasoning %}{{ '<|think|>' + m.reasoning + '<|end|>' }}{% endif %}"
+        "{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}{% endfor %}"
+    )
+    template = text_template(source, "ends twice")
+    (sample,) = render(Conversation((Message("user", "q"), Message("assistant", "Yes.", "Is it?"))), template)
+    assert "Is it?" not in sample.text
+    assert [note.code for note in sample.notes] == ["RS604"]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from core.template.syntax import AnswerSyntax, CallSyntax, split_reasoning
 
 _THOUGHT = "sentinelthought"
 _LAST_TAG = re.compile(r"<[^<>\s]+>\w*\s*$")
+_ANY_TAG = re.compile(r"\s*<[^<>\s]+>")
 _CLOSING_TAG = re.compile(r"</([^<>\s]+)>")
 
 
@@ -110,6 +111,10 @@ def _reasoning_before_calls(template: Template, syntax: AnswerSyntax) -> tuple[s
     plain = _turn(template, call)[1]
     given, text = _turn(template, replace(call, reasoning=_THOUGHT))
     start, thought, rest = text.partition(_THOUGHT)
+    if thought and plain == start + rest:
+        # Calls without reasoning have an empty one: its closing tag tells how far it goes.
+        tag = _ANY_TAG.match(rest)
+        plain = rest[tag.end() :] if tag else ""
     if not thought or not plain or not rest.endswith(plain):
         return "", syntax
     return given, replace(syntax, reasoning_open=start.strip(), reasoning_close=rest[: len(rest) - len(plain)].strip())
