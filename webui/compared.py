@@ -14,6 +14,7 @@ from core.run import Run
 from webui.curve import Line, chart, lines_of
 from webui.markup import amount, empty, escape, note, table
 from webui.texts import Texts
+from webui.told import wrong
 
 # Figures are written out between these, shorter or with powers of ten otherwise.
 MANY, TOO_MANY = 1e4, 1e9
@@ -27,7 +28,7 @@ def options_html(run: Run, t: Texts) -> str:
         changed = from_defaults(run.config)
         everything = dump_yaml(run.config)
     except UserError as error:
-        return note(str(error), "bad")
+        return wrong(error, t)
     rows = [
         [escape(name), _cell(pair["value"]), _cell(pair["default"])]
         for name, pair in changed.items()
@@ -60,7 +61,7 @@ def compared_html(runs: Sequence[Run], t: Texts) -> str:
     try:
         compared = comparison(runs)
     except UserError as error:
-        return note(str(error), "bad")
+        return wrong(error, t)
     names = [run.name if run.name != runs[0].name or run is runs[0] else run.path.name for run in runs]
     parts = [_curves(runs, names)]
     if compared["options"]:

@@ -24,6 +24,7 @@ from webui.curve import chart, is_loss, lines_of
 from webui.markup import bar, dot, empty, escape, note, number, tiles
 from webui.rulebook import meaning, said
 from webui.texts import Texts
+from webui.told import told
 
 TASKS = ("eval", "export")
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
@@ -104,7 +105,7 @@ def status_html(run: Run | None, board: Board) -> str:
         f'<div class="tb-run" data-state="{state.state}"><div class="tb-run-head">'
         f'<span class="tb-run-name">{escape(run.name)}</span>{dot(state, word)}</div>'
         f'{bar(state, run.name)}<div class="tb-dim tb-figures">{figures}{_cost(run, t)}</div>'
-        f"{note(state.message, TONES.get(state.state, 'plain'))}</div>"
+        f"{note(told(state.message, t), TONES.get(state.state, 'plain'))}</div>"
     )
 
 

@@ -16,6 +16,7 @@ from webui.board import QUIET
 from webui.form import Form
 from webui.markup import amount, escape, note, table
 from webui.texts import Texts
+from webui.told import wrong
 
 if TYPE_CHECKING:
     from core.estimate import Estimate
@@ -59,7 +60,7 @@ class Needs:
             estimator = Estimator(config)
             needed, changes = estimator.estimate(config), estimator.fitting(config)
         except UserError as error:
-            return note(str(error), "bad"), gr.update(visible=False), {}, None
+            return wrong(error, self.t), gr.update(visible=False), {}, None
         return needs_html(needed, changes, self.t), gr.update(visible=bool(changes)), changes or {}, (config, needed)
 
     def keep(self, values: Mapping[Any, Any], run: Run) -> None:

@@ -1,8 +1,9 @@
 """What the board says, in the language of the page.
 
 English is what stands in the code and in the config's help; `locales/<language>.yaml` overrides it: `ui` by the English
-text, `groups` and `fields` by their names. What the rules mean stands beside
-their table, in `core/rules/<language>.yaml`. A page is built once per language, so every text is made in Python.
+text, `groups` and `fields` by their names; what is wrong stands in `locales/told/<language>.yaml`. What the rules mean
+stands beside their table, in `core/rules/<language>.yaml`. A page is built once per language, so every text is made in
+Python.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def load_texts(language: str) -> Texts:
     book = RULE_BOOKS / f"{language}.yaml"
     meanings = yaml.safe_load(book.read_text(encoding="utf-8")) if book.is_file() else {}
     catalogue = yaml.safe_load((LOCALES / f"{language}.yaml").read_text(encoding="utf-8"))
-    return Texts(language, catalogue | {"rules": meanings})
+    wrong = yaml.safe_load((LOCALES / "told" / f"{language}.yaml").read_text(encoding="utf-8"))
+    return Texts(language, catalogue | {"rules": meanings, "told": wrong["code"] | wrong["others"]})
 
 
 def preferred(accept_language: str) -> str:

@@ -15,7 +15,7 @@ import gradio as gr
 from core.errors import UserError
 from core.toolbox import Offer, Toolbox, offered
 from webui.board import LIGHT, QUIET, Board
-from webui.markup import note
+from webui.told import wrong
 from webui.uploads import code_files, keep_code
 
 
@@ -72,7 +72,7 @@ class ToolFile:
             self.board.roots.check("tools", str(name))
             offer = offered(Path(str(name)).expanduser())
         except UserError as error:
-            return None, hidden, note(str(error), "bad")
+            return None, hidden, wrong(error, self.t)
         choices = [
             (f"{function}: {about}" if about else function, function) for function, about in offer.functions.items()
         ]
@@ -83,7 +83,7 @@ class ToolFile:
         try:
             name = keep_code(file, self.board.roots)
         except UserError as error:
-            return gr.skip(), note(str(error), "bad")
+            return gr.skip(), wrong(error, self.t)
         return gr.update(choices=code_files(self.board.roots), value=name), ""
 
     def toolbox(self, values: Mapping[Any, Any]) -> Toolbox | None:

@@ -13,8 +13,9 @@ from core.paths import runs_dir_of
 from core.run import Run
 from core.trash import empty, find_trashed, restore, size_of, trashed
 from webui.board import LIGHT, QUIET, Board
-from webui.markup import escape, note, table
+from webui.markup import escape, table
 from webui.texts import Texts
+from webui.told import wrong
 
 ON_CLICK = """
 element.addEventListener('click', (event) => {
@@ -70,7 +71,7 @@ class Trash:
         total = mebibytes(sum(sizes))
         return {
             self.box: gr.update(visible=bool(runs), label=t("Trash ({n} · {size})", n=len(runs), size=total)),
-            self.problem: note(problem, "bad"),
+            self.problem: wrong(problem, t),
             self.listing: trash_html(runs, sizes, t),
             self.ask: gr.update(visible=True),
             self.asked: gr.update(visible=False),

@@ -23,6 +23,7 @@ from webui.board import LIGHT, QUIET, Board
 from webui.form import Form
 from webui.markup import empty, escape, note
 from webui.talk import chat_html
+from webui.told import told
 from webui.toolfile import ToolFile
 
 # Calls whose results can be given at once; of more, these come first and then the rest.
@@ -186,7 +187,7 @@ class ChatTab:
                     talk.messages, talk.waiting = said_in(chat), chat.waiting
         except UserError as error:
             talk.messages, talk.waiting, talk.busy = before, waited, False
-            yield self.page(talk, message=str(error), text=typed, tone="bad")
+            yield self.page(talk, message=told(error, self.t), text=typed, tone="bad")
             return
         finally:
             talk.busy = False

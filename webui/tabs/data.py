@@ -25,6 +25,7 @@ from webui.markup import amount, empty, escape, links, note, pretty, title, wait
 from webui.switch import panel, put_switch
 from webui.talk import chat_html, tools_html
 from webui.texts import Texts
+from webui.told import wrong
 from webui.uploads import MIB, accepted, keep
 from webui.window import listen_to_numbers
 
@@ -200,7 +201,7 @@ class DataTab:
             config = windowed(config, values[self.report])
             shown = preview(name, number, config)
         except UserError as error:
-            return note(str(error), "bad"), *([empty("–")] * 4)
+            return wrong(error, t), *([empty("–")] * 4)
         nothing = empty(t("Nothing of this row is trained."))
         return (
             head_html(shown, number, values[self.report], config, t),
@@ -234,7 +235,7 @@ class DataTab:
                     yield gr.skip(), gr.skip(), wait, *([gr.skip()] * 6)
         except UserError as error:
             values[self.job].asked = ""
-            said = note(str(error), "bad")
+            said = wrong(error, t)
             yield None, "", said, said, "", 0, hidden, hidden, ""
 
     def account_of_all(self, values: Mapping[Any, Any]) -> Iterator[tuple[Any, ...]]:
@@ -280,7 +281,7 @@ class DataTab:
         try:
             name = keep(file, self.board.roots)
         except UserError as error:
-            return gr.skip(), note(str(error), "bad")
+            return gr.skip(), wrong(error, self.t)
         return gr.update(choices=self.board.datasets(folder), value=name), ""
 
     def exports(self, values: Mapping[Any, Any]) -> Iterator[str]:
@@ -295,7 +296,7 @@ class DataTab:
                 else:
                     yield waiting(t("Writing … {n} rows", n=amount(told)))
         except UserError as error:
-            yield note(str(error), "bad")
+            yield wrong(error, t)
 
     def offered(self, folder: str) -> Any:
         """The datasets that there are now."""

@@ -18,6 +18,7 @@ from webui.form import Form, command_words
 from webui.judged import View, figures_html, label_words, results_of, turns_html
 from webui.markup import empty, escape, note, title
 from webui.texts import Texts
+from webui.told import wrong
 
 MAIN = ("dataset", "max_samples", "base")
 MORE = ("dataset_dir", "max_new_tokens", "temperature", "top_p", "batch_size", "device", "dtype", "template")
@@ -170,7 +171,7 @@ class EvaluateTab:
             # A list takes every word up to the next flag, so the run comes first.
             task(run).start(["eval", str(run.path.resolve()), *chain.from_iterable(command_words(config))])
         except UserError as error:
-            return {self.problem: note(str(error), "bad")}
+            return {self.problem: wrong(error, self.t)}
         return {self.problem: "", self.view: view, **self.shown(values[self.run], None, view)}
 
     def checked(self, values: Mapping[Any, Any]) -> EvalConfig:
@@ -205,7 +206,7 @@ def status_html(of: Task, t: Texts) -> str:
             f'<div class="tb-bar"><div style="width:{width}%"></div></div></div>'
         )
     if state == "failed":
-        return note(of.problem(), "bad")
+        return wrong(of.problem(), t)
     return note(t("The evaluation was stopped."), "warn") if state == "stopped" else ""
 
 

@@ -19,6 +19,7 @@ from webui.board import LIGHT, QUIET, Board
 from webui.form import Form, command_words
 from webui.markup import empty, escape, note, table, title, waiting
 from webui.texts import Texts
+from webui.told import wrong
 
 MAIN = ("output_dir", "merge", "dtype", "max_shard_size")
 Shown = dict[Any, Any]
@@ -110,7 +111,7 @@ class ExportTab:
             self.board.roots.check("output_dir", config.output_dir)
             task(run).start(["export", str(run.path.resolve()), *chain.from_iterable(command_words(config))])
         except UserError as error:
-            return {self.problem: note(str(error), "bad")}
+            return {self.problem: wrong(error, self.t)}
         return {self.problem: "", **self.shown(values[self.run])}
 
 
@@ -126,7 +127,7 @@ def status_html(of: Task, t: Texts) -> str:
     if state == "running":
         return waiting(doing.get(of.progress().doing, t("Preparing the model …")))
     if state == "failed":
-        return note(of.problem(), "bad")
+        return wrong(of.problem(), t)
     if state == "stopped":
         return note(t("The export was broken off. Nothing of it is left; export again."), "warn")
     place = _place(of)

@@ -16,7 +16,8 @@ from webui.board import LIGHT, QUIET, Board
 from webui.compared import compared_html, options_html, origin_html
 from webui.judged import evals_html
 from webui.live import MOST, loss_html, other_html, report_html, runs_html, status_html
-from webui.markup import note, title
+from webui.markup import title
+from webui.told import wrong
 from webui.trashed import Trash
 
 ON_CLICK = """
@@ -192,7 +193,7 @@ class RunsTab:
             try:
                 action(self.board.need_run(name))
             except UserError as error:
-                problem = note(str(error), "bad")
+                problem = wrong(error, self.t)
             return {self.problem: problem, self.asked: gr.update(visible=False), **self.shown(name)}
 
         return handler

@@ -28,6 +28,7 @@ from webui.card import card_html, spans_html
 from webui.live import findings_html
 from webui.markup import empty, note, pretty, title
 from webui.talk import chat_html
+from webui.told import wrong
 
 # Templates tried at the same time: one that loops holds its place for two seconds.
 TRIALS = 4
@@ -192,7 +193,7 @@ class TemplateTab:
             sample = example(template)
             rewrites = rewritten(template).rewrites
         except UserError as error:
-            return note(str(error), "bad"), empty("–"), empty("–")
+            return wrong(error, t), empty("–"), empty("–")
         made = spans_html(sample, t) if sample.text else empty(t("It takes none of the small conversations."))
         return "", card_html(found, rewrites, t), made
 
@@ -202,7 +203,7 @@ class TemplateTab:
             row, conversation = read_conversation(str(values[self.conversation] or ""), self.t("conversation"))
             samples = render(conversation, self.template(values))
         except UserError as error:
-            return note(str(error), "bad")
+            return wrong(error, self.t)
         except RowRefusedError as refused:
             return note(str(refused.finding), "bad")
         findings = [*row.findings, *(found for sample in samples for found in sample.notes)]
@@ -216,7 +217,7 @@ class TemplateTab:
         try:
             answer = read_answer(text, self.template(values), self.tools(values))
         except UserError as error:
-            return note(str(error), "bad")
+            return wrong(error, self.t)
         message = f'<pre class="tb-raw">{pretty(describe(answer.message))}</pre>'
         return self.found(answer.findings) + chat_html([answer.message], self.t) + message
 
@@ -243,9 +244,9 @@ class TemplateTab:
                 raise UserError(f"{path.name} is longer than {MOST_SOURCE} bytes")
             return path.read_text(encoding="utf-8"), ""
         except UserError as error:
-            return gr.skip(), note(str(error), "bad")
+            return gr.skip(), wrong(error, self.t)
         except (OSError, UnicodeDecodeError):
-            return gr.skip(), note(f"{path.name}: not a text in UTF-8", "bad")
+            return gr.skip(), wrong(UserError("not a text in UTF-8", file=path.name), self.t)
         finally:
             path.unlink(missing_ok=True)
 

@@ -18,8 +18,9 @@ from webui.board import LIGHT, QUIET, Board
 from webui.consent import Consent
 from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, status_html
-from webui.markup import escape, note, title
+from webui.markup import escape, title
 from webui.needs import Needs
+from webui.told import wrong
 from webui.window import listen_to_numbers
 from webui.written import written_html
 
@@ -182,7 +183,7 @@ class TrainTab:
         except ConsentNeededError as asked:
             return gr.skip(), values[self.mine], "", *self.consent.ask(asked, queued=queued), *([gr.skip()] * 9)
         except UserError as error:
-            problem = note(str(error), "bad")
+            problem = wrong(error, self.t)
             return gr.skip(), values[self.mine], problem, *self.consent.nothing(), *([gr.skip()] * 9)
         chosen = gr.update(choices=self.board.names(), value=run.path.name)
         return chosen, run.path.name, "", *self.consent.nothing(), *self.shown(run)
@@ -228,7 +229,7 @@ class TrainTab:
         try:
             line = command_line(self.form.read(values), "core-cli train")
         except UserError as error:
-            return note(str(error), "bad")
+            return wrong(error, self.t)
         copy = f'<button type="button" class="tb-copy">{escape(self.t("Copy"))}</button>'
         return f'<div class="tb-command"><pre>{escape(line)}</pre>{copy}</div>'
 

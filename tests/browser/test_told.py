@@ -1,0 +1,104 @@
+"""What is wrong is said in the language of the page: which messages have a translation, and how it is found."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from core import paths
+from core.errors import UserError
+from webui.texts import LOCALES, languages, load_texts
+from webui.told import told, wrong
+
+CODE = Path(paths.__file__).parents[1]
+TRANSLATED = [language for language in languages() if language != "en"]
+# Said on the command line only, or before there is a page.
+NOT_ON_THE_BOARD = ("core/commands/", "core/foreign/", "core/config/read.py", "webui/app.py")
+
+
+def texts_of(node: ast.expr | None) -> Iterator[str]:
+    """The texts that an expression may be, with `{}` for each value in them."""
+    if isinstance(node, ast.IfExp):
+        yield from (text for part in (node.body, node.orelse) for text in texts_of(part))
+    elif isinstance(node, ast.List | ast.Tuple):
+        yield from (text for part in node.elts for text in texts_of(part))
+    elif isinstance(node, ast.ListComp):
+        yield from texts_of(node.elt)
+    elif node is not None:
+        yield written(node)
+
+
+def written(node: ast.expr) -> str:
+    """One text."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(written(part) for part in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return written(node.left) + written(node.right)
+    return "{}"
+
+
+def messages(tree: ast.AST) -> Iterator[str]:
+    """Every message and remedy of a `UserError`, and every fault that a function lists."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UserError":
+            asked = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "remedy")]
+            yield from (text for part in asked for text in texts_of(part))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "faults.append":
+            yield from texts_of(node.args[0])
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if {ast.unparse(target) for target in targets} <= {"faults", "remedy"}:
+                yield from texts_of(node.value)
+        elif isinstance(node, ast.FunctionDef) and re.search(r"faults?(_of)?$|^_cause|^_remedy|^_why", node.name):
+            for one in ast.walk(node):
+                if isinstance(one, ast.Return):
+                    yield from texts_of(one.value)
+
+
+def said_in_the_code() -> dict[str, str]:
+    """Every message that the board may show, with the file that says it; what is but values says nothing."""
+    found = {}
+    for path in sorted([*(CODE / "core").rglob("*.py"), *(CODE / "webui").rglob("*.py")]):
+        place = path.relative_to(CODE).as_posix()
+        if not place.startswith(NOT_ON_THE_BOARD):
+            for text in messages(ast.parse(path.read_text(encoding="utf-8"))):
+                if re.search(r"[a-z]{2}", text.replace("{}", "")):
+                    found.setdefault(text.strip("; "), place)
+    return found
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_message_that_the_board_may_show_is_translated(language: str) -> None:
+    texts = yaml.safe_load((LOCALES / "told" / f"{language}.yaml").read_text(encoding="utf-8"))
+    said = said_in_the_code()
+    assert {text: place for text, place in said.items() if text not in texts["code"]} == {}, "not translated"
+    assert texts["code"].keys() - said.keys() == set(), "in no code"
+    for english, translated in {**texts["code"], **texts["others"]}.items():
+        translated.format(*"abcdefgh"[: english.count("{}")])
+        assert len(set(re.findall(r"\{\d\}", translated))) or translated.count("{}") == english.count("{}"), english
+
+
+def test_a_message_is_said_piece_by_piece() -> None:
+    t = load_texts("zh")
+    plain = UserError("cannot be read: Permission denied", file="a b.jsonl", line=3, remedy="make room")
+    assert told(plain, t) == "a b.jsonl:3: 无法读取：没有权限 — 请腾出空间"
+    assert told('unknown dataset "x: y" — did you mean "xy"?', t) == "没有名为“x: y”的数据集 — 您是指“xy”吗？"
+    two = "lora_r: should be greater than or equal to 1, got 0; load_in_4bit needs a GPU: leave it off here"
+    assert told(two, t) == "lora_r: 须 ≥ 1，现为 0; load_in_4bit 需要 GPU：这里请不要启用"
+    assert told("/r/1: the run is running: there is nothing to resume", t) == "/r/1: 运行正在进行：没有可以继续的训练"
+    assert told("3 of 9 rows (33 %) would be dropped: RO202", t) == "9 行中有 3 行（33 %）将被丢弃：RO202"
+
+
+def test_what_is_not_known_or_too_long_stays_as_it_is() -> None:
+    t = load_texts("zh")
+    for message in ("CUDA error: something", "{} {0} \\ — ; :", "no such file" + " " * 5000):
+        assert told(message, t) == message
+    assert told("no such file", load_texts("en")) == "no such file"
+    assert "没有这个文件" in wrong(UserError("no such file", file="<b>"), t)
