@@ -12,10 +12,11 @@ from core.config import DataOptions, ModelOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
 from core.datasets.files import Kind, UnusableError, data_files, kind_of
 from core.datasets.hub import hub_rows
-from core.datasets.jsonrows import LMFLOW_LAYOUTS, json_mode, json_rows
+from core.datasets.jsonrows import json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
 from core.datasets.registry import COLUMN_WORDS, TAG_WORDS, Source, checked_roles, checked_words, find_source
 from core.datasets.tables import chained, table_rows
+from core.datasets.wrappers import LMFLOW_LAYOUTS
 from core.errors import UserError
 from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
 from core.rules import Profile, apply_rules, strictly

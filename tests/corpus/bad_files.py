@@ -150,6 +150,41 @@ LMFLOW = [
         talk(m("user", "[INST] <<SYS>>s<</SYS>> hi [/INST]"), A)]}), "k", "CT306"),
 ]  # fmt: skip
 
+TALKS = [[U, A], [U, m("assistant", "ya")]]
+ROWS = [talk(*messages) for messages in TALKS]
+PAIR = {"question": "a", "answer": "b"}
+
+WRAPPED = json.dumps({"type": "text_only", "instances": [{"text": "a"}]})
+
+
+def whole(label: str, value: Any, rows: str, codes: str = "SH115", stops: str = "") -> Bad:
+    return text(f"{label}.json", json.dumps(value, indent=1), rows, codes, stops)
+
+
+# One object around the rows.
+AROUND = [
+    whole("under_data", {"version": 1, "data": ROWS}, "kk"),
+    whole("pairs_under_data", {"data": [PAIR, {"question": "c", "answer": "d"}]}, "kk"),
+    whole("talks_under_a_key", {"conversations": TALKS}, "rr", "SH101 SH115"),
+    whole("rows_under_conversations", {"conversations": ROWS}, "kk"),
+    whole("viewer", {"features": [], "rows": [{"row_idx": i, "row": row} for i, row in enumerate(ROWS)]}, "kk",
+          "SH107 SH115"),
+    whole("by_id", {"one": ROWS[0], "two": ROWS[1]}, "kk"),
+    whole("talks_by_id", {"one": TALKS[0], "two": TALKS[1]}, "rr", "SH101 SH115"),
+    whole("columns", {"question": ["a", "c"], "answer": ["b", "d"]}, "kk"),
+    whole("columns_of_pandas", {"question": {"0": "a", "1": "c"}, "answer": {"0": "b", "1": "d"}}, "kk"),
+    whole("columns_of_other_lengths", {"question": ["a", "c"], "answer": ["b"]}, "d", "IO006", stops="DS905"),
+    whole("splits", {"train": ROWS, "test": ROWS}, "", "", stops="IO006"),
+    whole("one_row", {"id": 1, **ROWS[0]}, "k", ""),
+    whole("one_row_of_pairs", {"conversation": [{"input": "a", "output": "b"}]}, "k", ""),
+    whole("one_pair_of_talks", {"chosen": TALKS[0], "rejected": TALKS[1]}, "d", "IO006", stops="DS905"),
+    text("under_data_cut.json", json.dumps({"data": ROWS})[:-2], "d", "IO012", stops="DS905"),
+    text("cut_after_a_mega.json", json.dumps({"data": [*ROWS, talk(U, m("assistant", "x" * (1 << 20)))]})[:-2], "kkk",
+         "SH115 IO012"),
+    text("behind_the_object.json", WRAPPED + "{}", "k", stops="IO001"),
+    text("wrappers_in_lines.jsonl", WRAPPED + "\n" + WRAPPED + "\n", "k", stops="IO001"),
+]  # fmt: skip
+
 SHAPE = [
     lines("no_messages", {"messages": []}, OK, rows="dk", codes="SH104"),
     lines("unknown_keys", {"foo": 1, "bar": 2}, OK, rows="dk", codes="IO006"),
@@ -306,4 +341,4 @@ ARCHIVES = [
     Bad("not_gzip.jsonl.gz", GOOD.encode(), "k"),
 ]
 
-BAD_FILES = [*ENCODING, *JSON, *LMFLOW, *SHAPE, *ROLES, *TOOLS, *TABLES, *ARCHIVES]
+BAD_FILES = [*ENCODING, *JSON, *LMFLOW, *AROUND, *SHAPE, *ROLES, *TOOLS, *TABLES, *ARCHIVES]
