@@ -19,19 +19,21 @@ class Collator:
     """Rows as a batch: either padded on the right to the longest, or packed one behind the other.
 
     Padded, `input_ids` and `attention_mask` have the shape (rows, longest). Packed, `input_ids` and `position_ids` have
-    the shape (1, tokens), and the rows' bounds are there as flash attention takes them. Beside that there is one entry
-    for each label, shape (labels,): `targets` are the labels, `places` the positions in the flattened batch whose
-    output predicts them, `kinds` and `weights` theirs. A row's first token is predicted by nothing and has no loss.
-    `tokens` is how many tokens the rows have.
+    the shape (1, tokens), and the rows' bounds are there as flash attention takes them; a row of padding comes last
+    where the tokens are not a `multiple`. Beside that there is one entry for each label, shape (labels,): `targets` are
+    the labels, `places` the positions in the flattened batch whose output predicts them, `kinds` and `weights` theirs.
+    A row's first token is predicted by nothing and has no loss. `tokens` is how many tokens the rows have.
 
     `loss_weights` multiplies the weights of the tokens of a kind; kinds that it does not name keep theirs.
     """
 
-    def __init__(self, pad_token_id: int, loss_weights: Mapping[str, float] | None = None, *, packs: bool) -> None:
+    def __init__(
+        self, pad_token_id: int, loss_weights: Mapping[str, float] | None = None, *, packs: bool, multiple: int = 1
+    ) -> None:
         named = loss_weights or {}
         self.pad_token_id = pad_token_id
         self.kind_weights = np.array([0.0, *(named.get(kind, 1.0) for kind in KINDS)], dtype=np.float32)
-        self.packs = packs
+        self.packs, self.multiple = packs, multiple
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
         """Make the batch; without rows one of padding with nothing to learn, for a process that has to keep step."""
@@ -46,7 +48,9 @@ class Collator:
         lengths = [len(row["input_ids"]) for row in rows]
         width = 0 if self.packs else max(lengths)
         if self.packs:
-            batch = packed([torch.from_numpy(np.asarray(row["input_ids"], dtype=np.int64))[None] for row in rows])
+            ids = [torch.from_numpy(np.asarray(row["input_ids"], dtype=np.int64))[None] for row in rows]
+            missing = -sum(lengths) % self.multiple
+            batch = packed([*ids, *([torch.full((1, missing), self.pad_token_id)] if missing else [])])
         else:
             batch = self._padded(rows, lengths, width)
         starts = np.cumsum([0, *lengths[:-1]]) if self.packs else np.arange(len(rows)) * width

@@ -15,6 +15,7 @@ from peft.tuners.trainable_tokens import TrainableTokensLayer
 from torch.nn.functional import cross_entropy
 
 from core.embeddings import rows_of
+from core.pack import CPU_TOKENS, filled
 
 # Numbers in one block of logits. On a CPU a block should stay in the cache while it is worked on; a GPU wants big ones.
 CPU_BLOCK = 2**22
@@ -118,19 +119,21 @@ class _HeadLosses(torch.autograd.Function):
         total = weights.new_zeros(())
         hidden_grad = torch.empty_like(hidden) if learns else hidden
         grads = [torch.zeros_like(parameter) for parameter in parameters] if learns else []
+        multiple = CPU_TOKENS if hidden.device.type == "cpu" else 1
         for block in _blocks(hidden, head):
-            with torch.set_grad_enabled(learns):
-                part = hidden[block].detach().requires_grad_(learns)
-                logits = head(part)
             own = weights[block]
-            losses[block], correct[block], slope = _cross_entropy(logits.detach(), targets[block])
+            with torch.set_grad_enabled(learns):
+                part = filled(hidden[block].detach(), multiple).requires_grad_(learns)
+                logits = head(part)
+            losses[block], correct[block], slope = _cross_entropy(logits.detach()[: len(own)], targets[block])
             if by_probability:
                 own = own * (-losses[block]).exp()
             total += (losses[block] * own).sum()
             if learns:
                 slope *= own.unsqueeze(1)
-                made = torch.autograd.grad(logits, [part, *parameters], slope.to(logits.dtype))
-                hidden_grad[block] = made[0]
+                slope = filled(slope.to(logits.dtype), multiple)
+                made = torch.autograd.grad(logits, [part, *parameters], slope)
+                hidden_grad[block] = made[0][: len(own)]
                 for grad, more in zip(grads, made[1:], strict=True):
                     grad += more
         context.save_for_backward(hidden_grad, *grads)

@@ -27,6 +27,7 @@ from core.errors import UserError
 from core.loss import compute_losses_in
 from core.method import widen_trained
 from core.order import Order
+from core.pack import CPU_TOKENS
 from core.probes import below_adapter, head_is_plain, padding_is_inert
 from core.ranks import Rank
 from core.rope import keep_scaling
@@ -51,7 +52,9 @@ class Trainer(SFTTrainer):
         self.optimizer: torch.optim.Optimizer | None
         super().__init__(**arguments)
         self.config, self.rank, self.packs, self.writes = config, rank, packs, writes
-        self.data_collator = Collator(self.processing_class.pad_token_id, config.loss_weights, packs=packs)
+        multiple = CPU_TOKENS if self.args.device.type == "cpu" else 1
+        pad = self.processing_class.pad_token_id
+        self.data_collator = Collator(pad, config.loss_weights, packs=packs, multiple=multiple)
         self._sums = {mode: Sums(self.args.device) for mode in ("train", "eval")}
         self._all_held_out = Sums(self.args.device)
         self._tokens = 0

@@ -13,9 +13,10 @@ from torch.nn.functional import cross_entropy, log_softmax
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core import loss as loss_module
+from core import pack as pack_module
 from core.batch import Collator
 from core.loss import compute_losses_in
-from core.pack import attend_by_row, packed
+from core.pack import CPU_ROW, CPU_TOKENS, attend_by_row, packed
 from core.probes import below_adapter, head_is_plain, packing_fault, padding_is_inert
 
 SIZES = {
@@ -59,7 +60,7 @@ def rows() -> list[dict[str, Any]]:
     """Three rows of several lengths, longer than the windows, with weights and kinds; a label on a first token too."""
     rng = np.random.default_rng(0)
     made = []
-    for length in (23, 11, 30):
+    for length in (22, 11, 28):
         ids = rng.integers(1, 128, length)
         trained = rng.random(length) < 0.4
         trained[0] = True
@@ -82,7 +83,7 @@ def ours(model: Any, *, packs: bool, **options: Any) -> tuple[float, dict[str, t
     if packs:
         assert packing_fault(model) == ""
     compute_losses_in(below_adapter(model), head_is_plain=head_is_plain(model))
-    batch = Collator(0, packs=packs)(rows())
+    batch = Collator(0, packs=packs, multiple=CPU_TOKENS)(rows())
     reads = {name: value for name, value in batch.items() if name not in ("kinds", "tokens")}
     found = model(**reads, use_cache=False, **options)
     return backward(model, found.total / batch["weights"].sum())
@@ -113,7 +114,7 @@ def assert_same(a: tuple[float, dict[str, torch.Tensor]], b: tuple[float, dict[s
     assert a[1].keys() == b[1].keys()
     for name, grad in a[1].items():
         torch.testing.assert_close(
-            grad, b[1][name], rtol=1e-4, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}"
+            grad, b[1][name], rtol=1e-4, atol=2e-6, msg=lambda text, name=name: f"{name}: {text}"
         )
 
 
@@ -147,6 +148,29 @@ def test_losses_and_hits_of_each_label_are_told() -> None:
     torch.testing.assert_close(found.losses, expected)
     assert found.correct.tolist() == (logits.argmax(-1) == batch["targets"]).tolist()
     assert not found.total.requires_grad
+
+
+def test_on_a_cpu_products_have_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tokens, of labels in the head, and of rows in attention; what is filled in is counted nowhere."""
+    model = tiny("qwen3")
+    seen: dict[str, set[int]] = {"tokens": set(), "labels": set(), "row": set()}
+    projection, head = model.model.layers[0].self_attn.q_proj, model.get_output_embeddings()
+    projection.register_forward_hook(lambda _, inputs, __: seen["tokens"].add(inputs[0].shape[1]))
+    attend_by_row(model)
+    attend = pack_module.sdpa_attention_forward
+
+    def watched(module: Any, query: torch.Tensor, *others: Any, **options: Any) -> Any:
+        seen["row"].add(query.shape[2])
+        return attend(module, query, *others, **options)
+
+    monkeypatch.setattr(pack_module, "sdpa_attention_forward", watched)
+    compute_losses_in(model, head_is_plain=True)
+    head.register_forward_hook(lambda _, inputs, __: seen["labels"].add(inputs[0].shape[0]))
+    batch = Collator(0, packs=True, multiple=CPU_TOKENS)(rows())
+    found = model(**{name: value for name, value in batch.items() if name not in ("kinds", "tokens")}, use_cache=False)
+    assert seen == {"tokens": {CPU_TOKENS}, "labels": {CPU_TOKENS}, "row": {CPU_ROW}}
+    assert batch["tokens"] == sum(len(row["input_ids"]) for row in rows())
+    assert len(found.losses) == len(batch["targets"]) < CPU_TOKENS
 
 
 @pytest.mark.parametrize("family", [family for family in MODELS if family not in KEEPS_APART])
