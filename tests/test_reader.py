@@ -21,7 +21,7 @@ LOSE = {
     "trl:gptoss": ("words beside a call",),
     "trl:gptoss_training": ("words beside a call",),
     "wild:nested": ("null",),
-    "wild:unquoted": ("punctuation", "white space"),
+    "wild:unquoted": ("texts that look like another argument",),
 }
 
 
@@ -65,8 +65,19 @@ def test_what_is_lost_in_calls_is_known(name: str) -> None:
     template = all_templates()[name]
     assert lost_in_calls(template) == LOSE.get(name, ())
     told = [lost_calls(turn(seed), render(turn(seed), template), template) for seed in range(12) if takes(name, seed)]
-    assert any(told) == (name in LOSE)
+    assert any(told) <= (name in LOSE)
     assert all(finding.code == "TC523" for findings in told for finding in findings)
+
+
+@pytest.mark.parametrize("name", LOSE)
+def test_rows_that_lose_something_are_named(name: str) -> None:
+    template = all_templates()[name]
+    given = {"a": "x, b=y", "b": None}
+    tools = (tool("f", {key: {"type": ["string", "null"]} for key in given}),)
+    call = Message("assistant", "some words", tool_calls=(ToolCall("f", given, "abcdefghi"),))
+    conversation = Conversation((Message("user", "q"), call), tools)
+    (finding,) = lost_calls(conversation, render(conversation, template), template)
+    assert finding.code == "TC523"
 
 
 def takes(name: str, seed: int) -> bool:
@@ -161,6 +172,14 @@ def test_words_that_look_like_calls_stay_words() -> None:
     bare = all_templates()["wild:bare_json"]
     assert read_answer('{"a": 1} is JSON', bare).message.content == '{"a": 1} is JSON'
     assert json.loads(read_answer('{"a": 1}', bare).message.content) == {"a": 1}
+
+
+def test_texts_without_quotes_end_at_the_next_argument_that_the_tool_has() -> None:
+    template = all_templates()["wild:unquoted"]
+    (call,) = read_answer("[f(a=x=1, y=2)  , b=z])]", template, [tool("f", {"a": {}, "b": {}})]).message.tool_calls
+    assert call.arguments == {"a": "x=1, y=2)  ", "b": "z]"}
+    (call,) = read_answer("[f(a=x, b=y)]", template).message.tool_calls
+    assert call.arguments == {"a": "x", "b": "y"}
 
 
 def test_the_prompt_says_whether_reasoning_is_open() -> None:

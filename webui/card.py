@@ -61,6 +61,7 @@ def lost_words(t: Texts) -> dict[str, str]:
         "null": t("null"),
         "lists and objects": t("lists and objects"),
         "empty lists and objects": t("empty lists and objects"),
+        "texts that look like another argument": t("texts that look like another argument"),
         "texts that look like other values": t("texts that look like other values"),
         "several calls": t("several calls"),
         "words beside a call": t("words beside a call"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,10 @@ from core.template.values import as_looks, decode_json, parse_literal, skip_spac
 _NAME = re.compile(r"[^\s<>{}\[\]()\"'`|,;=]+")
 _SPOKEN_NAME = re.compile(r"[^<>{}\[\]()\"'`|,;=\n]+")
 _KEY = re.compile(r"[^()\[\]{}\"'=:,\n]+")
-_NEXT_KEY = r"(?=\s*,\s*[^\s,=()\[\]{}\"']+\s*[=:])"
+_ANY_KEY = r"[^\s,=()\[\]{}\"']+"
 _DEEPEST = 50
+# The tools that there are, with the names of their parameters.
+Known = Mapping[str, Set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,14 @@ class Unit:
     raw: bool = False
 
 
-def read_unit(text: str, start: int, at: int, syntax: CallSyntax, *, whole: bool = True) -> Unit | None:
+def read_unit(text: str, start: int, at: int, syntax: CallSyntax, known: Known, *, whole: bool = True) -> Unit | None:
     """The call that is opened from `start` to `at`, where it begins; None when it does not read.
 
     `whole`: the text goes no further, which may be what ends the call.
     """
     at = skip_space(text, at)
     if syntax.kind == "literal":
-        read = _literal(text, at, syntax, whole)
+        read = _literal(text, at, syntax, known, whole)
     else:
         read = {"json": _json, "apart": _apart, "xml": _xml}[syntax.kind](text, at, syntax)
     if read is None:
@@ -199,7 +202,7 @@ def _bare(value: str, syntax: CallSyntax) -> str:
     return value
 
 
-def _literal(text: str, at: int, syntax: CallSyntax, whole: bool) -> _Read | None:
+def _literal(text: str, at: int, syntax: CallSyntax, known: Known, whole: bool) -> _Read | None:
     place = text.find(syntax.behind_name, at)
     name = text[at:place].strip() if place >= 0 else ""
     if not name or not _SPOKEN_NAME.fullmatch(name):
@@ -212,7 +215,7 @@ def _literal(text: str, at: int, syntax: CallSyntax, whole: bool) -> _Read | Non
             key = _unquoted(text[end:assign].strip(), syntax.quote)
             if not _KEY.fullmatch(key):
                 return None
-            arguments[key], end = _assigned(text, assign + 1, syntax, whole)
+            arguments[key], end = _assigned(text, assign + 1, syntax, known.get(name, ()), whole)
             end = skip_space(text, end)
             if text.startswith(",", end):
                 end = skip_space(text, end + 1)
@@ -227,15 +230,18 @@ def _unquoted(key: str, quote: str) -> str:
     return key.removeprefix(quote).removesuffix(quote) if quote else key.strip("\"'")
 
 
-def _assigned(text: str, at: int, syntax: CallSyntax, whole: bool) -> tuple[Any, int]:
+def _assigned(text: str, at: int, syntax: CallSyntax, keys: Collection[str], whole: bool) -> tuple[Any, int]:
     """The value of an argument, and where it ends. Raises `ValueError`."""
     if not syntax.bare_texts and not (syntax.untyped and syntax.raw_texts):
         return parse_literal(text, at, syntax.quote, syntax.raw_texts)
-    # Nothing says where a text ends: at the next argument, or where the call, and with it the list of calls, does.
+    # Nothing says where a text ends: at the next argument that the tool has, or where the call, and with it the list
+    # of calls, does.
     opened = at if syntax.bare_texts else skip_space(text, at)
     quote = "" if syntax.bare_texts else text[opened : opened + 1]
     start = opened + len(quote)
-    patterns = [re.compile(re.escape(quote) + pattern) for pattern in (_NEXT_KEY, _closing(syntax, whole))]
+    key = "|".join(map(re.escape, keys)) or _ANY_KEY
+    next_key = rf"(?=,\s*(?:{key})\s*[=:])"
+    patterns = [re.compile(re.escape(quote) + pattern) for pattern in (next_key, _closing(syntax, whole))]
     ends = [found.start() for pattern in patterns if (found := pattern.search(text, start))]
     if not ends or quote not in ("", "'", '"'):
         raise ValueError("a value that does not end")

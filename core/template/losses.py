@@ -28,6 +28,7 @@ _ARGUMENTS: dict[str, JsonObject] = {
     "null": {"a": None, "b": "x"},
     "lists and objects": {"a": {"k": "v", "n": {"deep": [True, {"x": 1}]}}, "b": [1, "a"]},
     "empty lists and objects": {"a": {}, "b": []},
+    "texts that look like another argument": {"a": "x, b=y", "b": "z"},
     "texts that look like other values": {"a": "true", "b": "12", "c": "null"},
 }
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}

@@ -13,7 +13,7 @@ from core.conversation import Conversation, Finding, JsonObject, Message, ToolCa
 from core.template import marks
 from core.template.derive import answer_syntax
 from core.template.sandbox import Template
-from core.template.schema import fitted
+from core.template.schema import fitted, parameters_of
 from core.template.syntax import AnswerSyntax, CallSyntax, split_reasoning
 from core.template.units import Pieces, half_hidden, pieces_of
 
@@ -75,7 +75,7 @@ def _read(
         answer.message = Message("assistant", reasoning=reasoning)
         return answer
     opened, rest = _opened(rest, syntax, whole)
-    known = {tool["function"]["name"] for tool in tools}
+    known = {tool["function"]["name"]: parameters_of(tool) for tool in tools}
     pieces = pieces_of(rest, syntax, known, whole=whole, at_start=syntax.opens_calls or not opened)
     if not whole:
         pieces.words[-1] = half_hidden(pieces.words[-1], syntax, bool(pieces.units))

@@ -45,6 +45,11 @@ def fitted(call: ToolCall, tools: Sequence[JsonObject], raw: bool) -> tuple[Tool
     return ToolCall(call.name, arguments, call.id), findings
 
 
+def parameters_of(tool: JsonObject) -> frozenset[str]:
+    """The names of a tool's parameters; none where it does not say."""
+    return frozenset((tool["function"].get("parameters") or {}).get("properties") or ())
+
+
 def _types(schema: Any) -> tuple[str, ...]:
     """The JSON types that a property may have; empty when it does not say."""
     if not isinstance(schema, dict):

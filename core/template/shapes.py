@@ -75,7 +75,7 @@ def _reads_back(syntax: CallSyntax, calls: Calls, one: str, two: str) -> int:
     ]
     right = 0
     for text, wanted in given:
-        pieces = pieces_of(text, AnswerSyntax(call=syntax), {TOOL}, whole=True)
+        pieces = pieces_of(text, AnswerSyntax(call=syntax), {TOOL: {KEY, _LAST_KEY}}, whole=True)
         read = [call.arguments for unit in pieces.units for call in unit.calls]
         right += 2 * (read == list(wanted)) + (read == list(wanted) and not "".join(pieces.words).strip())
     return right

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core.conversation import snippet
 from core.template import marks
-from core.template.calls import Unit, read_unit
+from core.template.calls import Known, Unit, read_unit
 from core.template.syntax import AnswerSyntax, CallSyntax
 from core.template.values import skip_space
 
@@ -25,7 +25,7 @@ class Pieces:
     open_call: bool = False
 
 
-def pieces_of(text: str, syntax: AnswerSyntax, known: set[str], *, whole: bool, at_start: bool = True) -> Pieces:
+def pieces_of(text: str, syntax: AnswerSyntax, known: Known, *, whole: bool, at_start: bool = True) -> Pieces:
     """The calls in `text`, and the words. `at_start`: no words have been opened before it; `known` are the tools."""
     found = Pieces()
     call = syntax.call
@@ -37,7 +37,7 @@ def pieces_of(text: str, syntax: AnswerSyntax, known: set[str], *, whole: bool, 
         opened := _next(text, call, look, known, found, behind_call=look == position, at_start=at_start)
     ) is not None:
         start, at, mark = opened
-        unit = read_unit(text, start, at, call, whole=whole)
+        unit = read_unit(text, start, at, call, known, whole=whole)
         if unit is None or not _believed(unit, mark, text, position, known, found):
             bare_before = not mark and text[position:start].strip()
             if not whole and (mark or not bare_before) and _may_become(text[at:], call, mark):
@@ -59,7 +59,7 @@ def pieces_of(text: str, syntax: AnswerSyntax, known: set[str], *, whole: bool, 
 
 
 def _next(
-    text: str, call: CallSyntax, look: int, known: set[str], found: Pieces, *, behind_call: bool, at_start: bool
+    text: str, call: CallSyntax, look: int, known: Known, found: Pieces, *, behind_call: bool, at_start: bool
 ) -> tuple[int, int, str] | None:
     """Where the next call may begin: (start of what opens it, its own start, what opens it)."""
     if behind_call and found.units and not call.open:
@@ -79,11 +79,11 @@ def _next(
     return min(options, default=None)
 
 
-def _object_with(text: str, call: CallSyntax, look: int, known: set[str]) -> int:
+def _object_with(text: str, call: CallSyntax, look: int, known: Known) -> int:
     """Where JSON begins that reads as calls of known tools; -1 where none does."""
     for brace in re.finditer(r"[\[{]", text[look:]):
-        unit = read_unit(text, look + brace.start(), look + brace.start(), call)
-        if unit is not None and {found.name for found in unit.calls} <= known:
+        unit = read_unit(text, look + brace.start(), look + brace.start(), call, known)
+        if unit is not None and {found.name for found in unit.calls} <= known.keys():
             return unit.start
     return -1
 
@@ -95,12 +95,12 @@ def _may_become(text: str, call: CallSyntax, mark: str) -> bool:
     return marks.is_begun(text, call.head)
 
 
-def _believed(unit: Unit, mark: str, text: str, position: int, known: set[str], found: Pieces) -> bool:
+def _believed(unit: Unit, mark: str, text: str, position: int, known: Known, found: Pieces) -> bool:
     """A marker of one or two characters may be anything; then the tool must be known, or the answer be all calls."""
     if len(mark) > _SHORT_MARK:
         return True
     names = {call.name for call in unit.calls}
-    return (bool(known) and names <= known) or not text[position : unit.start].strip() or bool(found.units)
+    return (bool(known) and names <= known.keys()) or not text[position : unit.start].strip() or bool(found.units)
 
 
 def _before(text: str, syntax: AnswerSyntax, name: str) -> str:
