@@ -70,7 +70,7 @@ class Toolbox:
     """Functions of a file that may be called: `tools` are their JSON schemas. Close it, or use it in a `with`.
 
     It stands for a process that is started at once and anew after it has died; what the functions keep in memory
-    lasts as long as that.
+    lasts as long as that. Once closed, also by another thread, it runs nothing any more.
     """
 
     def __init__(self, offer: Offer, allowed: Sequence[str], call_s: int = CALL_S) -> None:
@@ -80,6 +80,7 @@ class Toolbox:
             raise UserError(f'no function "{unknown}"', file=offer.file, remedy=did_you_mean(unknown, offer.functions))
         self.offer, self.allowed, self.call_s = offer, tuple(allowed), call_s
         self.process: subprocess.Popen[bytes] | None = None
+        self.closed = False
         self.tools: tuple[JsonObject, ...] = ()
         self._start()
 
@@ -91,7 +92,7 @@ class Toolbox:
 
     def call(self, name: str, arguments: JsonObject) -> str:
         """The result of a call as text; whatever goes wrong is a result too, for the model to read."""
-        if name not in self.allowed:
+        if name not in self.allowed or self.closed:
             return _failure(f"{name} may not be called")
         if self.process is None:
             try:
@@ -104,16 +105,20 @@ class Toolbox:
         return str(answer["result"])
 
     def close(self) -> None:
-        """End the process, and what it has started."""
-        if self.process is not None:
+        """End the process, and what it has started, for good."""
+        self.closed = True
+        self._end()
+
+    def _end(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with contextlib.suppress(OSError):
                         pipe.close()
-            self.process = None
 
     def _start(self) -> None:
         file = self.offer.file.resolve()
@@ -126,8 +131,8 @@ class Toolbox:
             env={**{k: v for k, v in os.environ.items() if not SECRETS.search(k)}, "PYTHONPATH": import_path()},
         )
         answer = self._asked(None, START_S)
-        if answer is None or "error" in answer:
-            self.close()
+        if answer is None or "error" in answer or self.closed:
+            self._end()
             raise UserError(f"cannot be loaded: {(answer or {}).get('error', 'its process died')}", file=file)
         self.tools = tuple(answer["tools"])
 
@@ -151,7 +156,7 @@ class Toolbox:
                 answer += piece
             return json.loads(answer)
         except (OSError, EOFError, ValueError):
-            self.close()
+            self._end()
             return None
 
 

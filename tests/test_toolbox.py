@@ -156,6 +156,15 @@ def test_a_call_that_does_not_end_is_ended(file: Path) -> None:
         assert not Path(f"/proc/{pid}").exists()
 
 
+def test_what_is_closed_runs_nothing_any_more(file: Path) -> None:
+    toolbox = Toolbox(offered(file), ("get_weather",))
+    toolbox.close()
+    (file.parent / "loaded").unlink()
+    assert "may not be called" in toolbox.call("get_weather", {"city": "Paris"})
+    assert toolbox.process is None
+    assert not (file.parent / "loaded").exists()
+
+
 def test_a_file_that_has_changed_is_not_run(file: Path) -> None:
     offer = offered(file)
     file.write_text(SOURCE + "\n")

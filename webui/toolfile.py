@@ -86,9 +86,16 @@ class ToolFile:
             return gr.skip(), wrong(error, self.t)
         return gr.update(choices=code_files(self.board.roots), value=name), ""
 
-    def toolbox(self, values: Mapping[Any, Any]) -> Toolbox | None:
-        """The functions that may run, started; None where none may. Raises `UserError`."""
-        offer, names = values[self.offer], list(values[self.allowed] or [])
+    def toolbox(self, values: Mapping[Any, Any], held: Toolbox | None = None) -> Toolbox | None:
+        """The functions that may run, started; None where none may. Raises `UserError`.
+
+        `held`: those of the answer before, which go on where they are the same and end otherwise.
+        """
+        offer, names = values[self.offer], tuple(values[self.allowed] or ())
+        if held is not None:
+            if not held.closed and names == held.allowed and offer == held.offer == offered(offer.file):
+                return held
+            held.close()
         if offer is None or not names:
             return None
         self.board.roots.check("tools", offer.file)

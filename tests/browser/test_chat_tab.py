@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -198,18 +199,24 @@ def test_an_uploaded_file_is_kept_apart_from_data(tab: Any, code: Path, tmp_path
     assert [Path(name).name for name in code_files(tab.board.roots)] == ["t.py"]
 
 
-def test_what_may_run_is_called_and_the_model_goes_on(tab: Any, code: Path) -> None:
-    calls, answer = Message("assistant", "", tool_calls=(CALL,)), Message("assistant", "It is cold.")
-    chats: list[Any] = []
+def alive(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
 
-    def chat(values: Any) -> Any:
-        made = Scripted(values[tab.talk].messages, [calls, answer])
-        made.use(tab.python.toolbox(values))
-        chats.append(made)
-        return made
 
-    tab.chat = chat
+def test_what_may_run_is_called_in_one_process_for_the_whole_conversation(
+    tab: Any, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def round_of(*_: Any) -> Any:
+        return Scripted([], [Message("assistant", "", tool_calls=(CALL,)), Message("assistant", "It is cold.")])
+
+    monkeypatch.setattr(tab.board.models, "get", lambda *_: None, raising=False)
+    monkeypatch.setattr("webui.tabs.chat.Chat", round_of)
     talk = Talk()
+    tab.opened(talk, SimpleNamespace(session_hash="page"))
     offer = tab.python.looked_at(str(code))[0]
     values = values_of(tab, talk, "How is Oslo?") | {tab.python.offer: offer, tab.python.allowed: ["get_weather"]}
     shown = list(tab.say(values))
@@ -217,4 +224,28 @@ def test_what_may_run_is_called_and_the_model_goes_on(tab: Any, code: Path) -> N
     assert [message.role for message in talk.messages] == ["user", "assistant", "tool", "assistant"]
     assert talk.messages[2].content == "cold in Oslo"
     assert talk.waiting == []
-    assert chats[0].toolbox.process is None
+    first = talk.toolbox.process.pid
+    list(tab.say(values))
+    assert talk.toolbox.process.pid == first
+    assert len(talk.messages) == 8
+    # Other functions are another process, and so is a new conversation; a page that is closed leaves none behind.
+    list(tab.say(values | {tab.python.allowed: ["get_weather", "other"]}))
+    second = talk.toolbox.process.pid
+    assert not alive(first)
+    tab.cleared(talk)
+    assert not alive(second)
+    list(tab.say(values))
+    third = talk.toolbox.process.pid
+    tab.left(SimpleNamespace(session_hash="page"))
+    assert not alive(third)
+    assert not tab.talks
+
+
+def test_a_conversation_that_is_cleared_while_a_tool_runs_stays_empty(tab: Any) -> None:
+    talk = Talk()
+    chat = Scripted([], [Message("assistant", "", tool_calls=(CALL,)), Message("assistant", "never said")])
+    chat.functions = {"get_weather": lambda arguments: str(tab.cleared(talk))}
+    tab.chat = lambda values: chat
+    list(tab.say(values_of(tab, talk, "How is Oslo?")))
+    assert (talk.messages, talk.waiting, talk.busy) == ([], [], False)
+    assert len(chat.script) == 1

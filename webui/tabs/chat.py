@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ from core.conversation import Message, ToolCall
 from core.datasets import find_source, load_dataset, registry
 from core.errors import UserError
 from core.run import Run
+from core.toolbox import Toolbox
 from webui.board import LIGHT, QUIET, Board
 from webui.form import Form
 from webui.markup import empty, escape, note
@@ -38,12 +38,21 @@ SAMPLE_TOOLS = ("tools_heldout", "tools")
 
 @dataclass
 class Talk:
-    """One person's conversation. `stopping` is set from another event while an answer is being written."""
+    """One person's conversation. `stopping` is set from another event while an answer is being written; `toolbox` is
+    the process of its Python tools, and what they keep in memory lasts as long as the conversation."""
 
     messages: list[Message] = field(default_factory=list)
     waiting: list[ToolCall] = field(default_factory=list)
     busy: bool = False
     stopping: bool = False
+    toolbox: Toolbox | None = None
+
+    def end(self) -> None:
+        """Give up what is being written, and forget everything."""
+        self.stopping, self.messages, self.waiting = True, [], []
+        if self.toolbox is not None:
+            self.toolbox.close()
+        self.toolbox = None
 
 
 def build(board: Board) -> None:
@@ -64,6 +73,8 @@ class ChatTab:
         self.board, self.t = board, board.t
         self.form = Form(ChatConfig, board.t, fixed={"tools": "", "allow_tools": []}, prefix="chat")
         self.talk = gr.State(Talk())
+        # By the page that they are held on: what is closed ends its conversation.
+        self.talks: dict[str, Talk] = {}
         self.python = ToolFile(board)
         self.nothing = empty(board.t("Write something below. The answer appears here."))
 
@@ -131,6 +142,8 @@ class ChatTab:
             lambda: sample(self.t.language), None, [self.tools, self.text], concurrency_limit=LIGHT, **QUIET
         )
         self.python.listen()
+        board.page.load(self.opened, talk, None, concurrency_limit=LIGHT, **QUIET)
+        board.page.unload(self.left)
         fresh = [board.page.load, board.chat_target.focus]
         gr.on(fresh, board.chat_choices, None, board.chat_target, concurrency_limit=LIGHT, **QUIET)
 
@@ -181,10 +194,10 @@ class ChatTab:
         talk.messages, talk.waiting, talk.busy, talk.stopping = [*before, *added], [], True, False
         try:
             yield self.page(talk, writing="", message=self.t("Preparing the model …"), text="")
-            with closing(self.chat(values)) as chat:
-                yield from self.rounds(chat, talk)
-                if talk.messages:
-                    talk.messages, talk.waiting = said_in(chat), chat.waiting
+            chat = self.chat(values)
+            yield from self.rounds(chat, talk)
+            if talk.messages:
+                talk.messages, talk.waiting = said_in(chat), chat.waiting
         except UserError as error:
             talk.messages, talk.waiting, talk.busy = before, waited, False
             yield self.page(talk, message=told(error, self.t), text=typed, tone="bad")
@@ -203,9 +216,12 @@ class ChatTab:
                 return
             talk.messages = said_in(chat)
             yield self.page(talk, message=self.t("Running {names} …", names=", ".join(c.name for c in chat.waiting)))
-            if not chat.run_calls():
+            # The conversation may have been ended meanwhile.
+            if not chat.run_calls() or not talk.messages:
                 return
             talk.messages = said_in(chat)
+            if talk.stopping:
+                return
 
     def chat(self, values: Mapping[Any, Any]) -> Chat:
         """The conversation so far with the chosen model. Raises `UserError`."""
@@ -213,10 +229,11 @@ class ChatTab:
         self.board.roots.check_template(config)
         chat = Chat(self.board.models.get(self.target(values[self.board.chat_target]), config), config)
         chat.tools = parse_tools(values[self.tools] or "")
-        chat.messages += values[self.talk].messages
-        toolbox = self.python.toolbox(values)
-        if toolbox is not None:
-            chat.use(toolbox)
+        talk: Talk = values[self.talk]
+        chat.messages += talk.messages
+        talk.toolbox = self.python.toolbox(values, talk.toolbox)
+        if talk.toolbox is not None:
+            chat.use(talk.toolbox)
         return chat
 
     def target(self, name: str | None) -> Run | str:
@@ -225,8 +242,18 @@ class ChatTab:
 
     def cleared(self, talk: Talk) -> Any:
         """Start over; an answer that is being written is given up."""
-        talk.stopping, talk.messages, talk.waiting = True, [], []
+        talk.end()
         return self.page(talk, text="")
+
+    def opened(self, talk: Talk, request: gr.Request) -> None:
+        """A page was opened."""
+        self.talks[str(request.session_hash)] = talk
+
+    def left(self, request: gr.Request) -> None:
+        """A page was closed, or loaded anew as another one."""
+        talk = self.talks.pop(str(request.session_hash), None)
+        if talk is not None:
+            talk.end()
 
 
 def pieces(chat: Chat, talk: Talk) -> Iterator[str]:
