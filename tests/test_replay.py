@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.conversation import JsonObject, Message
+from core.template import fresh
 from core.template.replay import Replay, driven_template, stepped_template
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.steps import Steps
@@ -129,6 +130,15 @@ FRESH = {
     "{% if messages[loop.index0 - 1].role == 'user' %}!{% endif %}{% if loop.revindex == 3 %}?{% endif %}{% endfor %}",
     "messages without the first": "{% set rest = messages[1:] %}{{ rest[0].content }}{% for m in rest %}"
     "{{ m.content }}{% if not loop.last and rest[loop.index].role == 'user' %}-{% endif %}{% endfor %}",
+    "refusals of some parts": "{% if messages[-1].content == '5' %}{{ raise_exception('no') }}{% endif %}"
+    "{% for m in messages %}{{ m.role[0] }}{% endfor %}",
+    "a search that ends early": "{% set ns = namespace(open=true, last=messages | length) %}"
+    "{% for m in messages[::-1] %}{% set at = messages | length - 1 - loop.index0 %}"
+    "{% if ns.open and m.content == '66' %}{% set ns.open = false %}{% set ns.last = at %}{% endif %}{% endfor %}"
+    "{% for m in messages %}{{ m.role[0] }}{{ 'late' if loop.index0 > ns.last }}{% endfor %}",
+    "a loop that is no search": "{% set ns = namespace(open=true, last=0) %}{% for m in messages %}"
+    "{% if m.open and m.content %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}"
+    "{% for m in messages %}{{ m.role[0] }}{{ 'late' if loop.index0 > ns.last }}{% endfor %}",
     "refusals before the loop": "{% for m in messages %}{% if loop.index0 == 5 and m.role == 'user' %}"
     "{{ raise_exception('no') }}{% endif %}{% endfor %}{% for m in messages %}{{ m.role[0] }}{% endfor %}",
 }
@@ -139,7 +149,7 @@ FRESH = {
 def test_what_depends_on_how_many_there_are_is_found_anew(name: str, period: int) -> None:
     template = Template(FRESH[name])
     roles = ["user", *["assistant"] * (period - 1)]
-    messages = [{"role": roles[n % period], "content": str(n) * (n % 4 > 0)} for n in range(40)]
+    messages = [{"role": roles[n % period], "content": str(n) * (n % 4), "open": n % 5} for n in range(40)]
     marked = stepped_template(template)
     assert marked is not None
     steps = Steps(marked, template, messages, ())
@@ -153,6 +163,41 @@ def test_what_depends_on_how_many_there_are_is_found_anew(name: str, period: int
                 template.render, messages[:count], add_generation_prompt=ask
             )
     assert told or name == "refusals before the loop"
+
+
+SEARCHED = (
+    "{% set ns = namespace(open=true, last=-1) %}{% for m in messages[::-1] %}{% if ns.open and m.role == 'user' "
+    "and not m.content.startswith('<') %}{% set ns.open = false %}"
+    "{% set ns.last = messages | length - 1 - loop.index0 %}{% endif %}{% endfor %}"
+    "{% if ns.open %}{{ raise_exception('nobody asks') }}{% endif %}"
+    "{% for m in messages %}{% set thought = m.thought %}{{ m.role }}: "
+    "{% if loop.index0 > ns.last and thought %}<{{ thought }}>{% endif %}{{ m.content }}{{ ns.told }};"
+    "{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+@pytest.mark.parametrize(("thought", "most"), [("", 3), ("hm", 4)])
+def test_a_short_chat_takes_few_renderings(thought: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole, what is found out for each part (twice, the first is refused), and iterations when they are new."""
+    roles = ["system", *["user", "assistant"] * 3]
+    messages = [{"role": role, "content": str(n), "thought": thought} for n, role in enumerate(roles)]
+    template = Template(SEARCHED)
+    marked = stepped_template(template)
+    assert marked is not None
+    seen: list[Any] = []
+    render = fresh.Forms.rendered
+
+    def counted(forms: fresh.Forms, form: Any, *given: Any, **named: Any) -> str:
+        seen.append(form)
+        return render(forms, form, *given, **named)
+
+    monkeypatch.setattr(fresh.Forms, "rendered", counted)
+    steps = Steps(marked, template, messages, ())
+    for count in range(1, 8):
+        for ask in (False, True):
+            plain = outcome(template.render, messages[:count], add_generation_prompt=ask)
+            assert outcome(steps.text, count, ask=ask) == plain
+    assert len(seen) <= most
 
 
 def test_what_remembers_is_never_taken_step_by_step() -> None:

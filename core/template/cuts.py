@@ -15,8 +15,8 @@ from jinja2 import nodes
 from core.template.loops import free, seen_by_macros
 
 ASK = "add_generation_prompt"
-_EACH = "tuneboard_each"
-_LENGTHS = ("length", "count")
+EACH = "tuneboard_each"
+LENGTHS = ("length", "count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Cut:
     """How to cut: the loop over the messages is statement `place` of the template.
 
     `lists` are the names that hold the messages, without at most `shift` of the first; `least` messages must stay.
-    `fresh` are the names, and `attributes` those of namespaces, that depend on how many messages there are.
+    `fresh` are the names, and `attributes` those of namespaces, that depend on how many messages there are; the
+    statements `finds` do nothing but find them out, or refuse the conversation.
     """
 
     place: int
@@ -33,6 +34,7 @@ class Cut:
     least: int
     fresh: frozenset[str]
     attributes: frozenset[tuple[str, str]]
+    finds: tuple[nodes.Node, ...]
 
     @property
     def spaces(self) -> frozenset[str]:
@@ -50,6 +52,7 @@ class Walk:
     least: int = 1
     fresh: set[str] = field(default_factory=set)
     attributes: set[tuple[str, str]] = field(default_factory=set)
+    finds: list[nodes.Node] = field(default_factory=list)
 
     @property
     def changing(self) -> set[str]:
@@ -62,7 +65,7 @@ def cut_of(tree: nodes.Template) -> Cut | None:
     """How conversations of this template may be cut; None where only rendering tells."""
     walk = Walk({macro.name: macro for macro in tree.find_all(nodes.Macro)})
     for place, statement in enumerate(tree.body):
-        if isinstance(statement, nodes.For) and _is_of_messages(statement.iter, walk.lists) and _prints(statement):
+        if isinstance(statement, nodes.For) and is_of_messages(statement.iter, walk.lists) and _prints(statement):
             return _closed(tree, place, walk)
         if not _prepares(statement, walk):
             return None
@@ -77,8 +80,8 @@ def _closed(tree: nodes.Template, place: int, walk: Walk) -> Cut | None:
     before = free([statement for statement in tree.body[:place] if not isinstance(statement, nodes.Macro)], set())
     if seen & (walk.changing | by_macros | written([loop])) or before & (by_macros | {ASK}):
         return None
-    found = frozenset(walk.lists), walk.shift, walk.least, frozenset(walk.fresh), frozenset(walk.attributes)
-    return Cut(place, *found)
+    lists, fresh = frozenset(walk.lists), frozenset(walk.fresh)
+    return Cut(place, lists, walk.shift, walk.least, fresh, frozenset(walk.attributes), tuple(walk.finds))
 
 
 def written(parts: Sequence[nodes.Node]) -> set[str]:
@@ -92,7 +95,7 @@ def _prepares(statement: nodes.Node, walk: Walk) -> bool:
         return True
     if isinstance(statement, nodes.Assign) and isinstance(statement.target, nodes.Name):
         name = statement.target.name
-        if _is_of_messages(statement.node, walk.lists):
+        if is_of_messages(statement.node, walk.lists):
             walk.lists.add(name)
             walk.shift += _start(statement.node)
             return name not in walk.fresh
@@ -107,10 +110,11 @@ def _finds_out(statement: nodes.Node, walk: Walk) -> bool:
     """Whether a statement prints nothing; what it sets is fresh from then on."""
     if not isinstance(statement, (nodes.Assign, nodes.If, nodes.For)) or _prints(statement):
         return False
+    walk.finds.append(statement)
     walk.fresh |= _stored([statement])
     walk.attributes |= {(ref.name, ref.attr) for ref in statement.find_all(nodes.NSRef)}
     made = statement.node if isinstance(statement, nodes.Assign) else None
-    if isinstance(statement, nodes.Assign) and isinstance(made, nodes.Call) and _is_space(made):
+    if isinstance(statement, nodes.Assign) and isinstance(made, nodes.Call) and is_space(made):
         assert isinstance(statement.target, nodes.Name)
         walk.fresh -= {statement.target.name}
         fresh = [keyword.key for keyword in made.kwargs if not looks_at_fixed([keyword.value], walk)]
@@ -118,7 +122,8 @@ def _finds_out(statement: nodes.Node, walk: Walk) -> bool:
     return True
 
 
-def _is_space(call: nodes.Call) -> bool:
+def is_space(call: nodes.Call) -> bool:
+    """Whether a call makes a namespace of given attributes."""
     named = isinstance(call.node, nodes.Name) and call.node.name == "namespace"
     return named and not (call.args or call.dyn_args or call.dyn_kwargs)
 
@@ -206,7 +211,7 @@ def _lengths(part: nodes.Node, lists: set[str]) -> list[int]:
         if not isinstance(node, nodes.Compare) or len(node.ops) != 1:
             continue
         measured, number = node.expr, node.ops[0].expr
-        if not isinstance(measured, nodes.Filter) or measured.name not in _LENGTHS or measured.args:
+        if not isinstance(measured, nodes.Filter) or measured.name not in LENGTHS or measured.args:
             continue
         of_list = isinstance(measured.node, nodes.Name) and measured.node.name in lists
         ordered = node.ops[0].op in ("eq", "ne", "lt", "lteq", "gt", "gteq")
@@ -215,14 +220,14 @@ def _lengths(part: nodes.Node, lists: set[str]) -> list[int]:
     return found
 
 
-def _is_of_messages(node: nodes.Node, lists: set[str]) -> bool:
+def is_of_messages(node: nodes.Node, lists: set[str]) -> bool:
     """Whether an expression is `messages`, `messages[1:]`, or another name of one."""
-    if isinstance(node, nodes.Filter) and node.name == _EACH and node.node is not None:
-        return _is_of_messages(node.node, lists)
+    if isinstance(node, nodes.Filter) and node.name == EACH and node.node is not None:
+        return is_of_messages(node.node, lists)
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
         start, stop, step = node.arg.start, node.arg.stop, node.arg.step
         number = start is None or (isinstance(start, nodes.Const) and isinstance(start.value, int))
-        return number and stop is None and step is None and _start(node) >= 0 and _is_of_messages(node.node, lists)
+        return number and stop is None and step is None and _start(node) >= 0 and is_of_messages(node.node, lists)
     return isinstance(node, nodes.Name) and node.name in lists
 
 

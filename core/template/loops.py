@@ -136,7 +136,10 @@ class Asked(NodeTransformer):
             self.tests.append(test)
             return nodes.Filter(nodes.Const(len(self.tests) - 1), TEST, [], [], None, None)
         if isinstance(node, (nodes.And, nodes.Or)):
-            node.left, node.right = self._test(node.left), self._test(node.right)
+            left, right = self._test(node.left), self._test(node.right)
+            # What costs nothing is looked at first: then less has to be asked.
+            swap = left is not node.left and self._is_plain(right)
+            node.left, node.right = (right, left) if swap else (left, right)
         elif isinstance(node, nodes.Not):
             node.node = self._test(node.node)
         return node
@@ -144,6 +147,11 @@ class Asked(NodeTransformer):
     def found(self, node: nodes.Node) -> Test | None:
         """The test as a function of what it looks at, if it is one that is asked by number."""
         return pure_test(node, self.scope)
+
+    def _is_plain(self, node: nodes.Node) -> bool:
+        """Whether an expression is a name or a key of the item, which can be looked at whatever they hold."""
+        of_item = isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name)
+        return isinstance(node, nodes.Name) or (of_item and node.node.name == self.scope.target)  # type: ignore[attr-defined]
 
 
 class _Noted(Asked):

@@ -1,4 +1,4 @@
-"""The forms of a template that steps need: one marks where each iteration of its loop over the messages begins.
+"""The forms of a template that steps need: in one, a mark stands where each iteration of its loop over messages begins.
 
 What an iteration writes may depend on what follows only through tests that can be asked again (`core.template.pure`).
 They are asked by number while it runs, so that it is known for which other parts of a conversation it writes the same.
@@ -6,24 +6,25 @@ They are asked by number while it runs, so that it is known for which other part
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.visitor import NodeTransformer
 
-from core.template.cuts import ASK, Cut, Walk, cut_of, looks_at_fixed, prints_nothing, written
+from core.template.cuts import ASK, Cut, Walk, cut_of, looks_at_fixed, written
+from core.template.harmless import is_harmless
 from core.template.limits import BoundedEnvironment
-from core.template.loops import TEST, Asked, asks_only, bound_by, free
+from core.template.loops import TEST, Asked, asks_only, bound_by, free, seen_by_macros
 from core.template.pure import FIXED_PLACES, Scope, Test
 from core.template.sandbox import compiled, compiled_tree, parsed
+from core.template.silent import Brief, silent
 
 # A private character; what content holds is refused before anything is rendered (`core.template.protect`).
 MARK = "\U000f1000"
 PARTS = "tuneboard_parts"
-_BEGIN, _STEP, _KNOWN, _STATE = "tuneboard_begin", "tuneboard_step", "tuneboard_known", "tuneboard_state"
+_BEGIN, _STEP, _STATE = "tuneboard_begin", "tuneboard_step", "tuneboard_state"
 _BACKWARD = FIXED_PLACES | {"previtem"}
 _COUNTED = frozenset({"length", "revindex", "revindex0"})
 
@@ -46,20 +47,27 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """`whole` writes marks, `closing` what stands behind the loop.
+    """`whole` writes marks, `again` only what iterations write, `closing` what stands behind the loop.
 
-    `state` finds out what is fresh for each of the lists of messages in `PARTS`: the names `found`. `tests` read the
-    outer `names`, and so far.
+    `state` finds out what is fresh for each of the lists of messages in `PARTS`: the names `found`; without it, nothing
+    is; if `harmless`, it refuses no conversation. `tests` read the outer `names`, and so far. `sets`: iterations set
+    what others see. If `fixed`, what `closing` writes is the same for all conversations: `closings`, by whether an
+    answer is asked for.
     """
 
     whole: jinja2.Template
+    again: jinja2.Template
     closing: jinja2.Template
-    state: jinja2.Template
+    state: jinja2.Template | None
     cut: Cut
     tests: tuple[Test, ...]
     names: tuple[str, ...]
     reach: Reach
     found: tuple[str, ...]
+    sets: bool
+    harmless: bool
+    fixed: bool
+    closings: Mapping[bool, str] = field(default_factory=dict)
 
 
 def marked(source: str) -> Marked | None:
@@ -83,27 +91,72 @@ def marked(source: str) -> Marked | None:
         return None
     names = tuple(sorted(asked.names))
     attributes = cut.attributes & frozenset(one for test in asked.tests for one in test.attributes)
-    cut = Cut(cut.place, cut.lists, cut.shift, walk.least, cut.fresh & asked.names, attributes)
+    spaces = cut.spaces
+    cut = replace(cut, least=walk.least, fresh=cut.fresh & asked.names, attributes=attributes)
     inside = _stored(loop.body)
     sets = [(space, name) for space, name in sorted(_attributes([*loop.body, *macros.values()])) if space not in inside]
-    known = nodes.Filter(_read("loop", "index0"), _KNOWN, [], [], None, None)
-    skip = nodes.If(known, [nodes.Continue()], [], [])
-    loop.body[:0] = [skip, _output(_read("loop", "index0"), _STEP, [_read(*one) for one in sets])]
-    tree.body.insert(cut.place + 1, _output(nodes.Const(-1), _STEP, [_read(*one) for one in sets]))
+    # Asked at the beginning of an iteration, with what is set: whether what it writes here is known.
+    known = nodes.Filter(_read("loop", "index0"), _STEP, [_read(*one) for one in sets], [], None, None)
+    skip = [nodes.If(known, [nodes.Continue()], [], [])] if asked.tests else []
+    loop.body[:0] = [*skip, _text(MARK)]
     assert isinstance(loop.iter, nodes.Filter)
     assert loop.iter.node is not None
-    tree.body.insert(cut.place, _output(loop.iter.node, _BEGIN, [nodes.Name(name, "load") for name in names]))
+    begins = _output(loop.iter.node, _BEGIN, [nodes.Name(name, "load") for name in names])
+    ends = [_output(nodes.Const(-1), _STEP, [_read(*one) for one in sets])] if asked.tests else []
     found = tuple(sorted(cut.fresh | cut.spaces))
+    before, behind = tree.body[: cut.place], tree.body[cut.place + 1 :]
+    # Of what is only found out for tests, `state` tells; what is set stays.
+    asides = {place for place, one in enumerate(before) if _is_aside(one, cut)}
+    finding = {place for place, one in enumerate(before) if _finds(one, cut, spaces)}
+    harmless = all(is_harmless(one, cut.lists) for one in cut.finds)
+    fixed = _is_fixed(tree, behind, macros)
+    middle = [begins, loop, *ends, _text(MARK)]
+    tree.body = [*_without(before, asides), *middle, *behind]
     return Marked(
         compiled_tree(env, tree),
-        compiled_tree(env, _closing(env, source, cut)),
-        compiled_tree(env, _state(env, source, cut, found)),
+        compiled_tree(env, _again(env, source, asides, cut.place, middle)),
+        compiled_tree(env, _closing(env, source, cut, fixed)),
+        compiled_tree(env, _state(env, source, finding, cut.place, found, spaces)) if found or not harmless else None,
         cut,
         tuple(asked.tests),
         names,
         asked.reach,
         found,
+        bool(sets),
+        harmless,
+        fixed,
     )
+
+
+def _is_aside(statement: nodes.Node, cut: Cut) -> bool:
+    return isinstance(statement, (nodes.For, nodes.If)) and any(statement is one for one in cut.finds)
+
+
+def _finds(statement: nodes.Node, cut: Cut, spaces: Collection[str]) -> bool:
+    """Whether a statement has something to do with what is found out."""
+    parts = [statement, *statement.find_all(nodes.Node)]
+    named = {part.name for part in parts if isinstance(part, (nodes.Name, nodes.NSRef))}
+    return bool(named & set(spaces)) or any(part is one for one in cut.finds for part in parts)
+
+
+def _without(statements: Sequence[nodes.Node], places: Collection[int]) -> list[nodes.Node]:
+    return [statement for place, statement in enumerate(statements) if place not in places]
+
+
+def _again(
+    env: BoundedEnvironment, source: str, asides: Collection[int], place: int, loop: Sequence[nodes.Node]
+) -> nodes.Template:
+    """What the loop writes, and nothing else."""
+    tree = parsed(env, source)
+    tree.body = [*silent(_without(tree.body[:place], asides), loop), *loop]
+    return tree
+
+
+def _is_fixed(tree: nodes.Template, behind: list[nodes.Node], macros: dict[str, nodes.Macro]) -> bool:
+    """Whether what stands behind the loop looks at nothing that differs between conversations."""
+    seen = free(behind, set())
+    seen |= seen_by_macros(seen, macros)
+    return not seen & (_stored(tree.body) | {"messages", "tools"})
 
 
 def _environment(source: str) -> BoundedEnvironment:
@@ -116,7 +169,7 @@ def _environment(source: str) -> BoundedEnvironment:
     def told(name: str) -> Callable[..., Any]:
         return lambda *given: getattr(budget.recorder, name)(*given)
 
-    names = {_BEGIN: "begin", _STEP: "step", _KNOWN: "known", _STATE: "state", TEST: "test"}
+    names = {_BEGIN: "begin", _STEP: "step", _STATE: "state", TEST: "test"}
     env.filters = {**plain.filters, **{name: told(method) for name, method in names.items()}}
     return env
 
@@ -223,61 +276,32 @@ def _offset(index: nodes.Node) -> int | None:
     return None
 
 
-def _closing(env: BoundedEnvironment, source: str, cut: Cut) -> nodes.Template:
-    """What the template does before its loop, without a word, and what it writes behind it."""
+def _closing(env: BoundedEnvironment, source: str, cut: Cut, fixed: bool) -> nodes.Template:
+    """What the template does before its loop, without a word and if it matters, and what it writes behind it."""
     tree = parsed(env, source)
-    tree.body = [*_silent(tree.body[: cut.place]), *tree.body[cut.place + 1 :]]
+    before, behind = tree.body[: cut.place], tree.body[cut.place + 1 :]
+    before = [statement for statement in before if not fixed or isinstance(statement, nodes.Macro)]
+    tree.body = [*silent(before, behind), *behind]
     return tree
 
 
-def _state(env: BoundedEnvironment, source: str, cut: Cut, found: Sequence[str]) -> nodes.Template:
-    """What the template does before its loop, for each part of the conversation; it tells what it found."""
+def _state(
+    env: BoundedEnvironment,
+    source: str,
+    finding: Collection[int],
+    place: int,
+    found: Sequence[str],
+    spaces: Collection[str],
+) -> nodes.Template:
+    """What the template does before its loop; it tells what it finds out for each part of the conversation."""
     tree = parsed(env, source)
     tells = _output(nodes.Const(0), _STATE, [nodes.Name(name, "load") for name in found])
-    body = [*_silent(tree.body[: cut.place]), tells]
-    tree.body = [nodes.For(nodes.Name("messages", "store"), nodes.Name(PARTS, "load"), body, [], None, False)]
+    statements = tree.body[:place]
+    finds = [statement for at, statement in enumerate(statements) if at in finding]
+    body = [*silent(finds, [tells]), tells]
+    each = nodes.For(nodes.Name("messages", "store"), nodes.Name(PARTS, "load"), body, [], None, False)
+    tree.body = [*silent(_without(statements, finding), [each]), Brief(spaces).visit(each)]
     return tree
-
-
-def _silent(statements: list[nodes.Node]) -> list[nodes.Node]:
-    """Statements that print nothing, and do the same otherwise."""
-    template = nodes.Template(statements)
-    _Silent().visit(template)
-    left = template.body
-    used = [{name.name for name in statement.find_all(nodes.Name)} for statement in left]
-
-    def called(number: int, macro: nodes.Macro) -> bool:
-        return any(macro.name in names for other, names in enumerate(used) if other != number)
-
-    return [one for number, one in enumerate(left) if not isinstance(one, nodes.Macro) or called(number, one)]
-
-
-class _Silent(NodeTransformer):
-    """Takes out what is printed, and what does nothing then; refusals stay."""
-
-    def visit_Output(self, node: nodes.Output) -> nodes.Node | None:  # noqa: N802  jinja2's name
-        node.nodes = [part for part in node.nodes if not isinstance(part, nodes.TemplateData) and prints_nothing(part)]
-        return node if node.nodes else None
-
-    def visit_For(self, node: nodes.For) -> nodes.Node | None:  # noqa: N802  jinja2's name
-        self.generic_visit(node)
-        return node if node.body or node.else_ else None
-
-    def visit_If(self, node: nodes.If) -> nodes.Node | None:  # noqa: N802  jinja2's name
-        self.generic_visit(node)
-        return node if node.body or node.elif_ or node.else_ else None
-
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802  jinja2's name
-        return node
-
-    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802  jinja2's name
-        return node
-
-    def visit_CallBlock(self, node: nodes.CallBlock) -> None:  # noqa: N802  jinja2's name
-        return None
-
-    def visit_FilterBlock(self, node: nodes.FilterBlock) -> None:  # noqa: N802  jinja2's name
-        return None
 
 
 def _attributes(parts: Sequence[nodes.Node]) -> set[tuple[str, str]]:
@@ -287,6 +311,10 @@ def _attributes(parts: Sequence[nodes.Node]) -> set[tuple[str, str]]:
 
 def _read(name: str, of: str) -> nodes.Expr:
     return nodes.Getattr(nodes.Name(name, "load"), of, "load")
+
+
+def _text(text: str) -> nodes.Node:
+    return nodes.Output([nodes.TemplateData(text)])
 
 
 def _output(value: nodes.Expr, name: str, given: Sequence[nodes.Expr]) -> nodes.Node:

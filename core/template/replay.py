@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.template.marked import Marked, marked
 from core.template.record import Compiled, Recorder, compiled_driven
 from core.template.sandbox import Template, TemplateRefusedError
-from core.template.steps import Steps
+from core.template.steps import Steps, with_closings
 from core.template.style import (
     AGAIN,
     ANSWER,
@@ -100,7 +100,7 @@ def _trusted(source: str, special_tokens: Any, variables: Any) -> tuple[Compiled
                 compiled = recorder = None
             if steps and _stepped(steps, count, ask) not in (None, plain):
                 stepped = steps = None
-    return compiled, stepped
+    return compiled, stepped and with_closings(stepped, template)
 
 
 def _probes(style: Style) -> Iterator[tuple[list[JsonObject], list[JsonObject]]]:

@@ -7,22 +7,16 @@ Where not, iterations are run as if the conversation ended with them, which give
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.conversation import JsonObject
-from core.template.cuts import ASK
-from core.template.limits import BoundedEnvironment
-from core.template.marked import MARK, PARTS, Marked
-from core.template.pure import Place, attribute
+from core.template.fresh import Begun, Finder, Forms, Part, Snapshot
+from core.template.marked import MARK, Marked
+from core.template.pure import Place
 from core.template.record import same
-from core.template.sandbox import Template, TemplateRefusedError, render_compiled
-
-# For so many parts at once it is found out what is fresh: together they must not take long.
-_AT_ONCE = 32
-# The values of what iterations set, that other iterations see.
-Snapshot = tuple[Any, ...]
+from core.template.sandbox import Template, TemplateRefusedError
 
 
 class Steps:
@@ -31,14 +25,17 @@ class Steps:
     def __init__(
         self, marked: Marked, template: Template, messages: Sequence[JsonObject], tools: Sequence[JsonObject]
     ) -> None:
-        self.marked, self.messages = marked, messages
-        self._template, self._tools = template, tools
-        self._whole: _Run | None = None
-        self._parts: dict[tuple[int, bool], _Part] = {}
+        self.marked = marked
+        self._forms = Forms(marked, template, messages, tools)
+        self._finder = Finder(self._forms)
+        self._begun: Begun | None = None
+        # What all messages wrote: before the loop, and the first iterations that ask nothing.
+        self._before: str | None = None
+        self._sure: list[str] = []
         self._variants: list[list[_Written]] = []
+        self._parts: dict[tuple[int, bool], Part] = {}
         self._lines: list[_Line] = []
-        self._closings: dict[bool, str | None] = {}
-        self._found: dict[int, dict[str, Any]] = {}
+        self._closings: dict[bool, str | None] = dict(marked.closings)
         # What may be learnt by running all iterations as if so many messages, their own the first, were left.
         self._left = list({1, marked.reach.ahead + 1})
 
@@ -47,44 +44,71 @@ class Steps:
 
         Raises `TemplateRefusedError`.
         """
-        whole = self._whole or self._begun()
-        kept = len(whole.items) - (len(self.messages) - count)
-        if kept < 0 or count < self.marked.cut.least or not whole.ended:
+        if self._begun is None:
+            self._begin()
+        if self._before is None or self._begun is None or count < self.marked.cut.least:
             return None
-        texts, closing = self._texts(kept, ask), self._closing(ask)
-        return None if texts is None or closing is None else "".join([whole.before, *texts, closing])
+        kept = len(self._begun.items) - (len(self._forms.messages) - count)
+        if kept < 0:
+            return None
+        if self.marked.state is not None and not self.marked.harmless:
+            self._finder.found(count)
+        texts = self._sure[:kept] if kept <= len(self._sure) else self._texts(kept, ask)
+        closing = None if texts is None else self._closing(ask)
+        return None if texts is None or closing is None else "".join([self._before, *texts, closing])
 
-    @property
-    def sets(self) -> bool:
-        """Whether iterations set what others see."""
-        assert self._whole is not None
-        return any(written.before for written in self._whole.written.values())
+    def begin(self, items: Sequence[Any], given: Sequence[Any]) -> None:
+        """The loop begins; that over all messages comes first."""
+        if self._begun is None:
+            self._begun = Begun(self.marked, items, given)
 
-    def part(self, kept: int, ask: bool) -> _Part:
+    def part(self, kept: int, ask: bool) -> Part:
         """What `kept` iterations see."""
         if (kept, ask) not in self._parts:
-            assert self._whole is not None
-            self._parts[kept, ask] = _Part(self, self._whole, kept, ask)
+            assert self._begun is not None
+            total = len(self._forms.messages)
+            self._parts[kept, ask] = Part(self._finder, self.marked, self._begun, total, kept, ask)
         return self._parts[kept, ask]
 
-    def _begun(self) -> _Run:
-        """All messages, rendered; the first run tells what there is."""
-        self._whole = _Run(self, None, ask=False)
-        self._run(self._whole, self.messages)
-        self._variants = [[written] for written in self._whole.written.values()]
-        self._closings[False] = self._whole.behind
-        return self._whole
+    def find(self, part: Part, index: int, before: Snapshot | None) -> _Written | None:
+        """What an iteration is known to write here."""
+        for written in self._variants[index]:
+            if (before is None or same(written.before, before)) and _holds(written, part, index):
+                return written
+        return None
+
+    def _begin(self) -> None:
+        """All messages, rendered."""
+        run = _Run(self, None, ask=False)
+        pieces = self._pieces(self.marked.whole, run, self._forms.messages)
+        if self._begun is None:
+            self._begun = Begun(self.marked, (), [None] * len(self.marked.names))
+        if pieces is None or len(pieces) != len(self._begun.items) + 2:
+            return
+        self._before, *texts, behind = pieces
+        if not self.marked.tests:
+            self._sure = texts
+        for written, text in zip(run.written.values(), texts, strict=False):
+            written.text = text
+            self._variants.append([written])
+            if not written.asked and len(self._sure) == len(self._variants) - 1:
+                self._sure.append(text)
+        self._closings.setdefault(False, behind)
+
+    def _pieces(self, form: Any, run: _Run, messages: Sequence[JsonObject]) -> list[str] | None:
+        """What a form writes before the loop, in each iteration, and behind; None where the template refuses."""
+        try:
+            return self._forms.rendered(form, run, messages, ask=run.ask).split(MARK)
+        except TemplateRefusedError:
+            return None
 
     def _texts(self, kept: int, ask: bool) -> list[str] | None:
         """What each of the first iterations writes."""
-        if not self.marked.tests:
-            # Nothing looks at what follows.
-            return [variants[0].text for variants in self._variants[:kept]]
         reach, part = self.marked.reach, self.part(kept, ask)
         line = self._line(part)
         inner = 0 if reach.everywhere else max(kept - reach.ahead, 0)
         found = line[:inner]
-        if not all(self._holds(written, part, index) for index, written in enumerate(found[: reach.back])):
+        if not all(_holds(written, part, index) for index, written in enumerate(found[: reach.back])):
             return None
         for index in range(len(found), kept):
             before = found[-1].after if found else None
@@ -95,7 +119,7 @@ class Steps:
         line += found[len(line) : inner]
         return [written.text for written in found]
 
-    def _line(self, part: _Part) -> _Line:
+    def _line(self, part: Part) -> _Line:
         """The first iterations, as far as they are known, of parts where the same is fresh."""
         for line in reversed(self._lines):
             if same(line.state, part.state):
@@ -103,83 +127,46 @@ class Steps:
         self._lines.append(_Line(part.state))
         return self._lines[-1]
 
-    def find(self, part: _Part, index: int, before: Snapshot | None) -> _Written | None:
-        """What an iteration is known to write here."""
-        for written in self._variants[index]:
-            if (before is None or same(written.before, before)) and self._holds(written, part, index):
-                return written
-        return None
-
-    def _holds(self, written: _Written, part: _Part, index: int) -> bool:
-        """Whether its tests come out the same here."""
-        place, tests = None, self.marked.tests
-        for number, answer in written.asked:
-            place = place or Place(part.items, index)
-            if bool(tests[number].look(place, part.names)) != answer:
-                return False
-        return True
-
-    def _learnt(self, part: _Part, index: int, before: Snapshot | None) -> _Written | None:
+    def _learnt(self, part: Part, index: int, before: Snapshot | None) -> _Written | None:
         """What an iteration writes here, found by running it: with all others as they look when new, or here."""
         while self._left:
-            self._learn(_Run(self, self._left.pop(0), ask=False), self.messages)
+            self._learn(_Run(self, self._left.pop(0), ask=False), self._forms.messages)
             if found := self.find(part, index, before):
                 return found
-        run = _Run(self, None, ask=part.ask)
-        self._learn(run, self.messages[: part.count])
-        return self.find(part, index, before) if run.ended else None
+        learnt = self._learn(_Run(self, None, ask=part.ask), self._forms.messages[: part.count])
+        return self.find(part, index, before) if learnt else None
 
-    def _learn(self, run: _Run, messages: Sequence[JsonObject]) -> None:
-        self._run(run, messages)
-        if run.ended:
-            for index, written in run.written.items():
-                self._variants[index].append(written)
-
-    def _run(self, run: _Run, messages: Sequence[JsonObject]) -> None:
-        try:
-            text = self.rendered(self.marked.whole, run, messages, ask=run.ask)
-        except TemplateRefusedError:
-            return
-        run.end(text.split(MARK))
-
-    def found(self, count: int) -> dict[str, Any]:
-        """What the template finds out before its loop over the first `count` messages: several parts at once."""
-        if count not in self._found:
-            first = count - count % _AT_ONCE
-            counts = range(max(first, 1), min(first + _AT_ONCE, len(self.messages) + 1))
-            try:
-                self._find_out(counts)
-            except TemplateRefusedError:
-                self._find_out([count])
-        return self._found[count]
-
-    def _find_out(self, counts: Sequence[int]) -> None:
-        told, parts = _State(), [list(self.messages[:count]) for count in counts]
-        self.rendered(self.marked.state, told, self.messages, ask=False, **{PARTS: parts})
-        names = self.marked.found
-        self._found |= {n: dict(zip(names, one, strict=True)) for n, one in zip(counts, told.values, strict=True)}
-
-    def rendered(self, form: Any, told: Any, messages: Sequence[JsonObject], *, ask: bool, **given: Any) -> str:
-        """A form of the template rendered; its filters tell `told`. Raises `TemplateRefusedError`."""
-        env = form.environment
-        assert isinstance(env, BoundedEnvironment)
-        before, env.budget.recorder = env.budget.recorder, told
-        try:
-            return render_compiled(form, self._template, messages, self._tools, add_generation_prompt=ask, **given)
-        finally:
-            env.budget.recorder = before
+    def _learn(self, run: _Run, messages: Sequence[JsonObject]) -> bool:
+        pieces = self._pieces(self.marked.again, run, messages)
+        if pieces is None or len(pieces) != len(run.written) + 2:
+            return False
+        for (index, written), text in zip(run.written.items(), pieces[1:], strict=False):
+            written.text = text
+            self._variants[index].append(written)
+        return True
 
     def _closing(self, ask: bool) -> str | None:
         """What is written behind the loop: it follows from the fewest messages as from all."""
         if ask not in self._closings:
             self._closings[ask] = None
-            for messages in (self.messages[: self.marked.cut.least], self.messages):
+            for messages in (self._forms.messages[: self.marked.cut.least], self._forms.messages):
                 try:
-                    self._closings[ask] = self.rendered(self.marked.closing, None, messages, ask=ask)
+                    self._closings[ask] = self._forms.rendered(self.marked.closing, None, messages, ask=ask)
                 except TemplateRefusedError:
                     continue
                 break
         return self._closings[ask]
+
+
+def with_closings(marked: Marked, template: Template) -> Marked:
+    """A template's forms with what it writes behind its loop, if that is the same for all conversations."""
+    forms, closings = Forms(marked, template, (), ()), {}
+    for ask in (True, False) if marked.fixed else ():
+        try:
+            closings[ask] = forms.rendered(marked.closing, None, (), ask=ask)
+        except TemplateRefusedError:
+            continue
+    return replace(marked, closings=closings)
 
 
 @dataclass(slots=True)
@@ -200,112 +187,63 @@ class _Line(list[_Written]):
         self.state = state
 
 
+def _holds(written: _Written, part: Part, index: int) -> bool:
+    """Whether its tests come out the same here."""
+    if not written.asked:
+        return True
+    place = Place(part.items, index)
+    return all(part.answer(number, place) == answer for number, answer in written.asked)
+
+
 class _Run:
     """A rendering while it goes on: as the conversation is, or as if it ended `left` messages from each iteration."""
 
     def __init__(self, steps: Steps, left: int | None, *, ask: bool) -> None:
         self._steps, self._left, self.ask = steps, left, ask
-        self.items: list[Any] = []
-        # The outer names that tests read, but those that are fresh; and those of them that are lists of the messages.
-        self.outer: dict[str, Any] = {}
-        self.lists: frozenset[str] = frozenset()
         self.written: dict[int, _Written] = {}
+        self._count = self._index = 0
         self._open: _Written | None = None
-        self._seen: tuple[Place, _Part] | None = None
-        self.before = self.behind = ""
-        self.ended = False
+        self._seen: tuple[Place, Part] | None = None
 
     def begin(self, items: Sequence[Any], *given: Any) -> str:
         """The loop begins."""
-        marked = self._steps.marked
-        self.items = list(items)
-        self.outer = {name: value for name, value in zip(marked.names, given, strict=True) if name not in marked.found}
-        self.lists = marked.cut.lists & self.outer.keys()
+        self._count = len(items)
+        self._steps.begin(items, given)
         return ""
 
-    def known(self, index: int) -> bool:
-        """Whether it is known what an iteration writes here, so that it need not run."""
-        if self._left is None and not self._steps.marked.tests:
-            return False
-        kept = len(self.items) if self._left is None else min(index + self._left, len(self.items))
-        part = self._steps.part(kept, self.ask)
-        self._seen = Place(part.items, index), part
-        # What iterations set, others see: then all of them run.
-        return self._left is not None and not self._steps.sets and self._steps.find(part, index, None) is not None
+    def step(self, index: int, *given: Any) -> bool | str:
+        """An iteration begins; `given` is what iterations set. Whether it need not run; nothing when the loop is done.
 
-    def step(self, index: int, *given: Any) -> str:
-        """An iteration begins, or, below 0, the loop is done; `given` is what iterations set."""
+        What iterations set, others see: then all of them run.
+        """
         if self._open is not None:
             self._open.after = given
-        if index >= 0:
-            self._open = self.written[index] = _Written(given)
-        return MARK
+        if index < 0:
+            return ""
+        self._index, self._seen = index, None
+        if self._left is not None and not self._steps.marked.sets and self._need_not_run():
+            return True
+        self._open = self.written[index] = _Written(given)
+        return False
+
+    def _need_not_run(self) -> bool:
+        """Whether it is known what the present iteration writes, or the template refuses a conversation like this."""
+        try:
+            return self._steps.find(self._see()[1], self._index, None) is not None
+        except TemplateRefusedError:
+            return True
 
     def test(self, number: int) -> bool:
         """How a test comes out in the present iteration."""
-        assert self._seen is not None
         assert self._open is not None
-        place, part = self._seen
-        answer = bool(self._steps.marked.tests[number].look(place, part.names))
+        place, part = self._seen or self._see()
+        answer = part.answer(number, place)
         self._open.asked.append((number, answer))
         return answer
 
-    def end(self, pieces: list[str]) -> None:
-        """What was written, cut at the marks."""
-        self.before, *each = pieces
-        self.behind = each.pop() if each else ""
-        self.ended = len(each) == len(self.written)
-        for written, text in zip(self.written.values(), each, strict=False):
-            written.text = text
-
-
-class _Part:
-    """What the iterations of a part of the conversation see: `items`, outer names, and what is fresh, when asked."""
-
-    def __init__(self, steps: Steps, whole: _Run, kept: int, ask: bool) -> None:
-        less = len(whole.items) - kept
-        self._steps, self.ask = steps, ask
-        self.items, self.count = whole.items[:kept], len(steps.messages) - less
-        known = dict(whole.outer)
-        for name in whole.lists:
-            known[name] = known[name][: len(known[name]) - less]
-        if ASK in known:
-            known[ASK] = ask
-        self.names = _Names(known, self._found)
-        self._state: Snapshot | None = None
-
-    @property
-    def state(self) -> Snapshot:
-        """What is fresh here, of what tests read. Raises `TemplateRefusedError`."""
-        if self._state is None:
-            cut, names = self._steps.marked.cut, self.names
-            spaces = [attribute(names[space], name) for space, name in cut.attributes]
-            self._state = (*[names[name] for name in cut.fresh], *spaces, names.get(ASK))
-        return self._state
-
-    def _found(self) -> dict[str, Any]:
-        return self._steps.found(self.count)
-
-
-class _Names(dict[str, Any]):
-    """Names, of which some are found when one of them is asked for."""
-
-    def __init__(self, known: dict[str, Any], find: Callable[[], dict[str, Any]]) -> None:
-        super().__init__(known)
-        self._find = find
-
-    def __missing__(self, name: str) -> Any:
-        self.update(self._find())
-        return self[name]
-
-
-class _State:
-    """Takes what the template has found out, for each part of the conversation."""
-
-    def __init__(self) -> None:
-        self.values: list[tuple[Any, ...]] = []
-
-    def state(self, _: int, *values: Any) -> str:
-        """The template has found them."""
-        self.values.append(values)
-        return ""
+    def _see(self) -> tuple[Place, Part]:
+        """What the present iteration sees."""
+        kept = self._count if self._left is None else min(self._index + self._left, self._count)
+        part = self._steps.part(kept, self.ask)
+        self._seen = Place(part.items, self._index), part
+        return self._seen

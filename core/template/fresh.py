@@ -1,0 +1,148 @@
+"""What the iterations of a template see in each part of a conversation, of what depends on how long the part is.
+
+Part of it a template finds out before its loop over the messages: which user spoke last. A form of the template that
+does nothing else tells it for many parts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.conversation import JsonObject
+from core.template.cuts import ASK
+from core.template.limits import BoundedEnvironment
+from core.template.marked import PARTS, Marked
+from core.template.pure import Place, attribute
+from core.template.sandbox import Template, TemplateLimitError, TemplateRefusedError, render_compiled
+
+# For so many parts at once it is found out what is fresh: together they must not take long.
+_AT_ONCE = 32
+# The values of what iterations set, or of what is fresh.
+Snapshot = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """A template's forms for one conversation."""
+
+    marked: Marked
+    template: Template
+    messages: Sequence[JsonObject]
+    tools: Sequence[JsonObject]
+
+    def rendered(self, form: Any, told: Any, messages: Sequence[JsonObject], *, ask: bool, **given: Any) -> str:
+        """A form of the template rendered; its filters tell `told`. Raises `TemplateRefusedError`."""
+        env = form.environment
+        assert isinstance(env, BoundedEnvironment)
+        before, env.budget.recorder = env.budget.recorder, told
+        try:
+            return render_compiled(form, self.template, messages, self.tools, add_generation_prompt=ask, **given)
+        finally:
+            env.budget.recorder = before
+
+
+class Finder:
+    """What the template finds out before its loop over the first messages, or why it refuses them."""
+
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
+        self._found: dict[int, dict[str, Any] | TemplateRefusedError] = {}
+
+    def found(self, count: int) -> dict[str, Any]:
+        """What is found out of the first `count` messages. Raises `TemplateRefusedError`."""
+        if count not in self._found:
+            first = count - count % _AT_ONCE
+            self._find_out(range(max(first, 1), min(first + _AT_ONCE, len(self._forms.messages) + 1)))
+        found = self._found[count]
+        if isinstance(found, TemplateRefusedError):
+            raise type(found)(*found.args)
+        return found
+
+    def _find_out(self, counts: Sequence[int]) -> None:
+        """Several parts at once; where one is refused, the others anew."""
+        while counts:
+            told, parts = _Told(), [list(self._forms.messages[:count]) for count in counts]
+            refusal = None
+            try:
+                self._forms.rendered(self._forms.marked.state, told, self._forms.messages, ask=False, **{PARTS: parts})
+            except TemplateRefusedError as error:
+                refusal = error.with_traceback(None)
+            names = self._forms.marked.found
+            self._found |= {n: dict(zip(names, one, strict=True)) for n, one in zip(counts, told.values, strict=False)}
+            counts = counts[len(told.values) :]
+            if refusal is not None and counts:
+                if isinstance(refusal, TemplateLimitError) and told.values:
+                    # Alone it may keep within the limits.
+                    continue
+                self._found[counts[0]] = refusal
+                counts = counts[1:]
+
+
+class _Told:
+    """Takes what the template has found out, for each part of the conversation."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[Any, ...]] = []
+
+    def state(self, _: int, *values: Any) -> str:
+        """The template has found them."""
+        self.values.append(values)
+        return ""
+
+
+class Begun:
+    """What the template has made ready when its loop over all messages begins.
+
+    `items` is what it loops over, `outer` the names that tests read but for what is fresh, and `lists` those of them
+    that are lists of the messages.
+    """
+
+    def __init__(self, marked: Marked, items: Sequence[Any], given: Sequence[Any]) -> None:
+        self.items = list(items)
+        named = zip(marked.names, given, strict=True)
+        self.outer = {name: value for name, value in named if name not in marked.found}
+        self.lists = marked.cut.lists & self.outer.keys()
+
+
+class Part:
+    """What iterations see in the first `count` messages: `items`, outer names, and what is fresh, when asked."""
+
+    def __init__(self, finder: Finder, marked: Marked, begun: Begun, total: int, kept: int, ask: bool) -> None:
+        less = len(begun.items) - kept
+        self._marked, self._finder = marked, finder
+        self.ask, self.items, self.count = ask, begun.items[:kept], total - less
+        self.names = _Names(finder, self.count, begun.outer)
+        for name in begun.lists:
+            self.names[name] = begun.outer[name][: len(begun.outer[name]) - less]
+        if ASK in begun.outer:
+            self.names[ASK] = ask
+        self._state: Snapshot | None = None
+
+    @property
+    def state(self) -> Snapshot:
+        """What is fresh here, of what tests read. Raises `TemplateRefusedError`."""
+        if self._state is None:
+            cut, names = self._marked.cut, self.names
+            if self._marked.state is not None:
+                names.update(self._finder.found(self.count))
+            spaces = [attribute(names[space], name) for space, name in cut.attributes]
+            self._state = (*[names[name] for name in cut.fresh], *spaces, names.get(ASK))
+        return self._state
+
+    def answer(self, number: int, place: Place) -> bool:
+        """How a test comes out here."""
+        return bool(self._marked.tests[number].look(place, self.names))
+
+
+class _Names(dict[str, Any]):
+    """Names, of which some are found when one of them is asked for."""
+
+    def __init__(self, finder: Finder, count: int, known: Mapping[str, Any]) -> None:
+        super().__init__(known)
+        self._find: Callable[[], dict[str, Any]] = lambda: finder.found(count)
+
+    def __missing__(self, name: str) -> Any:
+        self.update(self._find())
+        return self[name]
