@@ -121,7 +121,7 @@ def _split(
 
 def _finish(conversation: Conversation, made: Made, template: Template, pieces: Pieces, config: DataOptions) -> None:
     """Cut what is too long, and leave out what trains nothing. Raises `RowRefusedError`."""
-    made.longest = max((len(example.input_ids) for _, example in made.samples), default=0)
+    made.longest = max((len(example.ids) for _, example in made.samples), default=0)
     if made.longest > config.max_length:
         short = shortened(conversation, made.samples, template, pieces, config)
         made.samples = short.samples
@@ -157,7 +157,7 @@ class Prepared:
     @property
     def tokens(self) -> int:
         """All tokens."""
-        return sum(len(example.input_ids) for example in self.examples)
+        return sum(len(example.ids) for example in self.examples)
 
     @property
     def trained(self) -> int:

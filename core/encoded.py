@@ -6,15 +6,17 @@ dataset that are kept, so that conversations can be chosen, mixed and split afte
 
 from __future__ import annotations
 
-import itertools
+import struct
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from core.label import IGNORED, Example
+from core.label import IGNORED, Example, Run
 
 ROWS = "rows.arrow"
+_NO_LABEL, _NO_WEIGHT = struct.pack("i", IGNORED), struct.pack("f", 0.0)
 
 
 def schema() -> Any:
@@ -25,27 +27,37 @@ def schema() -> Any:
     return pa.schema({name: pa.list_(kind) for name, kind in lists.items()} | {"length": pa.int32(), "row": pa.int32()})
 
 
-def packed(conversations: Iterable[Sequence[Example]]) -> bytes:
-    """The examples of some conversations as bytes that `Writer` takes; `row` counts from 0 here."""
-    import numpy
-    import pyarrow as pa
+class Packed(NamedTuple):
+    """Rows as bytes: the lists of each column one behind the other, the length of each row, and its conversation.
 
+    Conversations count from 0 here.
+    """
+
+    input_ids: bytes = b""
+    labels: bytes = b""
+    kinds: bytes = b""
+    weights: bytes = b""
+    lengths: array[int] = array("i")
+    rows: array[int] = array("i")
+
+
+def packed(conversations: Iterable[Sequence[Example]]) -> Packed:
+    """The examples of some conversations, as `Writer` takes them."""
     pairs = [(row, example) for row, examples in enumerate(conversations) for example in examples]
-    lengths = [len(example.input_ids) for _, example in pairs]
-    offsets = pa.array(itertools.accumulate(lengths, initial=0), pa.int32())
-    flat = array("i")
+    ids = [example.ids for _, example in pairs]
+    labels: list[bytes | array[int]] = []
+    kinds: list[bytes] = []
+    weights: list[bytes] = []
     for _, example in pairs:
-        flat.extend(example.input_ids)
-    ids = numpy.frombuffer(flat, numpy.int32)
-    labels = numpy.full(len(ids), IGNORED, numpy.int32)
-    kinds, weights = numpy.zeros(len(ids), numpy.int8), numpy.zeros(len(ids), numpy.float32)
-    for begin, (_, example) in zip(itertools.accumulate(lengths, initial=0), pairs, strict=False):
-        for run in example.runs:
-            trained = slice(begin + run.first, begin + run.end)
-            labels[trained], kinds[trained], weights[trained] = ids[trained], run.kind, run.weight
-    columns = [pa.ListArray.from_arrays(offsets, pa.array(values)) for values in (ids, labels, kinds, weights)]
-    columns += [pa.array(lengths, pa.int32()), pa.array([row for row, _ in pairs], pa.int32())]
-    return pa.record_batch(columns, schema=schema()).serialize().to_pybytes()
+        at = 0
+        for run in (*example.runs, Run(len(example.ids), len(example.ids), 0, 0.0)):
+            between, trained = run.first - at, run.end - run.first
+            labels += (_NO_LABEL * between, example.ids[run.first : run.end])
+            kinds += (bytes(between), bytes((run.kind,)) * trained)
+            weights += (_NO_WEIGHT * between, struct.pack("f", run.weight) * trained)
+            at = run.end
+    lengths, rows = array("i", map(len, ids)), array("i", [row for row, _ in pairs])
+    return Packed(b"".join(ids), b"".join(labels), b"".join(kinds), b"".join(weights), lengths, rows)
 
 
 class Writer:
@@ -59,17 +71,29 @@ class Writer:
         self._writer = pa.ipc.new_stream(self._stream, self._schema)
         self._conversations = 0
 
-    def add(self, data: bytes, conversations: int) -> None:
+    def add(self, data: Packed, conversations: int) -> None:
         """The examples of so many conversations."""
         import pyarrow as pa
 
-        batch = pa.ipc.read_record_batch(pa.py_buffer(data), self._schema)
-        numbers = pa.array(batch.column("row").to_numpy() + self._conversations, pa.int32())
-        at = batch.schema.get_field_index("row")
-        self._writer.write_batch(batch.set_column(at, self._schema.field(at), numbers))
+        offsets = _numbers(pa.int32(), array("i", accumulate(data.lengths, initial=0)))
+        columns = [
+            pa.ListArray.from_arrays(offsets, _numbers(field.type.value_type, column))
+            for field, column in zip(self._schema, data[:4], strict=False)
+        ]
+        rows = array("i", [self._conversations + row for row in data.rows])
+        columns += [_numbers(pa.int32(), data.lengths), _numbers(pa.int32(), rows)]
+        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
         self._conversations += conversations
 
     def close(self) -> None:
         """The end of the file."""
         self._writer.close()
         self._stream.close()
+
+
+def _numbers(kind: Any, data: bytes | array[int]) -> Any:
+    """Bytes as an Arrow array. (`pyarrow.array` imports pandas, which takes longer than thousands of rows.)"""
+    import pyarrow as pa
+
+    buffer = pa.py_buffer(data)
+    return pa.Array.from_buffers(kind, buffer.size * 8 // kind.bit_width, [None, buffer])

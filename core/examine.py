@@ -14,7 +14,7 @@ from core.conversation import Action, Conversation, Finding, JsonObject
 from core.datasets import Converted, converted
 from core.datasets.pieces import Piece, rows_of
 from core.encode import Made, make
-from core.encoded import packed
+from core.encoded import Packed, packed
 from core.formats import ignored_columns
 from core.formats.write import openai_row
 from core.label import Example
@@ -59,7 +59,7 @@ class Part:
     ignored: dict[str, set[str]] = field(default_factory=dict)
     clean: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    encoded: bytes = b""
+    encoded: Packed = field(default_factory=Packed)
     seen: set[int] = field(default_factory=set)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from core.template.spans import KINDS, Rendered
@@ -26,13 +27,18 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training row: its tokens, and the runs of them that carry loss, in order and apart.
+    """One training row: the ids of its tokens, and the runs of them that carry loss, in order and apart.
 
     Spread out, `labels`, `kinds` and `weights` are lists as long as `input_ids`.
     """
 
-    input_ids: list[int]
+    ids: array[int]
     runs: tuple[Run, ...]
+
+    @property
+    def input_ids(self) -> list[int]:
+        """The ids as a list."""
+        return self.ids.tolist()
 
     @property
     def trained(self) -> int:
@@ -42,15 +48,15 @@ class Example:
     @property
     def labels(self) -> list[int]:
         """The ids where there is loss, and −100 elsewhere."""
-        labels = [IGNORED] * len(self.input_ids)
+        labels = [IGNORED] * len(self.ids)
         for run in self.runs:
-            labels[run.first : run.end] = self.input_ids[run.first : run.end]
+            labels[run.first : run.end] = self.ids[run.first : run.end]
         return labels
 
     @property
     def kinds(self) -> list[int]:
         """An index of `KINDS`, from 1, where there is loss, and 0 elsewhere."""
-        kinds = [0] * len(self.input_ids)
+        kinds = [0] * len(self.ids)
         for run in self.runs:
             kinds[run.first : run.end] = [run.kind] * (run.end - run.first)
         return kinds
@@ -58,7 +64,7 @@ class Example:
     @property
     def weights(self) -> list[float]:
         """What the loss of each token is multiplied with; 0 where there is none."""
-        weights = [0.0] * len(self.input_ids)
+        weights = [0.0] * len(self.ids)
         for run in self.runs:
             weights[run.first : run.end] = [run.weight] * (run.end - run.first)
         return weights
@@ -66,7 +72,7 @@ class Example:
     def up_to(self, length: int) -> Example:
         """The first `length` tokens."""
         runs = [run._replace(end=min(run.end, length)) for run in self.runs if run.first < length]
-        return Example(self.input_ids[:length], tuple(runs))
+        return Example(self.ids[:length], tuple(runs))
 
 
 def encode(rendered: Rendered, tokenizer: Any) -> Example:
@@ -80,7 +86,7 @@ def encode(rendered: Rendered, tokenizer: Any) -> Example:
     def place(at: int, *, begins: bool) -> int:
         return first_token(rendered.text, starts, at) if begins else bisect_left(starts, at)
 
-    return Example(ids, _runs(rendered, place))
+    return Example(array("i", ids), _runs(rendered, place))
 
 
 def encode_all(samples: Sequence[Rendered], pieces: Pieces) -> list[Example]:
@@ -94,7 +100,7 @@ def encode_all(samples: Sequence[Rendered], pieces: Pieces) -> list[Example]:
 
 def _of_pieces(sample: Rendered, pieces: Sequence[Piece]) -> Example:
     """The tokens of a sample from those of its pieces, each of which begins with a token."""
-    ids = list(chain.from_iterable(piece.ids for piece in pieces))
+    ids = array("i", b"".join([piece.ids for piece in pieces]))
     starts = [0, *accumulate(len(piece.text) for piece in pieces)]
     counts = [0, *accumulate(len(piece.ids) for piece in pieces)]
 

@@ -24,7 +24,7 @@ def text_pieces(sample: Rendered, tokenizer: Any, length: int) -> Iterator[tuple
             end = starts[last] if last < len(starts) else len(sample.text)
             piece = part(sample, begin, end)
             example = encode(piece, tokenizer)
-            more = len(example.input_ids) - length
+            more = len(example.ids) - length
             if more <= 0 or last == first + 1:
                 break
             last = max(first + 1, last - more)

@@ -40,7 +40,7 @@ class Measure:
         self.counts["samples"] += len(made.samples)
         for sample, example in made.samples:
             self.counts["without a start"] += not sample.text.startswith(bos)
-            self.counts["tokens"] += len(example.input_ids)
+            self.counts["tokens"] += len(example.ids)
             self.counts["trained tokens"] += example.trained
         for code in {note.code for note in made.notes if note.action == "kept"} & SWALLOWED.keys():
             self.counts[code] += 1
@@ -104,7 +104,7 @@ def _begins_texts(tokenizer: Any) -> bool:
 
 def _seen(conversation: Conversation, made: Made, config: DataOptions) -> Iterator[Finding]:
     """What is odd about the samples, said once for each conversation."""
-    share = max((_before_the_user(conversation, sample) * len(e.input_ids) for sample, e in made.samples), default=0)
+    share = max((_before_the_user(conversation, sample) * len(e.ids) for sample, e in made.samples), default=0)
     if share > _CROWDED * config.max_length:
         said = f"system prompt and tools use about {100 * share / config.max_length:.0f} % of the window"
         yield _finding("LN805", conversation, said)

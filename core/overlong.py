@@ -33,7 +33,7 @@ def shortened(
     conversation: Conversation, samples: Sequence[Sample], template: Template, pieces: Pieces, config: DataOptions
 ) -> Shortened:
     """What `config.overlong` makes of a conversation whose `samples` are too long. Raises `RowRefusedError`."""
-    longest = max(len(example.input_ids) for _, example in samples)
+    longest = max(len(example.ids) for _, example in samples)
     too_long = f"longer than {config.max_length} tokens ({longest})"
     if config.overlong == "error":
         remedy = f"--max-length {longest}, or --overlong windows"
@@ -87,7 +87,7 @@ def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callab
         if config.append_stop:
             samples = [with_stop(sample, template) for sample in samples]
         examples = encode_all(samples, pieces)
-        fits = all(len(example.input_ids) <= config.max_length for example in examples)
+        fits = all(len(example.ids) <= config.max_length for example in examples)
         return list(zip(samples, examples, strict=True)) if fits else None
 
     return attempt

@@ -124,7 +124,7 @@ def _walk(source: Source, done: Converted, config: TrainConfig, tokenizer: Any, 
 def tokens_of(sample: Rendered, example: Example, tokenizer: Any) -> list[Token]:
     """The tokens of an example with the characters that each stands for; together they are the sample's text."""
     _, starts = tokenise(sample, tokenizer)
-    count = len(example.input_ids)
+    count = len(example.ids)
     ends = [*starts[1:count], starts[count] if count < len(starts) else len(sample.text)]
     begins = [0, *ends[:-1]]
     words = tokenizer.convert_ids_to_tokens(example.input_ids)

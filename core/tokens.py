@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -41,7 +42,7 @@ class Piece:
     __slots__ = ("_encoding", "_layout", "_starts", "_tokenizer", "_words", "ids", "text")
 
     def __init__(
-        self, text: str, ids: list[int], tokenizer: Any, encoding: Any = None, words: Words | None = None
+        self, text: str, ids: array[int], tokenizer: Any, encoding: Any = None, words: Words | None = None
     ) -> None:
         self.text, self.ids = text, ids
         self._tokenizer, self._encoding, self._words = tokenizer, encoding, words
@@ -115,7 +116,7 @@ class Pieces:
                 yield Piece(text, ids, self.tokenizer, words=self._words)
         else:
             for text, encoding in zip(texts, encodings(texts, self.tokenizer), strict=True):
-                yield Piece(text, encoding.ids, self.tokenizer, encoding)
+                yield Piece(text, array("i", encoding.ids), self.tokenizer, encoding)
 
     def forget(self) -> None:
         """The texts so far are done with: of their pieces the tokens are kept, and not where they begin."""

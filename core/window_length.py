@@ -93,7 +93,7 @@ def _lengths(config: TrainConfig) -> list[int]:
     except UserError:
         return []
     sample = conversations[:: math.ceil(len(conversations) / SAMPLE) or 1][:SAMPLE]
-    return [len(row.input_ids) for row in prepare(sample, template, tokenizer, config).examples]
+    return [len(row.ids) for row in prepare(sample, template, tokenizer, config).examples]
 
 
 def _context(config: TrainConfig) -> int | None:

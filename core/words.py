@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 # Words that are kept in case they recur, and characters of the longest of them.
 MOST_WORDS, _LONGEST = 65_536, 100
@@ -46,10 +47,11 @@ _KNOWN = {*chain.from_iterable(_LETTERS), *_NUMBERS, *_REST}
 # (NFC) leaves the border where it is: none of these joins what is before it.
 _INSIDE = "0-9A-Za-zÀ-ÖØ-öø-ɏΑ-ΡΣ-ώЀ-ҁҊ-ԣא-תؠ-يぁ-ゖァ-ヺ一-鿃가-힣"
 _ENDS = r"\t\n\r !\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~、。，！？：；（）「」“”…—"
-_WORD = re.compile(f"[^{_INSIDE}]*[{_INSIDE}]*(?:(?![{_ENDS}])[^{_INSIDE}]+[{_INSIDE}]*)*")
+_WORD = re.compile(f"[^{_INSIDE}]*+[{_INSIDE}]*+(?:[^{_INSIDE}{_ENDS}][^{_INSIDE}]*+[{_INSIDE}]*+)*+")
 # A word between two others.
 _INNER = re.compile(f"[{_ENDS}](?s:.*)[{_INSIDE}]\\Z")
 _IN_A_TEXT = 64
+_BYTES = array("i").itemsize
 
 
 def words_of(tokenizer: Any) -> Words | None:
@@ -103,11 +105,23 @@ def _alternatives(pattern: str) -> list[str]:
     return parts
 
 
-class Layout(NamedTuple):
-    """Where the words of a text begin and where the last ends: in characters (`places`), and in tokens."""
+class Layout:
+    """Where the words of a text begin: in characters (`places`), and in tokens; as far as was asked."""
 
-    places: list[int]
-    tokens: list[int]
+    __slots__ = ("_words", "places", "tokens")
+
+    def __init__(self, words: Iterable[tuple[int, int]]) -> None:
+        """Of the words' lengths in characters and in tokens."""
+        self._words = iter(words)
+        self.places, self.tokens = [0], [0]
+
+    def word_at(self, at: int) -> int:
+        """The number of the word that character `at` is in; the number of words where the text ends before it."""
+        places, tokens = self.places, self.tokens
+        while places[-1] <= at and (word := next(self._words, None)):
+            places.append(places[-1] + word[0])
+            tokens.append(tokens[-1] + word[1])
+        return bisect_right(places, at) - 1
 
 
 class Words:
@@ -120,7 +134,8 @@ class Words:
         self._tokenizer = tokenizer
         self._control = _any_of(token.content for token in tokens if not token.normalized)
         self._plain = _any_of(token.content for token in tokens if token.normalized)
-        self._ids: dict[str, list[int]] = {}
+        # Ids as the bytes of an array, which are put together fastest.
+        self._ids: dict[str, bytes] = {}
         self._starts: dict[str, list[int]] = {}
 
     def cut(self, text: str) -> list[str]:
@@ -135,14 +150,14 @@ class Words:
         begin = control.end() if control else 0
         return len(text) if self._plain and self._plain.search(text, begin) else begin
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str]) -> list[array[int]]:
         """The token ids of texts."""
         if len(self._ids) > MOST_WORDS:
             self._ids, self._starts = {}, {}
         cut = [self.cut(text) for text in texts]
         new = list(set(chain.from_iterable(cut)).difference(self._ids))
         self.learn(new)
-        made = [list(chain.from_iterable(map(self._ids.__getitem__, words))) for words in cut]
+        made = [array("i", b"".join(map(self._ids.__getitem__, words))) for words in cut]
         for word in new:
             if len(word) > _LONGEST:
                 del self._ids[word]
@@ -156,22 +171,35 @@ class Words:
         for row, text, encoding in zip(rows, texts, encodings(texts, self._tokenizer), strict=True):
             if any(pattern and pattern.search(text) for pattern in (self._control, self._plain)):
                 continue  # Words that happen to make an added token together.
-            ids, starts = encoding.ids, token_starts(encoding)
+            ids, starts = array("i", encoding.ids), token_starts(encoding)
             places = [bisect_left(starts, end) for end in accumulate(map(len, row), initial=0)]
-            self._ids.update((word, ids[a:b]) for word, (a, b) in zip(row, pairwise(places), strict=True))
+            self._ids.update((word, ids[a:b].tobytes()) for word, (a, b) in zip(row, pairwise(places), strict=True))
         others = [word for word in words if word not in self._ids]
-        self._ids.update(zip(others, (encoding.ids for encoding in encodings(others, self._tokenizer)), strict=True))
+        for word, encoding in zip(others, encodings(others, self._tokenizer), strict=True):
+            self._ids[word] = array("i", encoding.ids).tobytes()
 
     def layout(self, text: str) -> Layout:
         """Where the words of a text begin."""
-        words = self.cut(text)
-        lengths = (len(self._ids.get(word) or self._starts_of(word)) for word in words)
-        return Layout([*accumulate(map(len, words), initial=0)], [*accumulate(lengths, initial=0)])
+        return Layout((len(word), self._count(word)) for word in self._each(text))
+
+    def _each(self, text: str) -> Iterator[str]:
+        """The words of a text, one at a time."""
+        begin = self._begin(text)
+        if begin:
+            yield text[:begin]
+        for found in _WORD.finditer(text, begin):
+            if found.end() > found.start():
+                yield found.group()
+
+    def _count(self, word: str) -> int:
+        """How many tokens a word has."""
+        ids = self._ids.get(word)
+        return len(ids) // _BYTES if ids else len(self._starts_of(word))
 
     def token_at(self, text: str, at: int, layout: Layout, *, begins: bool) -> int:
         """The first token of a text that begins at character `at` or behind it; with `begins`, as in `first_token`."""
-        places, tokens = layout
-        number = bisect_right(places, at) - 1
+        number = layout.word_at(at)
+        places, tokens = layout.places, layout.tokens
         if at >= len(text) or places[number] == at:
             return tokens[number]
         # What is behind a word does not matter; what is before it does, to tokenizers that trim offsets.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -16,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from core.config import TrainConfig
 from core.conversation import Conversation, Message, ToolCall
 from core.encode import make
-from core.encoded import packed, schema
+from core.encoded import ROWS, Writer, packed
 from core.label import IGNORED, encode, encode_all, trained_text
 from core.template.choose import choose_template
 from core.template.ends import with_stop
@@ -340,14 +343,31 @@ def _tokenizer_once(kind: str, strip: bool) -> Any:
     return tokenizer_of(kind, CHATML, strip)
 
 
-def test_packed_rows_are_the_examples() -> None:
+def test_packed_rows_are_the_examples(tmp_path: Path) -> None:
     tokenizer = tokenizer_of("byte_level", CHATML)
     (sample,) = render(TALK, choose_template("auto", tokenizer))
     examples = [encode(sample, tokenizer), encode(replace(sample, spans=sample.spans[:1]), tokenizer)]
-    batch = pyarrow.ipc.read_record_batch(packed([examples, [], examples[1:]]), schema())
-    rows = batch.to_pylist()
-    assert [row["row"] for row in rows] == [0, 0, 2]
-    for row, example in zip(rows, [*examples, examples[1]], strict=True):
+    writer = Writer(tmp_path / ROWS)
+    writer.add(packed([examples, [], examples[1:]]), 3)
+    writer.add(packed([]), 0)
+    writer.add(packed([[], examples[:1]]), 2)
+    writer.close()
+    rows = pyarrow.ipc.open_stream(tmp_path / ROWS).read_all().to_pylist()
+    assert [row["row"] for row in rows] == [0, 0, 2, 4]
+    for row, example in zip(rows, [*examples, examples[1], examples[0]], strict=True):
         assert row["length"] == len(example.input_ids)
         for name in ("input_ids", "labels", "kinds", "weights"):
             assert row[name] == getattr(example, name)
+
+
+def test_rows_are_packed_and_written_without_pandas(tmp_path: Path) -> None:
+    """`pyarrow.array` would load it, in every process."""
+    code = (
+        "import sys; from array import array; from pathlib import Path\n"
+        "from core.encoded import Writer, packed; from core.label import Example, Run\n"
+        "rows = packed([[Example(array('i', [1, 2, 3]), (Run(1, 3, 1, 0.5),))]])\n"
+        "assert not {'numpy', 'pyarrow'} & sys.modules.keys()\n"
+        f"writer = Writer(Path({str(tmp_path / ROWS)!r})); writer.add(rows, 1); writer.close()\n"
+        "assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

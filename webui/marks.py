@@ -34,7 +34,7 @@ def samples_html(shown: Preview, t: Texts, *, tokens: bool = False) -> str:
 def counts_html(example: Example, t: Texts, name: str = "") -> str:
     """How many tokens, how many of them trained, and of which kinds."""
     counts = Counter(KINDS[kind - 1] for kind in example.kinds if kind)
-    length = len(example.input_ids)
+    length = len(example.ids)
     total = t("{n} tokens, {trained} trained", n=amount(length), trained=amount(example.trained))
     share = f" ({100 * example.trained / length:.0f} %)" if length else ""
     title = f'<span class="tb-dim">{escape(name)}</span>' if name else ""

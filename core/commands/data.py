@@ -206,7 +206,7 @@ def data_show(arguments: argparse.Namespace) -> int:
         for message in shown.conversation.messages:
             print("\n".join(message_lines(message)))
     for number, (sample, example) in enumerate(zip(shown.samples, shown.examples, strict=True), start=1):
-        counts = f"{len(example.input_ids)} tokens, {example.trained} trained"
+        counts = f"{len(example.ids)} tokens, {example.trained} trained"
         print(f"\n── sample {number} of {len(shown.samples)}: {counts} ──")
         print(sample.marked())
     return 0

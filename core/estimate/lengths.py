@@ -71,8 +71,8 @@ def measure_lengths(config: TrainConfig, template: Template, tokenizer: Any) -> 
         raise UserError("no row can be trained on", remedy="see `core-cli data show`")
     rows = round(len(conversations) * len(examples) / len(spread))
     held_out = 0 if config.eval_dataset else rows * config.held_out_part(len(conversations))
-    pairs = sorted(((len(row.input_ids), row.trained) for row in [*examples, *longest]), reverse=True)
-    spread_lengths = tuple(len(row.input_ids) for row in examples)
+    pairs = sorted(((len(row.ids), row.trained) for row in [*examples, *longest]), reverse=True)
+    spread_lengths = tuple(len(row.ids) for row in examples)
     return Lengths(max(1, round(rows - held_out)), spread_lengths, tuple(pairs[:LONGEST]))
 
 
