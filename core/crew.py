@@ -1,8 +1,8 @@
 """Pieces of a dataset, looked at by several processes at once, and handed back in their order.
 
-`python -m core.crew FD` is a helper: it is sent the job and the tokenizer once, then a piece at a time, and sends back
-what became of it. It imports neither torch nor transformers, so it is at work in less than a second. A few pieces are
-looked at here before helpers are started, so that small data never waits for them.
+`python -m core.crew FD ...` is a helper with a connection for each process that it is to be: it is sent the job and the
+tokenizer once, makes itself ready, divides, and then each is sent a piece at a time and sends back what became of it.
+It imports neither torch nor transformers, so it is at work in less than a second. Small data is looked at here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -52,12 +52,14 @@ def parts(pieces: Iterable[Piece], job: Job, tokenizer: Any = None, processes: i
     if count == 1 or len(first) < WORTH_HELPERS:
         known = Pieces(tokenizer) if tokenizer is not None else None
         for piece in itertools.chain(first, stream):
-            yield examine(piece, job, known)
+            with _collecting_seldom():
+                part = examine(piece, job, known)
+            yield part
     else:
-        with _helpers(count, job, tokenizer) as idle, ThreadPoolExecutor(count) as threads:
+        with _helpers(count, job, tokenizer) as asked:
             waiting: deque[Future[Part]] = deque()
             for piece in itertools.chain(first, stream):
-                waiting.append(threads.submit(_asked, idle, piece))
+                waiting.append(asked(piece))
                 if len(waiting) > AHEAD * count:
                     yield waiting.popleft().result()
             while waiting:
@@ -74,28 +76,47 @@ def _until_failure(pieces: Iterable[Piece], failures: list[UserError]) -> Iterat
 
 
 @contextmanager
-def _helpers(count: int, job: Job, tokenizer: Any) -> Iterator[SimpleQueue[Connection]]:
-    """So many helpers that know the job, as the connections of those that are idle; all are gone afterwards."""
-    idle: SimpleQueue[Connection] = SimpleQueue()
-    with ExitStack() as stack:
-        for _ in range(count):
-            mine, theirs = Pipe()
-            stack.callback(mine.close)
-            helper = _started(theirs)
-            theirs.close()
-            stack.callback(helper.wait)
-            stack.callback(helper.kill)
-            mine.send((job, tokenizer.backend_tokenizer.to_str() if tokenizer is not None else ""))
-            idle.put(mine)
-        yield idle
+def _collecting_seldom() -> Iterator[None]:
+    """What rows leave behind holds little; looking for it at every turn took an eighth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
-def _started(connection: Connection) -> subprocess.Popen[bytes]:
+@contextmanager
+def _helpers(count: int, job: Job, tokenizer: Any) -> Iterator[Callable[[Piece], Future[Part]]]:
+    """A function that has a piece looked at by one of so many helpers; all are gone afterwards."""
+    mine, theirs = zip(*(Pipe() for _ in range(count)), strict=True)
+    helper = _started(theirs)
+    try:
+        for connection in theirs:
+            connection.close()
+        mine[0].send((job, tokenizer.backend_tokenizer.to_str() if tokenizer is not None else ""))
+        idle: SimpleQueue[Connection] = SimpleQueue()
+        for connection in mine:
+            idle.put(connection)
+        with ThreadPoolExecutor(count) as threads:
+            try:
+                yield lambda piece: threads.submit(_asked, idle, piece)
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                raise
+    finally:
+        for connection in mine:
+            connection.close()
+        helper.wait()
+
+
+def _started(connections: Sequence[Connection]) -> subprocess.Popen[bytes]:
     path = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    numbers = [connection.fileno() for connection in connections]
     return subprocess.Popen(
-        [sys.executable, "-m", "core.crew", str(connection.fileno())],
+        [sys.executable, "-m", "core.crew", *map(str, numbers)],
         stdin=subprocess.DEVNULL,
-        pass_fds=(connection.fileno(),),
+        pass_fds=numbers,
         # Each helper has a core to itself; its tokenizer must not want all of them.
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "TOKENIZERS_PARALLELISM": "false"},
     )
@@ -120,19 +141,39 @@ def _asked(idle: SimpleQueue[Connection], piece: Piece) -> Part:
 
 def main() -> None:
     """A helper's life: the job, then pieces until the connection is closed."""
-    # What rows leave behind holds little; looking for it at every turn took an eighth of the time.
+    connection, *others = (Connection(int(number)) for number in sys.argv[1:])
+    try:
+        job, tokenizer = connection.recv()
+    except EOFError:
+        return
+    known = Pieces(_tokenizer(tokenizer)) if tokenizer else None
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
-    connection = Connection(int(sys.argv[1]))
-    job, tokenizer = connection.recv()
-    known = Pieces(_tokenizer(tokenizer)) if tokenizer else None
-    while True:
-        try:
-            piece = connection.recv()
-        except EOFError:
-            return
-        connection.send(_answer(piece, job, known))
+    helpers = []
+    while others:
+        other = others.pop()
+        if not (helper := os.fork()):
+            connection.close()
+            for one in others:
+                one.close()
+            _work(other, job, known)
+            os._exit(0)
+        helpers.append(helper)
+        other.close()
+    _work(connection, job, known)
+    for helper in helpers:
+        os.waitpid(helper, 0)
+
+
+def _work(connection: Connection, job: Job, known: Pieces | None) -> None:
+    """What becomes of each piece that is sent, until the connection is closed."""
+    with _collecting_seldom():
+        while True:
+            try:
+                piece = connection.recv()
+            except EOFError:
+                return
+            connection.send(_answer(piece, job, known))
 
 
 def _answer(piece: Piece, job: Job, known: Pieces | None) -> Part | UserError:

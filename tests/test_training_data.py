@@ -15,7 +15,9 @@ from core.checked import check_dataset, checked
 from core.cli import main
 from core.config import TrainConfig
 from core.conversation import Finding
-from core.datasets import load_conversations
+from core.crew import _started, parts
+from core.datasets import find_source, load_conversations
+from core.datasets.pieces import pieces
 from core.encode import prepare
 from core.errors import UserError
 from core.examine import Job
@@ -243,16 +245,35 @@ def test_large_data_is_encoded_by_helpers_just_the_same(
     monkeypatch.setattr("core.datasets.jsonrows.PIECE", 2000)
     name = pairs(tmp_path / "a.jsonl", 300, bad=2)
     reports, rows = [], []
-    for processes in (1, 2):
+    for processes in (1, 2, 3):
         config = TrainConfig(dataset=[name], dataset_num_proc=processes)
         monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / f"cache{processes}"))
         entry = checked(name, config, Job(config, template), tokenizer)
         assert entry.rows is not None
         reports.append(entry.report)
         rows.append((entry.rows.read_bytes(), entry.facts()["lines"].tolist()))
-    assert reports[0] == reports[1]
-    assert rows[0] == rows[1]
+    assert reports[0] == reports[1] == reports[2]
+    assert rows[0] == rows[1] == rows[2]
     assert rows[0][1] == list(range(1, 301))
+
+
+def test_a_helper_that_is_killed_is_said(
+    tmp_path: Path, template: Template, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.datasets.jsonrows.PIECE", 200)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_helper(connections: Any) -> subprocess.Popen[bytes]:
+        started.append(_started(connections))
+        return started[0]
+
+    monkeypatch.setattr("core.crew._started", start_helper)
+    read = parts(pieces(find_source(pairs(tmp_path / "a.jsonl", 300)), []), Job(TrainConfig(), template), tokenizer, 2)
+    assert next(read).report.rows["in"]
+    started[0].kill()
+    with pytest.raises(UserError, match="a helper process was killed"):
+        list(read)
+    assert started[0].returncode == -9
 
 
 def test_a_fresh_process_checks_and_encodes(tmp_path: Path) -> None:
