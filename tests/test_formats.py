@@ -422,6 +422,33 @@ def test_toolace_names_may_have_spaces_and_strings_parentheses() -> None:
         ("<tool_call><function=f><parameter=a>\nx\n</parameter></function></tool_call>", [("f", {"a": "x"})]),
         ('[TOOL_CALLS] [{"name": "f", "arguments": {"a": 1}}]', [("f", {"a": 1})]),
         ('Thought.\nAction: f\nAction Input: {"a": 1}', [("f", {"a": 1})]),
+        ("<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>", [("f", {"a": 1})]),
+        ('<function_call>{"name": "f", "arguments": {"a": 1}}</function_call>', [("f", {"a": 1})]),
+        (
+            '<function_calls>\n<invoke name="f">\n<parameter name="a">1</parameter>\n</invoke>\n</function_calls>',
+            [("f", {"a": 1})],
+        ),
+        ('[TOOL_CALLS]f[ARGS]{"a": 1}[TOOL_CALLS]g[CALL_ID]x1[ARGS]{}', [("f", {"a": 1}), ("g", {})]),
+        (
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n"
+            '{"a": 1}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+            [("f", {"a": 1})],
+        ),
+        ('<｜tool▁call▁begin｜>f<｜tool▁sep｜>{"a": 1}<｜tool▁call▁end｜>', [("f", {"a": 1})]),
+        (
+            '<|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{"a": 1}<|tool_call_end|>',
+            [("f", {"a": 1})],
+        ),
+        ('<|tool_call|>[{"name": "f", "arguments": {"a": 1}}]<|/tool_call|>', [("f", {"a": 1})]),
+        ("<|tool_call_start|>[f(a=1)]<|tool_call_end|>", [("f", {"a": 1})]),
+        (
+            '<|python_tag|>{"name": "f", "parameters": {"a": 1}}; {"name": "g", "parameters": {}}<|eom_id|>',
+            [("f", {"a": 1}), ("g", {})],
+        ),
+        ('functools[{"name": "f", "arguments": {"a": 1}}]', [("f", {"a": 1})]),
+        ("```tool_code\nf(a=1)\n```", [("f", {"a": 1})]),
+        ("Call: f(a=1); g()<bot_end>", [("f", {"a": 1}), ("g", {})]),
+        ("API-Request: [f(a=1)]", [("f", {"a": 1})]),
         ("[f(a=1), g.h(b='x)', c=[1, {'k': None}])]", [("f", {"a": 1}), ("g.h", {"b": "x)", "c": [1, {"k": None}]})]),
     ],
 )
@@ -439,9 +466,63 @@ def test_what_is_no_literal_stays_text(text: str) -> None:
     assert found.text == text
 
 
-@pytest.mark.parametrize("text", ["", "plain [1] text", "[1, 2]", "A [link](x)", "f(x)"])
+_NO_CALLS = (
+    "",
+    "plain [1] text",
+    "[1, 2]",
+    "A [link](x)",
+    "f(x)",
+    "f(a=1)",
+    '{"name": "f", "arguments": {}}',
+    "Call: me",
+)
+
+
+@pytest.mark.parametrize("text", _NO_CALLS)
 def test_plain_text_holds_no_calls(text: str) -> None:
     assert find_calls(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "f", "arguments": {"a": 1}}',
+        '[{"name": "f", "parameters": {"a": 1}}]',
+        '{"tool_calls": [{"function": {"name": "f", "arguments": "{\\"a\\": 1}"}}]}',
+        '```json\n{"name": "f", "arguments": {"a": 1}}\n```',
+        "f(a=1)",
+    ],
+)
+def test_a_bare_call_is_one_where_its_tool_is_known_or_a_result_follows(text: str) -> None:
+    assert find_calls(text) is None
+    assert find_calls(text, frozenset({"g"})) is None
+    for known in (frozenset({"f", "g"}), None):
+        found = find_calls(text, known)
+        assert found is not None
+        assert [(call.name, call.arguments) for call in found.calls] == [("f", {"a": 1})]
+
+
+@pytest.mark.parametrize("said", ["Observation: 7", "<tool_response>\n7\n</tool_response>", "```tool_output\n7\n```"])
+def test_results_that_the_user_says_are_results(said: str) -> None:
+    talk = [
+        {"role": "user", "content": "Sum?"},
+        {"role": "assistant", "content": 'Action: f\nAction Input: {"a": 1}'},
+        {"role": "user", "content": said},
+        {"role": "assistant", "content": "7."},
+    ]
+    conversation, row = read({"messages": talk})
+    conversation = apply_rules(row, conversation)
+    assert [(m.role, m.content) for m in conversation.messages][2:] == [("tool", "7"), ("assistant", "7.")]
+
+
+@pytest.mark.parametrize("key", ["arguments", "parameters", "args", "input", "tool_input"])
+def test_no_key_for_arguments_loses_them(key: str) -> None:
+    talk = [
+        {"role": "user", "content": "Sum?"},
+        {"role": "assistant", "tool_calls": [{"tool_name": "f", key: {"a": 1}}]},
+    ]
+    [call] = read({"messages": talk})[0].messages[1].tool_calls
+    assert (call.name, call.arguments) == ("f", {"a": 1})
 
 
 @pytest.mark.parametrize(

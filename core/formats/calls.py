@@ -8,6 +8,9 @@ from core.conversation import JsonObject, Row, ToolCall, snippet
 from core.formats.text import parse_text, type_name
 
 _ROUNDS = 3
+# Under which keys a call has its name and its arguments.
+_NAMES = ("name", "tool_name", "toolName")
+_ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "kwargs")
 
 
 def calls_from_text(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
@@ -39,12 +42,12 @@ def read_call(row: Row, path: str, call: Any) -> ToolCall:
     if not isinstance(call, dict):
         raise row.refuse("TC504", path, f"a call must be an object, got {type_name(call)}")
     function = call["function"] if isinstance(call.get("function"), dict) else call
-    name = function.get("name")
+    name = next((function[key] for key in _NAMES if function.get(key)), None)
     if not isinstance(name, str) or not name.strip():
         raise row.refuse("TC506", path, "tool call without a name")
-    key = next((key for key in ("arguments", "parameters", "args") if key in function), "arguments")
+    key = next((key for key in _ARGUMENTS if key in function), "arguments")
     arguments = arguments_of(row, f"{path}.{key}", function.get(key))
-    identity = call.get("id") or call.get("tool_call_id") or call.get("call_id")
+    identity = call.get("id") or call.get("tool_call_id") or call.get("call_id") or call.get("toolCallId")
     return ToolCall(name.strip(), arguments, str(identity or ""))
 
 

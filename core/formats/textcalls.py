@@ -29,29 +29,60 @@ class Found:
 
 
 _TAGGED = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|\Z)", re.DOTALL)
+_KEYS = re.compile(r"<tool_call>\s*([\w.-]+)\s*((?:<arg_key>.*?</arg_value>\s*)*)</tool_call>", re.DOTALL)
+_KEY_VALUE = re.compile(r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
 _TOOLCALL = re.compile(r"<TOOLCALL>\s*(.*?)\s*(?:</TOOLCALL>|\Z)", re.DOTALL)
 _GLAIVE = re.compile(r"<functioncall>\s*(.*?)\s*(?=<functioncall>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([^>\s]+)>\s*(.*?)\s*</function>", re.DOTALL)
 _MISTRAL = re.compile(r"\[TOOL_CALLS\]\s*(\[.*\])\s*\Z", re.DOTALL)
+_MISTRAL_ARGS = re.compile(
+    r"\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\[CALL_ID\]\S*?)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL
+)
 _REACT = re.compile(
     r"^Action:\s*(\S[^\n]*)\n\s*Action Input:\s*(.*?)\s*(?=^Action:|^Observation:|\Z)", re.DOTALL | re.M
 )
 _PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
-# One look at the text decides whether any of the patterns can match at all.
-_ANY = re.compile(
-    r"<tool_call>|<TOOLCALL>|<functioncall>|<function=|\[TOOL_CALLS\]|^Action:|^API-Request:|^\s*\[", re.MULTILINE
+_INVOKE = re.compile(
+    r'(?:<function_calls>\s*)?<invoke name="([^"]+)">\s*(.*?)\s*</invoke>(?:\s*</function_calls>)?', re.DOTALL
 )
+_INVOKE_PARAMETER = re.compile(r'<parameter name="([^"]+)"[^>]*>(.*?)</parameter>', re.DOTALL)
+_DEEPSEEK = re.compile(
+    r"(?:<｜tool▁calls▁begin｜>\s*)?<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?(.+?)\s*(?:<｜tool▁sep｜>|```json)"
+    r"(.*?)(?:```\s*)?<｜tool▁call▁end｜>(?:\s*<｜tool▁calls▁end｜>)?",
+    re.DOTALL,
+)
+_KIMI = re.compile(
+    r"(?:<\|tool_calls_section_begin\|>\s*)?<\|tool_call_begin\|>\s*(?:functions\.)?([\w.-]+?)(?::\d+)?\s*"
+    r"<\|tool_call_argument_begin\|>(.*?)<\|tool_call_end\|>(?:\s*<\|tool_calls_section_end\|>)?",
+    re.DOTALL,
+)
+_PHI = re.compile(r"<\|tool_call\|>\s*(.*?)\s*<\|/tool_call\|>", re.DOTALL)
+_LFM = re.compile(r"<\|tool_call_start\|>\s*\[(.*?)\]\s*<\|tool_call_end\|>", re.DOTALL)
+_LLAMA = re.compile(r"<\|python_tag\|>\s*(\{.*?\})\s*(?:<\|eom_id\|>|<\|eot_id\|>|\Z)", re.DOTALL)
+_FUNCTION_CALL = re.compile(r"<(?:function_calls?|tool_calls)>\s*(.*?)\s*</(?:function_calls?|tool_calls)>", re.DOTALL)
+_FUNCTOOLS = re.compile(r"functools\s*(\[.*\])\s*\Z", re.DOTALL)
+_TOOL_CODE = re.compile(r"```tool_code\s*\n(.*?)\s*```", re.DOTALL)
+_CALL = re.compile(r"\A\s*Call:\s*([A-Za-z_][\w.]*\(.*\))\s*(?:<bot_end>.*)?\Z", re.DOTALL)
+# One look at the text decides whether any of the patterns can match at all.
+_MARKS = (
+    *("<tool_call", "<TOOLCALL>", "<function", "<invoke ", "<|tool_call", "<|python_tag|>", "<｜tool▁call"),
+    *("[TOOL_CALLS]", "Action:", "functools", "```tool_code", "Call:"),
+)
+_FENCED = re.compile(r"```(?:json|python)?\s*\n(.*?)\s*```", re.DOTALL)
+_PYTHON = re.compile(r"[A-Za-z_][\w.]*\(")
 
 
-def find_calls(text: str) -> Found | None:
-    """The calls in a text, or None when it holds nothing that looks like one."""
-    if not _ANY.search(text):
-        return None
-    for style, pattern, read in _STYLES:
-        found = list(pattern.finditer(text))
-        if found:
-            return _read_all(style, text, found, read)
-    return _bracketed(text)
+def find_calls(text: str, known: frozenset[str] | None = frozenset()) -> Found | None:
+    """The calls in a text, or None when it holds nothing that looks like one.
+
+    A text that is a call without any mark is one where all its names are `known`; None: any name will do.
+    """
+    if any(map(text.__contains__, _MARKS)):
+        for style, pattern, read in _STYLES:
+            found = list(pattern.finditer(text))
+            if found:
+                return _read_all(style, text, found, read)
+    return _bracketed(text) or _bare(text, known)
 
 
 def _read_all(
@@ -91,16 +122,63 @@ def _function_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
     return [read_call(row, "$", {"name": name, "arguments": arguments})]
 
 
+def _named_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
+    """A name, and the arguments as JSON."""
+    return [read_call(row, "$", {"name": match.group(1).strip(), "arguments": match.group(2).strip()})]
+
+
+def _key_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
+    pairs = {key: _value(text) for key, text in _KEY_VALUE.findall(match.group(2))}
+    return [read_call(row, "$", {"name": match.group(1), "arguments": pairs})]
+
+
+def _value(text: str) -> Any:
+    """A value that is JSON where it is no text."""
+    value, written = parse_text(text)
+    return value if written == "json" and not isinstance(value, str) else text
+
+
+def _invoke_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
+    arguments = {key: _value(text) for key, text in _INVOKE_PARAMETER.findall(match.group(2))}
+    return [read_call(row, "$", {"name": match.group(1), "arguments": arguments})]
+
+
+def _objects_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
+    """One call in JSON, or several between semicolons."""
+    whole = parse_text(match.group(1))[0]
+    listed = [whole] if whole is not None else re.split(r"(?<=\})\s*;\s*(?=\{)", match.group(1))
+    return [read_call(row, "$", call) for call in listed]
+
+
+def _python_style_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
+    calls = _read_python(match.group(1))
+    if not calls:
+        raise row.refuse("TC504", "$", "no call with keyword arguments")
+    return calls
+
+
 def _react_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
     return [read_call(row, "$", {"name": match.group(1).strip(), "arguments": match.group(2)})]
 
 
 _STYLES: tuple[tuple[str, re.Pattern[str], Callable[[Row, re.Match[str]], list[ToolCall]]], ...] = (
+    ("<arg_key>", _KEYS, _key_calls),
     ("<tool_call>", _TAGGED, _json_calls),
     ("<TOOLCALL>", _TOOLCALL, _json_calls),
     ("<functioncall>", _GLAIVE, _glaive_calls),
     ("<function=…>", _FUNCTION, _function_calls),
+    ("<invoke>", _INVOKE, _invoke_calls),
+    ("<function_call>", _FUNCTION_CALL, _json_calls),
     ("[TOOL_CALLS]", _MISTRAL, _json_calls),
+    ("[ARGS]", _MISTRAL_ARGS, _named_calls),
+    ("<｜tool▁call▁begin｜>", _DEEPSEEK, _named_calls),
+    ("<|tool_call_begin|>", _KIMI, _named_calls),
+    ("<|tool_call|>", _PHI, _json_calls),
+    ("<|tool_call_start|>", _LFM, _python_style_calls),
+    ("<|python_tag|>", _LLAMA, _objects_calls),
+    ("functools", _FUNCTOOLS, _json_calls),
+    ("tool_code", _TOOL_CODE, _python_style_calls),
+    ("Call:", _CALL, _python_style_calls),
     ("Action:", _REACT, _react_calls),
 )
 
@@ -110,13 +188,51 @@ def _bracketed(text: str) -> Found | None:
     body = text.strip().removeprefix("API-Request:").lstrip()
     if not (body.startswith("[") and body.endswith(")]")):
         return None
-    calls = []
-    for name, inside in _python_calls(body[1:-1]):
-        arguments = _keywords(inside)
-        if arguments is None:
-            return Found("[f(x=1)]", text, (), body)
-        calls.append(ToolCall(name, arguments))
-    return Found("[f(x=1)]", "", tuple(calls)) if calls else None
+    calls = _read_python(body[1:-1])
+    if calls:
+        return Found("[f(x=1)]", "", tuple(calls))
+    return Found("[f(x=1)]", text, (), body) if next(_python_calls(body[1:-1]), None) else None
+
+
+def _bare(text: str, known: frozenset[str] | None) -> Found | None:
+    """A text that is nothing but calls, in JSON or as Python, of tools that are known."""
+    body = text.strip()
+    if known == frozenset() or body[-1:] not in ("}", "]", ")", "`"):
+        return None
+    fenced = _FENCED.fullmatch(body)
+    body = fenced.group(1).strip() if fenced else body
+    if _PYTHON.match(body) and body.endswith(")"):
+        style, calls = "f(x=1)", _read_python(body)
+    else:
+        style, calls = "JSON", _read_json(body)
+    fits = bool(calls) and (known is None or all(call.name in known for call in calls))
+    return Found(style, "", tuple(calls)) if fits else None
+
+
+def _read_python(text: str) -> list[ToolCall]:
+    """The calls in a text that is calls in Python's way; none when one of them is not read."""
+    read = [(name, _keywords(inside)) for name, inside in _python_calls(text)]
+    return (
+        [ToolCall(name, words) for name, words in read if words is not None]
+        if all(w is not None for _, w in read)
+        else []
+    )
+
+
+def _read_json(text: str) -> list[ToolCall]:
+    """The calls in a text that is JSON of calls; none when it is of something else."""
+    value = parse_text(text)[0] if text[:1] in ("{", "[") else None
+    inner = value.get("tool_calls", value) if isinstance(value, dict) else value
+    listed = inner if isinstance(inner, list) else [inner]
+    try:
+        return [read_call(Row(None), "$", call) for call in listed] if all(map(_is_call, listed)) else []
+    except RowRefusedError:
+        return []
+
+
+def _is_call(value: Any) -> bool:
+    inner = value.get("function", value) if isinstance(value, dict) else None
+    return isinstance(inner, dict) and "name" in inner and bool({"arguments", "parameters"} & inner.keys())
 
 
 def _python_calls(text: str) -> Iterator[tuple[str, str]]:
@@ -126,7 +242,7 @@ def _python_calls(text: str) -> Iterator[tuple[str, str]]:
         closed = closing(text, opened)
         if closed < 0:
             return
-        yield text[position:opened].strip(" ,\n"), text[opened + 1 : closed]
+        yield text[position:opened].strip(" ,;\n"), text[opened + 1 : closed]
         position = closed + 1
 
 

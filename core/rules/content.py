@@ -68,11 +68,15 @@ def _unwrapped(text: str) -> str:
 
 def calls_out_of_text(row: Row, conversation: Conversation) -> Conversation:
     """TC519, TC520: calls that are written as text in an answer are read; what does not parse stays text."""
-    return _answers(conversation, lambda index, message: _calls_of(row, index, message))
+    names = frozenset(tool["function"]["name"] for tool in conversation.tools)
+    return _answers(conversation, lambda index, message: _calls_of(row, index, message, conversation, names))
 
 
-def _calls_of(row: Row, index: int, message: Message) -> Message:
-    found = find_calls(message.content) if message.content else None
+def _calls_of(row: Row, index: int, message: Message, of: Conversation, names: frozenset[str]) -> Message:
+    if not message.content:
+        return message
+    answered = any(after.role == "tool" for after in of.messages[index + 1 : index + 2])
+    found = find_calls(message.content, None if answered and not message.tool_calls else names)
     if found is None:
         return message
     path = f"messages[{index}].content"
@@ -90,11 +94,17 @@ def _calls_of(row: Row, index: int, message: Message) -> Message:
 
 
 def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:
-    """TC519: results in `<tool_response>` tags are taken out of them, one message for each."""
-    if not any(message.role == "tool" and "<tool_response>" in message.content for message in conversation.messages):
+    """TC519: results in `<tool_response>` tags are taken out of them, one message for each; the user may say them."""
+    if not any(_says_results(conversation, index) for index in range(1, len(conversation.messages))):
         return conversation
     messages: list[Message] = []
-    for index, message in enumerate(conversation.messages):
+    for index, given in enumerate(conversation.messages):
+        message = given
+        if _says_results(conversation, index) and message.role == "user":
+            message = Message("tool", _observed(message.content))
+            if message.content != given.content:
+                said = "result said by the user"
+                row.repaired("TC519", f"messages[{index}].content", said, given.content, message.content)
         inside = _RESPONSE.findall(message.content) if message.role == "tool" else []
         if inside and not _RESPONSE.sub("", message.content).strip():
             row.repaired("TC519", f"messages[{index}].content", "result taken out of <tool_response>", message.content)
@@ -102,6 +112,26 @@ def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:
         else:
             messages.append(message)
     return replace(conversation, messages=tuple(messages))
+
+
+def _says_results(conversation: Conversation, index: int) -> bool:
+    """Whether a message holds results in tags, or is the user's with the results of the calls before it."""
+    message = conversation.messages[index]
+    if message.role == "tool":
+        return "<tool_response>" in message.content
+    if message.role != "user" or not index or not conversation.messages[index - 1].tool_calls:
+        return False
+    inside = "<tool_response>" in message.content and not _RESPONSE.sub("", message.content).strip()
+    return inside or _OBSERVED.match(message.content) is not None
+
+
+_OBSERVED = re.compile(r"\s*(?:Observation:\s*(.*)|```tool_output\s*\n(.*?)\s*```\s*)\Z", re.DOTALL)
+
+
+def _observed(text: str) -> str:
+    """The result in what the user says; the text itself where it has no mark of one."""
+    found = _OBSERVED.match(text)
+    return (found.group(1) or found.group(2) or "") if found else text
 
 
 _RESPONSE = re.compile(r"<tool_response>\s*(.*?)\s*</tool_response>", re.DOTALL)

@@ -200,7 +200,8 @@ _RULES = [
     Rule("TC516", "R/D", "A turn has several calls and the chat template takes one."),
     Rule("TC517", "E/W/D", "Text stands beside a call and the chat template drops it; --swallowed decides."),
     Rule("TC518", "R", "OpenAI's old function_call and role function are converted."),
-    Rule("TC519", "R", "Calls were written as text (<tool_call>, <functioncall>, [f(x=1)], Action:); they are read."),
+    Rule("TC519", "R", "Calls were written as text (<tool_call>, <functioncall>, [f(x=1)], Action:, JSON of a known"
+         " tool and the like), or results said by the user; they are read."),
     Rule("TC520", "W/R", "Text looks like a call, or stands where a call should, and does not parse; it stays text. The"
          " result of such a call in an LMFlow row is read as said by the user.",
          'Write calls as JSON: {"name": …, "arguments": {…}}.'),
