@@ -140,3 +140,20 @@ def test_a_folder_that_may_not_be_read_is_named(
 def test_an_empty_name_is_no_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", ""]) == 2
     assert "no dataset: its name is empty" in capsys.readouterr().err
+
+
+def test_every_sheet_with_a_table_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "notes"
+    book.active.append(["Made by hand."])
+    first, second = book.create_sheet("a"), book.create_sheet("b")
+    for row in (["My questions", None], [], ["question", "answer"], ["a", "b"]):
+        first.append(row)
+    for row in (["Frage", "Antwort"], ["c", "d"]):
+        second.append(row)
+    book.save(tmp_path / "a.xlsx")
+    report = report_of(tmp_path / "a.xlsx")
+    assert (report.rows["in"], report.rows["kept"]) == (2, 2)
+    said = [finding.message for finding in report.findings if finding.code == "SH107"]
+    assert 'sheet "notes" has no table and is not read' in said
+    assert 'sheet "a": what stands above its header in row 3 is not read' in said

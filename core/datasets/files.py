@@ -32,7 +32,39 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_REFUSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR", b"%PDF": "PDF"}
+_UNPACK, _EXPORT = "unpack it, or pack it with gzip or zstd", "write its rows as JSON Lines, CSV or Parquet"
+# What is no data file, by its first bytes; the zip archives among them by their suffix; and what to do about it.
+_REFUSED = {
+    b"BZh": ("bzip2", _UNPACK),
+    b"\xfd7zXZ": ("xz", _UNPACK),
+    b"7z\xbc\xaf": ("7-Zip", _UNPACK),
+    b"Rar!": ("RAR", _UNPACK),
+    b"%PDF": ("PDF", _EXPORT),
+    b"SQLite format 3": ("an SQLite database", _EXPORT),
+    b"\xd0\xcf\x11\xe0": ("an old Excel or Word file", "save it as .xlsx or CSV"),
+    b"\x80\x02": ("a pickle, which could run code", _EXPORT),
+    b"\x80\x03": ("a pickle, which could run code", _EXPORT),
+    b"\x80\x04": ("a pickle, which could run code", _EXPORT),
+    b"\x80\x05": ("a pickle, which could run code", _EXPORT),
+    b"\x93NUMPY": ("a NumPy array", _EXPORT),
+    b"\x89HDF": ("HDF5", _EXPORT),
+    b"Obj\x01": ("Avro", _EXPORT),
+    b"version https://git-lfs": ("a pointer of Git LFS and not the file itself", "fetch the file with git lfs pull"),
+}
+_ZIPPED = {".docx": "a Word file", ".ods": "an OpenDocument table", ".odt": "an OpenDocument text"}
+# Suffixes of texts that hold no rows, unless they begin like JSON.
+_TEXTS = {
+    ".md": "Markdown",
+    ".txt": "plain text",
+    ".log": "plain text",
+    ".html": "HTML",
+    ".htm": "HTML",
+    ".xml": "XML",
+    ".yaml": "YAML",
+    ".yml": "YAML",
+    ".toml": "TOML",
+}
+_AS_ROWS = 'write one conversation a line, as {"messages": [{"role": "user", "content": "…"}, …]}'
 
 
 class UnusableError(UserError):
@@ -71,10 +103,14 @@ def kind_of(file: Path, notes: list[Finding]) -> Kind:
     if head.startswith(b"PK"):
         if suffix == ".xlsx":
             return "xlsx"
-        raise UnusableError("IO001", "is a zip archive", file, remedy="unpack it and give the files")
-    for magic, name in _REFUSED.items():
+        if suffix in _ZIPPED:
+            raise UnusableError("IO001", f"is {_ZIPPED[suffix]}", file, remedy=_EXPORT)
+        raise UnusableError("IO001", "is a zip archive", file, remedy="unpack it and give the folder")
+    if head[257:262] == b"ustar":
+        raise UnusableError("IO001", "is a tar archive", file, remedy="unpack it and give the folder")
+    for magic, (name, remedy) in _REFUSED.items():
         if head.startswith(magic):
-            raise UnusableError("IO001", f"is {name}", file, remedy="unpack it, or pack it with gzip or zstd")
+            raise UnusableError("IO001", f"is {name}", file, remedy=remedy)
     return _text_kind(file, head, suffix, notes)
 
 
@@ -83,7 +119,10 @@ def _text_kind(file: Path, head: bytes, suffix: str, notes: list[Finding]) -> Ki
     if not marked and len(head) > 1 and head[:64].count(0) * 3 > len(head[:64]):
         said = "looks like UTF-16 without a byte order mark"
         raise UnusableError("IO002", said, file, remedy="save it as UTF-8")
-    looks_json = _decoded(head).lstrip()[:1] in ("{", "[")
+    text = _decoded(head).lstrip()
+    looks_json = text[:1] in ("{", "[")
+    if suffix in _TEXTS and not (text[:1] == "{" or (looks_json and text[1:].lstrip()[:1] in ("{", "[", '"', "]"))):
+        raise UnusableError("IO001", f"is {_TEXTS[suffix]}, which holds no rows", file, remedy=_AS_ROWS)
     if suffix in (".csv", ".tsv"):
         if not looks_json:
             return "tsv" if suffix == ".tsv" else "csv"

@@ -113,7 +113,8 @@ def _mode(file: Path, head: str, parser: Parser, notes: list[Finding], *, cut: b
         return "values"
     if by_suffix:
         return "lines"
-    raise UnusableError("IO001", f"is not JSON: it begins with {head[:20]!r}", file, 1)
+    said = f"is not JSON: it begins with {head[:20]!r}"
+    raise UnusableError("IO001", said, file, 1, remedy="give JSON, JSON Lines, CSV, TSV, Parquet, Arrow or .xlsx")
 
 
 def _parses(parser: Parser, line: str) -> bool:

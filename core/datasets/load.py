@@ -10,12 +10,13 @@ from typing import Any
 
 from core.config import DataOptions, ModelOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
+from core.datasets.chains import chained, grouped, message_columns
 from core.datasets.files import Kind, UnusableError, data_files, kind_of
 from core.datasets.hub import hub_rows
 from core.datasets.jsonrows import json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
 from core.datasets.registry import COLUMN_WORDS, TAG_WORDS, Source, checked_roles, checked_words, find_source
-from core.datasets.tables import chained, table_rows
+from core.datasets.tables import table_rows
 from core.datasets.wrappers import LMFLOW_LAYOUTS
 from core.errors import UserError
 from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
@@ -293,9 +294,14 @@ def file_rows(
         return
     whole = _with_first(first, rows)
     if (layout is not None and layout.formatting == "h2o") or _is_chained(first, layout):
-        columns = dict(layout.columns) if layout else _chain_columns(first)
-        chain = Layout("h2o", columns, found_by="" if layout else "columns id and parent_id")
+        named = dict(layout.columns) if layout else _chain_columns(first)
+        chain = Layout("h2o", named, found_by="" if layout else "columns id and parent_id")
         yield from ((row, chain) for row in chained(whole))
+    elif layout is None and (columns := message_columns(first)) is not None:
+        rest = sorted(set(first.data) - set(columns))
+        said = f"each row is a message; those of one {columns[0]} are a conversation"
+        notes.append(Finding("SH115", "kept", f"{said}; not used: {', '.join(rest)}" if rest else said, str(file)))
+        yield from ((row, None) for row in grouped(whole, columns))
     else:
         yield from ((row, layout) for row in whole)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -20,11 +22,15 @@ from core.datasets.files import (
     open_utf8,
     readable,
 )
-from core.formats.names import MESSAGE_COLUMNS
+from core.formats.names import MESSAGE_COLUMNS, our_name
 from core.formats.text import parse_text
 
 _BATCH = 256
 _DELIMITERS = ",;\t|"
+# What is quoted in a line.
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+# Among so many rows at the top of a sheet its header is looked for.
+_TITLE_ROWS = 20
 
 
 def table_rows(file: Path, kind: Kind, notes: list[Finding], lenient: bool = False) -> Iterator[Row]:
@@ -46,7 +52,7 @@ def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, st
     csv.field_size_limit(LONGEST_LINE)
     with io.TextIOWrapper(open_utf8(file, notes), encoding="utf-8", newline="") as stream:
         first = stream.readline(LONGEST_LINE + 1)
-        delimiter = "\t" if inner_suffix(file) == ".tsv" else max(_DELIMITERS, key=first.count)
+        delimiter = "\t" if inner_suffix(file) == ".tsv" else max(_DELIMITERS, key=_QUOTED.sub("", first).count)
         lines = _Lines(first, stream)
         reader = csv.reader(lines, delimiter=delimiter)
         header: list[str] = []
@@ -172,7 +178,7 @@ def _plain(value: Any) -> Any:
 
 
 def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
-    """The first sheet; its first row that is not empty is the header."""
+    """The rows of every sheet, one after the other."""
     import zipfile
     from xml.etree.ElementTree import ParseError
 
@@ -184,24 +190,41 @@ def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
             if sum(part.file_size for part in zipfile.ZipFile(stream).infolist()) > MOST_UNPACKED:
                 said = f"unpacked it is larger than {MOST_UNPACKED >> 20} MB"
                 raise UnusableError("SH114", said, file, remedy="save it as CSV")
-            values = openpyxl.load_workbook(stream, read_only=True, data_only=True).worksheets[0]
-            formulas = openpyxl.load_workbook(stream, read_only=True).worksheets[0]
-            header: list[str] = []
-            for number, (cells, written) in enumerate(_sheet_rows(values, formulas), start=1):
-                if not any(text not in (None, "") for text in written):
-                    continue
-                if not header:
-                    header = _header(file, cells)
-                    continue
-                bare = next((i for i, cell in enumerate(cells) if cell is None and written[i] is not None), None)
-                if bare is not None:
-                    said = f"column {bare + 1} holds a formula without a value; open and save the file in a spreadsheet"
-                    yield number, None, said
-                    continue
-                row = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
-                yield number, _decoded(row), ""
+            values = openpyxl.load_workbook(stream, read_only=True, data_only=True).worksheets
+            formulas = openpyxl.load_workbook(stream, read_only=True).worksheets
+            for sheet, written in zip(values, formulas, strict=True):
+                yield from _sheet(file, notes, sheet, written, several=len(values) > 1)
         except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, IndexError) as error:
             raise UnusableError("IO001", f"damaged Excel file: {_first_line(error)}", file) from None
+
+
+def _sheet(
+    file: Path, notes: list[Finding], values: Any, formulas: Any, *, several: bool
+) -> Iterator[tuple[int, Any, str]]:
+    """The rows of a sheet; its header is the first row with several cells, or else the first one that is not empty.
+
+    Where there are several sheets, one with a single column whose name says nothing is left out.
+    """
+    rows = ((number, *row) for number, row in enumerate(_sheet_rows(values, formulas), start=1))
+    given = (row for row in rows if any(text not in (None, "") for text in row[2]))
+    first = list(itertools.islice(given, _TITLE_ROWS))
+    if not first:
+        return
+    at = next((at for at, row in enumerate(first) if sum(text not in (None, "") for text in row[2]) > 1), 0)
+    header = _header(file, first[at][1])
+    if several and len(list(filter(None, header))) == 1 and not our_name(next(filter(None, header))):
+        notes.append(Finding("SH107", "kept", f'sheet "{values.title}" has no table and is not read', str(file)))
+        return
+    if at:
+        said = f'sheet "{values.title}": what stands above its header in row {first[at][0]} is not read'
+        notes.append(Finding("SH107", "kept", said, str(file)))
+    for number, cells, written in itertools.chain(first[at + 1 :], given):
+        bare = next((i for i, cell in enumerate(cells) if cell is None and written[i] is not None), None)
+        if bare is not None:
+            said = f"column {bare + 1} holds a formula without a value; open and save the file in a spreadsheet"
+            yield number, None, said
+            continue
+        yield number, _decoded({name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}), ""
 
 
 def _sheet_rows(values: Any, formulas: Any) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
@@ -217,42 +240,3 @@ def _cell(value: Any) -> Any:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def chained(rows: Iterable[Row]) -> Iterator[Row]:
-    """One row for each last turn: the chain of table rows that leads to it by `parent_id`, oldest first."""
-    given = list(rows)
-    by_id = {str(row.data["id"]): row for row in given if isinstance(row.data, dict) and row.data.get("id") is not None}
-    parents = {str(row.data["parent_id"]) for row in by_id.values() if row.data.get("parent_id") not in (None, "")}
-    for row in given:
-        if not isinstance(row.data, dict):
-            yield row
-        elif str(row.data.get("id")) not in parents:
-            yield _chain(row, by_id)
-    yield from _circles(by_id, parents)
-
-
-def _chain(last: Row, by_id: dict[str, Row]) -> Row:
-    chain, seen, row = [last.data], {str(last.data.get("id"))}, last
-    while (parent := row.data.get("parent_id")) not in (None, ""):
-        found = by_id.get(str(parent))
-        if found is None or str(parent) in seen:
-            reason = f"parent_id {parent} " + ("is a circle" if found is not None else "is the id of no row")
-            return Row(None, last.file, last.line, reason, unreadable_code="SH112", lenient=last.lenient)
-        row = found
-        seen.add(str(parent))
-        chain.append(row.data)
-    return Row({"chain": chain[::-1]}, last.file, last.line, lenient=last.lenient)
-
-
-def _circles(by_id: dict[str, Row], parents: set[str]) -> Iterator[Row]:
-    """A row for each turn that no last turn leads to: its chain goes in a circle."""
-    reached: set[str] = set()
-    for name in by_id.keys() - parents:
-        row: Row | None = by_id[name]
-        while row is not None and str(row.data.get("id")) not in reached:
-            reached.add(str(row.data.get("id")))
-            row = by_id.get(str(row.data.get("parent_id")))
-    for name, lost in by_id.items():
-        if name not in reached:
-            yield Row(None, lost.file, lost.line, "its parents form a circle", unreadable_code="SH112")

@@ -86,8 +86,9 @@ def _with_messages(record: JsonObject) -> tuple[JsonObject, str]:
     """The record with the one column that holds messages of some kind as a plain list of them."""
     found: dict[str, list[JsonObject]] = {}
     for key, value in record.items():
-        messages = _messages_in(_parsed(value))
-        if messages and (folded(key) in _TALKS or any(role_word(str(message["role"])) for message in messages)):
+        talk = folded(key) in _TALKS
+        messages = _messages_in(_parsed(value)) or (_pairs_in(_parsed(value)) if talk else [])
+        if messages and (talk or any(role_word(str(message["role"])) for message in messages)):
             found[key] = messages
     if len(found) != 1:
         return {}, ""
@@ -109,6 +110,16 @@ def _messages_in(value: Any) -> list[JsonObject]:
         return []
     messages = [_message(item) for item in value]
     return messages if all(messages) else []
+
+
+def _pairs_in(value: Any) -> list[JsonObject]:
+    """The messages of a list of pairs of texts: what the user says and the answer to it."""
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        return []
+    if not all(isinstance(text, str) for pair in value for text in pair):
+        return []
+    names = ("user", "assistant")
+    return [{"role": name, "content": text} for pair in value for name, text in zip(names, pair, strict=True)]
 
 
 def _is_dialogue_with_a_system(messages: list[JsonObject]) -> bool:

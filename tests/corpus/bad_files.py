@@ -297,6 +297,9 @@ TOOLS = [
 ]  # fmt: skip
 
 TABLES = [
+    text("a_message_a_row.csv", "session id,role,content,at\n1,user,hi\n2,user,ho\n1,assistant,yo\n2,assistant,ya\n",
+         "kk", "SH107 SH115"),
+    text("quoted_semicolons.csv", '"context; as; given","response"\na,b\n', "d", "IO006", "DS905"),
     text("header_only.csv", "prompt,response\n", stops="DS905"),
     text("empty.csv", "", stops="DS905"),
     text("doubled_column.csv", "prompt,prompt\na,b\n", stops="IO003"),
@@ -337,6 +340,16 @@ ARCHIVES = [
     Bad("zip.json", b"PK\x03\x04" + b"x" * 40, stops="IO001"),
     Bad("bzip2.jsonl.bz2", b"BZh91AY" + b"x" * 40, stops="IO001"),
     Bad("xz.jsonl.xz", b"\xfd7zXZ\0" + b"x" * 40, stops="IO001"),
+    Bad("archive.tar", b"a.jsonl".ljust(257, b"\0") + b"ustar" + b"\0" * 250, stops="IO001"),
+    Bad("archive.tar.gz", gzip.compress(b"a.jsonl".ljust(257, b"\0") + b"ustar" + b"\0" * 250), stops="IO001"),
+    Bad("base.db", b"SQLite format 3\0" + b"\0" * 40, stops="IO001"),
+    Bad("old.xls", b"\xd0\xcf\x11\xe0" + b"\0" * 40, stops="IO001"),
+    Bad("rows.pkl", b"\x80\x04\x95" + b"\0" * 40, stops="IO001"),
+    Bad("pointer.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", stops="IO001"),
+    Bad("talk.md", b"**User:** hi\n\n**Assistant:** yo\n", stops="IO001"),
+    Bad("chat.txt", b"[12/03/24, 10:15:32] Ann: Hi, is it open?\n", stops="IO001"),
+    Bad("rows.yaml", b"- messages:\n  - role: user\n    content: hi\n", stops="IO001"),
+    Bad("lines.txt", GOOD.encode(), "k"),
     Bad("pdf.json", b"%PDF-1.7" + b"x" * 40, stops="IO001"),
     Bad("not_gzip.jsonl.gz", GOOD.encode(), "k"),
 ]

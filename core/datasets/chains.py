@@ -1,0 +1,78 @@
+"""Tables whose rows belong together: turns chained by their parents, messages of the same conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from core.conversation import Row
+from core.formats.names import folded, our_name
+
+# Columns that say which conversation a message belongs to; who speaks; and what is said.
+_TALK = ("conversationid", "convid", "convoid", "dialogid", "dialogueid", "sessionid", "threadid", "chatid")
+_ROLE = ("role", "from", "speaker", "author", "sender")
+_CONTENT = ("content", "value", "text", "utterance", "message")
+
+
+def chained(rows: Iterable[Row]) -> Iterator[Row]:
+    """One row for each last turn: the chain of table rows that leads to it by `parent_id`, oldest first."""
+    given = list(rows)
+    by_id = {str(row.data["id"]): row for row in given if isinstance(row.data, dict) and row.data.get("id") is not None}
+    parents = {str(row.data["parent_id"]) for row in by_id.values() if row.data.get("parent_id") not in (None, "")}
+    for row in given:
+        if not isinstance(row.data, dict):
+            yield row
+        elif str(row.data.get("id")) not in parents:
+            yield _chain(row, by_id)
+    yield from _circles(by_id, parents)
+
+
+def _chain(last: Row, by_id: dict[str, Row]) -> Row:
+    chain, seen, row = [last.data], {str(last.data.get("id"))}, last
+    while (parent := row.data.get("parent_id")) not in (None, ""):
+        found = by_id.get(str(parent))
+        if found is None or str(parent) in seen:
+            reason = f"parent_id {parent} " + ("is a circle" if found is not None else "is the id of no row")
+            return Row(None, last.file, last.line, reason, unreadable_code="SH112", lenient=last.lenient)
+        row = found
+        seen.add(str(parent))
+        chain.append(row.data)
+    return Row({"chain": chain[::-1]}, last.file, last.line, lenient=last.lenient)
+
+
+def _circles(by_id: dict[str, Row], parents: set[str]) -> Iterator[Row]:
+    """A row for each turn that no last turn leads to: its chain goes in a circle."""
+    reached: set[str] = set()
+    for name in by_id.keys() - parents:
+        row: Row | None = by_id[name]
+        while row is not None and str(row.data.get("id")) not in reached:
+            reached.add(str(row.data.get("id")))
+            row = by_id.get(str(row.data.get("parent_id")))
+    for name, lost in by_id.items():
+        if name not in reached:
+            yield Row(None, lost.file, lost.line, "its parents form a circle", unreadable_code="SH112")
+
+
+def message_columns(row: Row) -> tuple[str, str, str] | None:
+    """The columns of a table with a message in each row: conversation, role and content; None for another table."""
+    if not isinstance(row.data, dict):
+        return None
+    talk = next((name for name in row.data if folded(name) in _TALK), None)
+    named = {our_name(name) or name: name for name in row.data}
+    role = next((named[key] for key in _ROLE if key in named), None)
+    content = next((named[key] for key in _CONTENT if key in named), None)
+    return (talk, role, content) if talk and role and content else None
+
+
+def grouped(rows: Iterable[Row], columns: tuple[str, str, str]) -> Iterator[Row]:
+    """One row for each conversation, where its first message stands: its messages in the order of the table."""
+    talk, role, content = columns
+    talks: dict[str, Row] = {}
+    for row in rows:
+        if not isinstance(row.data, dict) or row.data.get(talk) in (None, ""):
+            yield row
+            continue
+        name = str(row.data[talk])
+        if name not in talks:
+            talks[name] = Row({talk: row.data[talk], "messages": []}, row.file, row.line, lenient=row.lenient)
+        talks[name].data["messages"].append({"role": row.data.get(role), "content": row.data.get(content)})
+    yield from talks.values()
