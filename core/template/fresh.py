@@ -119,6 +119,7 @@ class Part:
         if ASK in begun.outer:
             self.names[ASK] = ask
         self._state: Snapshot | None = None
+        self._answers: dict[tuple[int, int], bool] = {}
 
     @property
     def state(self) -> Snapshot:
@@ -131,9 +132,12 @@ class Part:
             self._state = (*[names[name] for name in cut.fresh], *spaces, names.get(ASK))
         return self._state
 
-    def answer(self, number: int, place: Place) -> bool:
-        """How a test comes out here."""
-        return bool(self._marked.tests[number].look(place, self.names))
+    def answer(self, number: int, index: int) -> bool:
+        """How a test comes out in an iteration."""
+        if (number, index) not in self._answers:
+            answer = self._marked.tests[number].look(Place(self.items, index), self.names)
+            self._answers[number, index] = bool(answer)
+        return self._answers[number, index]
 
 
 class _Names(dict[str, Any]):

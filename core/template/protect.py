@@ -8,77 +8,75 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import is_
 from typing import Any
 
-from core.conversation import Conversation, Finding, Message, RowRefusedError
+from core.conversation import Conversation, Finding, Message, RowRefusedError, json_text
 from core.template.sandbox import BREAK
 
 # The first character of each private mark that spans are found with; content that holds one could forge a mark.
 MARKS = "\U000f1000\U000f1001" + BREAK
+# Stands between texts that are looked at together.
+_BETWEEN = "\0"
 
 
 def protect(conversation: Conversation, control_tokens: Iterable[str]) -> Conversation:
     """The conversation with a break inside every control token that its content, names or tools hold.
 
-    What needs no break stays the same object. Raises `RowRefusedError` for text with our private marks in it.
+    The same object where there is none. Raises `RowRefusedError` for text with our private marks in it.
     """
-    pattern = _pattern(frozenset(control_tokens))
+    tokens = _tokens(frozenset(control_tokens))
+    if not _holds_any(conversation, tokens):
+        return conversation
     try:
-        messages = tuple(_broken_message(message, pattern) for message in conversation.messages)
-        tools = tuple(_broken(tool, pattern) for tool in conversation.tools)
+        messages = tuple(_broken_message(message, tokens) for message in conversation.messages)
+        tools = tuple(_broken(tool, tokens) for tool in conversation.tools)
     except ValueError as error:
         finding = Finding("MK705", "dropped", str(error), conversation.file, conversation.line)
         raise RowRefusedError(finding) from None
-    if all(map(is_, messages, conversation.messages)) and all(map(is_, tools, conversation.tools)):
-        return conversation
     return replace(conversation, messages=messages, tools=tools)
 
 
-def _broken_message(message: Message, pattern: re.Pattern[str]) -> Message:
-    texts = [message.content, message.reasoning, message.name, message.tool_call_id]
-    for call in message.tool_calls:
-        texts += [call.name, call.id]
-    if not any(map(pattern.search, texts)) and not any(_holds(call.arguments, pattern) for call in message.tool_calls):
-        return message
+def _holds_any(conversation: Conversation, tokens: _Tokens) -> bool:
+    """Whether there may be a control token anywhere: all texts are looked at together, most have none."""
+    messages = conversation.messages
+    texts = [text for one in messages for text in (one.content, one.reasoning, one.name, one.tool_call_id)]
+    calls = [call for message in messages for call in message.tool_calls]
+    texts += [text for call in calls for text in (call.name, call.id)]
+    if tokens.text.found(_BETWEEN.join(texts)):
+        return True
+    objects = [*conversation.tools, *(call.arguments for call in calls)]
+    return bool(objects) and tokens.json.found(json_text(objects))
+
+
+def _broken_message(message: Message, tokens: _Tokens) -> Message:
     calls = tuple(
         replace(
             call,
-            name=_broken(call.name, pattern),
-            arguments=_broken(call.arguments, pattern),
-            id=_broken(call.id, pattern),
+            name=_broken(call.name, tokens),
+            arguments=_broken(call.arguments, tokens),
+            id=_broken(call.id, tokens),
         )
         for call in message.tool_calls
     )
-    return replace(
+    broken = replace(
         message,
-        content=_broken(message.content, pattern),
-        reasoning=_broken(message.reasoning, pattern),
-        name=_broken(message.name, pattern),
-        tool_call_id=_broken(message.tool_call_id, pattern),
+        content=_broken(message.content, tokens),
+        reasoning=_broken(message.reasoning, tokens),
+        name=_broken(message.name, tokens),
+        tool_call_id=_broken(message.tool_call_id, tokens),
         tool_calls=calls,
     )
+    return message if broken == message else broken
 
 
-def _holds(value: Any, pattern: re.Pattern[str]) -> bool:
-    """Whether there is a control token anywhere in the value."""
+def _broken(value: Any, tokens: _Tokens) -> Any:
     if isinstance(value, str):
-        return pattern.search(value) is not None
+        return _broken_text(value, tokens.text.pattern)
     if isinstance(value, dict):
-        return any(pattern.search(key) or _holds(item, pattern) for key, item in value.items())
-    return isinstance(value, list) and any(_holds(item, pattern) for item in value)
-
-
-def _broken(value: Any, pattern: re.Pattern[str]) -> Any:
-    if not _holds(value, pattern):
-        return value
-    if isinstance(value, str):
-        return _broken_text(value, pattern)
-    if isinstance(value, dict):
-        return {_broken(key, pattern): _broken(item, pattern) for key, item in value.items()}
-    return [_broken(item, pattern) for item in value]
+        return {_broken(key, tokens): _broken(item, tokens) for key, item in value.items()}
+    return [_broken(item, tokens) for item in value] if isinstance(value, list) else value
 
 
 def unprotected_text(text: str) -> tuple[str, tuple[int, ...]]:
@@ -100,8 +98,33 @@ def _again(found: re.Match[str]) -> str:
     return found.group()[:1] + BREAK + found.group()[1:]
 
 
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Finds one of some texts; first by the characters with which they begin, most content has none of these."""
+
+    beginnings: frozenset[str]
+    pattern: re.Pattern[str]
+
+    def found(self, text: str) -> bool:
+        """Whether there is one in a text."""
+        return any(map(text.__contains__, self.beginnings)) and self.pattern.search(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Control tokens in text, and as they are written in JSON."""
+
+    text: _Texts
+    json: _Texts
+
+
 @lru_cache(maxsize=64)
-def _pattern(control_tokens: frozenset[str]) -> re.Pattern[str]:
+def _tokens(control_tokens: frozenset[str]) -> _Tokens:
     longest_first = sorted((token for token in control_tokens if len(token) > 1), key=len, reverse=True)
+    texts = [*longest_first, *MARKS]
+    return _Tokens(_texts(texts), _texts([json_text(text)[1:-1] for text in texts]))
+
+
+def _texts(texts: list[str]) -> _Texts:
     # Each alternative begins with a character of its own, not with a class of them: so searching skips to those.
-    return re.compile("|".join(map(re.escape, [*longest_first, *MARKS])))
+    return _Texts(frozenset(text[0] for text in texts), re.compile("|".join(map(re.escape, texts))))

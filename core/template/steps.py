@@ -14,7 +14,6 @@ from typing import Any
 from core.conversation import JsonObject
 from core.template.fresh import Begun, Finder, Forms, Part, Snapshot
 from core.template.marked import MARK, Marked
-from core.template.pure import Place
 from core.template.record import same
 from core.template.sandbox import Template, TemplateRefusedError
 
@@ -189,10 +188,7 @@ class _Line(list[_Written]):
 
 def _holds(written: _Written, part: Part, index: int) -> bool:
     """Whether its tests come out the same here."""
-    if not written.asked:
-        return True
-    place = Place(part.items, index)
-    return all(part.answer(number, place) == answer for number, answer in written.asked)
+    return not written.asked or all(part.answer(number, index) == answer for number, answer in written.asked)
 
 
 class _Run:
@@ -203,7 +199,7 @@ class _Run:
         self.written: dict[int, _Written] = {}
         self._count = self._index = 0
         self._open: _Written | None = None
-        self._seen: tuple[Place, Part] | None = None
+        self._seen: Part | None = None
 
     def begin(self, items: Sequence[Any], *given: Any) -> str:
         """The loop begins."""
@@ -220,7 +216,9 @@ class _Run:
             self._open.after = given
         if index < 0:
             return ""
-        self._index, self._seen = index, None
+        self._index = index
+        if self._left is not None:
+            self._seen = None
         if self._left is not None and not self._steps.marked.sets and self._need_not_run():
             return True
         self._open = self.written[index] = _Written(given)
@@ -229,21 +227,20 @@ class _Run:
     def _need_not_run(self) -> bool:
         """Whether it is known what the present iteration writes, or the template refuses a conversation like this."""
         try:
-            return self._steps.find(self._see()[1], self._index, None) is not None
+            return self._steps.find(self._part(), self._index, None) is not None
         except TemplateRefusedError:
             return True
 
     def test(self, number: int) -> bool:
         """How a test comes out in the present iteration."""
         assert self._open is not None
-        place, part = self._seen or self._see()
-        answer = part.answer(number, place)
+        answer = self._part().answer(number, self._index)
         self._open.asked.append((number, answer))
         return answer
 
-    def _see(self) -> tuple[Place, Part]:
+    def _part(self) -> Part:
         """What the present iteration sees."""
-        kept = self._count if self._left is None else min(self._index + self._left, self._count)
-        part = self._steps.part(kept, self.ask)
-        self._seen = Place(part.items, self._index), part
+        if self._seen is None:
+            kept = self._count if self._left is None else min(self._index + self._left, self._count)
+            self._seen = self._steps.part(kept, self.ask)
         return self._seen
