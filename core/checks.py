@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from core.best import best_faults
 from core.config import TrainConfig, default_of
 from core.errors import UserError, did_you_mean
+from core.hub import asked_for
 from core.method import adapter_faults, freeze_faults, peft_fault
 from core.model import pick_device, resolve_model
 from core.probes import packing_fault_of
@@ -161,7 +162,7 @@ def _adapter_base_faults(config: TrainConfig) -> list[str]:
     faults = []
     for name in config.adapter_name_or_path:
         try:
-            base = PeftConfig.from_pretrained(name).base_model_name_or_path
+            base = PeftConfig.from_pretrained(asked_for(name)).base_model_name_or_path
         except (OSError, ValueError, KeyError, TypeError):
             faults.append(f'adapter_name_or_path: there is no adapter at "{name}"')
             continue

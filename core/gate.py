@@ -18,6 +18,7 @@ from core.datasets import find_source
 from core.datasets.load import files_of
 from core.datasets.mix import held_lines, require_weights
 from core.errors import UserError
+from core.hub import hub_fault
 from core.report import Report, by_code
 from core.run import runs_folder
 from core.template.sandbox import Template
@@ -55,17 +56,20 @@ def look_first(config: TrainConfig) -> list[Report]:
 
 
 def require_datasets(config: TrainConfig) -> None:
-    """There are datasets, and each name leads somewhere. Raises one `UserError` for all that do not."""
+    """There are datasets, and each name leads somewhere that answers. Raises one `UserError` for all that do not."""
     if not config.dataset:
         raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
     faults = []
     for name in [*config.dataset, *config.eval_dataset]:
         try:
-            find_source(name, config.dataset_dir)
+            fault = hub_fault() if find_source(name, config.dataset_dir).hub else ""
         except UserError as error:
-            faults.append(str(error))
+            fault = str(error)
+        else:
+            fault = fault and f'the dataset "{name}" is on the Hub, and {fault} — check the network'
+        faults += [fault] if fault else []
     if faults:
-        raise UserError("; ".join(faults))
+        raise UserError("; ".join(dict.fromkeys(faults)))
 
 
 def require_mixture(config: TrainConfig) -> None:

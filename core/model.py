@@ -11,6 +11,7 @@ from typing import Any
 
 from core.config import ModelOptions, TrainConfig
 from core.errors import UserError
+from core.hub import asked_for, hub_fault
 from core.paths import STARTER, starter_dir
 from core.run import Run, find_run
 from core.stops import own_stops, stop_ids, stop_texts, stops_of
@@ -44,7 +45,7 @@ def auto_tokenizer() -> Any:
 
 def resolve_model(name: str) -> str:
     """What transformers is to load for a model's name: `starter` is the embedded one."""
-    return str(starter_dir()) if name == STARTER else name
+    return str(starter_dir()) if name == STARTER else asked_for(name)
 
 
 def load_tokenizer(name: str) -> Any:
@@ -56,7 +57,7 @@ def load_tokenizer(name: str) -> Any:
         if tokenizer is None:
             tokenizer = auto_tokenizer().from_pretrained(place)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f'cannot load the tokenizer of "{name}": {_first_line(error)}', remedy=_remedy()) from None
+        raise UserError(f'cannot load the tokenizer of "{name}": {_reason(name, error)}', remedy=_remedy()) from None
     if not tokenizer.is_fast:
         raise UserError(f'"{name}" has no fast tokenizer, which spans need', remedy="convert it to tokenizer.json")
     return tokenizer
@@ -135,7 +136,7 @@ def load_weights(
             ),
         )
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f'cannot load the model "{name}": {_first_line(error)}', remedy=_remedy()) from None
+        raise UserError(f'cannot load the model "{name}": {_reason(name, error)}', remedy=_remedy()) from None
     return (model.to(device) if place and not quantisation else model).eval()
 
 
@@ -239,6 +240,11 @@ def ready(model: Any, tokenizer: Any, template: Template) -> LoadedModel:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
+
+
+def _reason(name: str, error: Exception) -> str:
+    fault = "" if name == STARTER or Path(name).exists() else hub_fault()
+    return f"it is neither a folder nor kept from the Hub, and {fault}" if fault else _first_line(error)
 
 
 def _remedy() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.conversation import Finding
+from core.hub import asked_for
 from core.template.choose import OWN, marks
 from core.template.sandbox import Template
 
@@ -28,7 +29,7 @@ def is_tokenizer(name: str) -> bool:
     from transformers.utils import cached_file
 
     try:
-        return cached_file(name, "tokenizer_config.json") is not None
+        return cached_file(asked_for(name), "tokenizer_config.json") is not None
     except OSError:
         return False
 

@@ -288,6 +288,7 @@ def test_hub_rows_stream_and_fail_clearly(monkeypatch: pytest.MonkeyPatch) -> No
         raise ConnectionError("no network")
 
     monkeypatch.setattr(datasets, "load_dataset", offline)
+    monkeypatch.setattr("core.datasets.hub.hub_fault", str)
     with pytest.raises(UserError, match="cannot read the Hub dataset: no network"):
         load_dataset(find_source("hf:org/name"))
 

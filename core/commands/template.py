@@ -126,7 +126,12 @@ def _template(arguments: argparse.Namespace) -> Template:
         return bare_template(name if name in library_names() else str(path), token_pairs(arguments.special_tokens))
     from core.model import load_tokenizer
 
-    return choose_template("auto", load_tokenizer(name))
+    try:
+        return choose_template("auto", load_tokenizer(name))
+    except UserError as error:
+        if "/" in name:
+            raise
+        raise UserError(f"{error}, or a template of the library: {', '.join(library_names())}") from None
 
 
 def _text(path: Path) -> str:

@@ -104,7 +104,7 @@ def find_source(name: str, dataset_dir: str = "") -> Source:
     if path.exists():
         raise UserError("is neither a file nor a folder", file=name)
     if path.suffix or "/" in name:
-        hint = f"datasets by name: {did_you_mean(name, known)} A dataset of the Hub is {HUB}org/name"
+        hint = f"a dataset of the Hub is {HUB}org/name; datasets by name: {did_you_mean(name, known)}"
         raise UserError("no such file", file=name, remedy=hint)
     raise UserError(f'unknown dataset "{name}"', remedy=did_you_mean(name, known))
 
