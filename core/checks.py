@@ -20,8 +20,10 @@ from core.method import adapter_faults, freeze_faults, peft_fault
 from core.model import pick_device, resolve_model
 from core.probes import packing_fault_of
 from core.rope import window_faults
+from core.router import router_faults
 from core.sft import optimiser_faults
 from core.template.spans import KINDS
+from core.weights import ADAPTER_WEIGHTS, file_fault, weight_faults
 
 ADAPTER_ONLY = (
     "use_dora",
@@ -89,6 +91,12 @@ def _number_faults(config: TrainConfig) -> list[str]:
     if config.dtype == "float16" and config.finetuning_type != "lora" and pick_device(config.device) == "cpu":
         # An optimiser's smallest numbers are 0 in them; on a GPU what is trained is float32 (core.method).
         faults.append(f"dtype float16: {config.finetuning_type} diverges in it on a CPU, set bfloat16 or float32")
+    for name in ("eval_steps", "save_steps"):
+        wanted = getattr(config, name)
+        if wanted is not None and wanted > 1 and wanted % 1:
+            faults.append(
+                f"{name} {wanted:g}: from 1 on it counts steps, set {wanted:.0f}, or below 1 a part of the run"
+            )
     if config.extra.get("activation_offloading") and pick_device(config.device) != "cuda":
         faults.append("extra: activation_offloading needs a GPU: use gradient_checkpointing here")
     return faults
@@ -108,7 +116,7 @@ def _model_faults(config: TrainConfig) -> list[str]:
     model = skeleton(config.model_name_or_path)
     if model is None:
         return []
-    faults = window_faults(config, model)
+    faults = [*window_faults(config, model), *router_faults(model.config, config.extra)]
     if config.finetuning_type == "freeze":
         faults += freeze_faults(model, config.freeze_trainable_layers)
     if config.finetuning_type == "lora" and not config.adapter_name_or_path:
@@ -137,9 +145,7 @@ def _folder_faults(config: TrainConfig) -> list[str]:
         AutoConfig.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         return [f"model_name_or_path: the config of {folder} cannot be read: {str(error).strip().splitlines()[0]}"]
-    if any(folder.glob("*.safetensors")):
-        return []
-    return [f"model_name_or_path: there are no weights in {folder}: it takes .safetensors, pickled ones are not loaded"]
+    return [f"model_name_or_path: {fault}" for fault in weight_faults(folder)]
 
 
 def _measuring_faults(config: TrainConfig) -> list[str]:
@@ -162,10 +168,16 @@ def _adapter_base_faults(config: TrainConfig) -> list[str]:
     faults = []
     for name in config.adapter_name_or_path:
         try:
-            base = PeftConfig.from_pretrained(asked_for(name)).base_model_name_or_path
+            kept = PeftConfig.from_pretrained(asked_for(name))
         except (OSError, ValueError, KeyError, TypeError):
             faults.append(f'adapter_name_or_path: there is no adapter at "{name}"')
             continue
+        base = kept.base_model_name_or_path
+        if kept.is_prompt_learning:
+            faults.append(f'adapter_name_or_path: "{name}" is of the kind {kept.peft_type.value}: give one of LoRA\'s')
+        weights = Path(name) / ADAPTER_WEIGHTS
+        if Path(name).is_dir() and (fault := file_fault(weights)):
+            faults.append(f"adapter_name_or_path: {weights} {fault}: copy the file again")
         # A base that has moved to another folder is the same base.
         if base and Path(base).name != Path(resolve_model(config.model_name_or_path)).name:
             faults.append(f'adapter_name_or_path: "{name}" sits on {base}: set model_name_or_path to it')

@@ -26,7 +26,8 @@ def ending(run: Run, status: int | None, peak_bytes: int = 0) -> State:
         return State("stopped", said.step, said.max_steps, f"stopped at once, without saving; {_goes_on(run)}")
     if status == -signal.SIGTERM:
         # It saves at this signal, once it listens to signals.
-        return State("stopped", said.step, said.max_steps, f"stopped before its first step; {_goes_on(run)}")
+        first = "it went on" if said.step else "its first step"
+        return State("stopped", said.step, said.max_steps, f"stopped before {first}; {_goes_on(run)}")
     told = status is None and bool(last_error(run.path / "log.txt"))
     name: StateName = "failed" if told or (status is not None and status >= 0) else "killed"
     return State(name, said.step, said.max_steps, f"{_cause(run, status, peak_bytes)}; {_goes_on(run)}")

@@ -43,7 +43,6 @@ INSTEAD: Mapping[str, str] = {
     "model_init_kwargs": "use dtype, attn_implementation, load_in_4bit or rope_scaling",
     "trust_remote_code": "code that comes with a model is never run",
     "label_smoothing_factor": _LOSS,
-    "router_aux_loss_coef": _LOSS,
     "average_tokens_across_devices": f"{_LOSS}, over all processes",
     "use_liger_kernel": "logits are computed only where a token is trained, in blocks",
     "liger_kernel_config": "logits are computed only where a token is trained, in blocks",
@@ -57,6 +56,7 @@ INSTEAD: Mapping[str, str] = {
     "gradient_checkpointing_kwargs": "use activation_checkpointing_kwargs",
     "auto_find_batch_size": "use on_out_of_memory",
     "include_num_input_tokens_seen": "num_tokens is logged always",
+    "debug": "a loss or weights that are no numbers end the run",
     "logging_strategy": "use logging_steps",
     "logging_nan_inf_filter": "a loss that is no number ends the run",
     "eval_strategy": "use eval_steps; val_size: 0 holds nothing out",
@@ -95,8 +95,14 @@ INSTEAD: Mapping[str, str] = {
 }
 """Options that are refused, with what to use instead or why."""
 
-# How rows are ordered is ours: see core.order.
-CHOICES = {"train_sampling_strategy": ("group_by_length", "random", "sequential")}
+# How rows are ordered is ours (core.order); the rest SFTConfig takes, and fails on when it is used.
+_LEVELS = ("passive", "debug", "detail", "info", "warning", "error", "critical")
+CHOICES = {
+    "train_sampling_strategy": ("group_by_length", "random", "sequential"),
+    "log_level": _LEVELS,
+    "log_level_replica": _LEVELS,
+}
+LEAST = {"dataloader_num_workers": 0, "dataloader_prefetch_factor": 1, "ddp_timeout": 1, "router_aux_loss_coef": 0}
 
 
 def extra_faults(extra: Mapping[str, Any], types: Mapping[str, Any]) -> Iterator[str]:
@@ -115,6 +121,9 @@ def extra_faults(extra: Mapping[str, Any], types: Mapping[str, Any]) -> Iterator
 def _value_fault(name: str, value: Any, kind: Any) -> Iterator[str]:
     if name in CHOICES and value not in CHOICES[name]:
         yield f"extra: {name} should be one of {', '.join(CHOICES[name])}, got {value!r}"
+        return
+    if name in LEAST and isinstance(value, int | float) and value < LEAST[name]:
+        yield f"extra: {name} should be at least {LEAST[name]}, got {value!r}"
         return
     try:
         TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)

@@ -85,10 +85,10 @@ def require_mixture(config: TrainConfig) -> None:
     held_lines(Path(config.split_file))
 
 
-def require_possible(config: TrainConfig) -> tuple[Any, Template]:
+def require_possible(config: TrainConfig, refused: UserError | None = None) -> tuple[Any, Template]:
     """Data, template, model, options, this machine and several processes fit together. Raises one `UserError` for all.
 
-    Returns the training's tokenizer and template.
+    Returns the training's tokenizer and template. `refused` is what is known to be wrong with these.
     """
     from core.checks import check_training
     from core.lead import plan
@@ -97,6 +97,9 @@ def require_possible(config: TrainConfig) -> tuple[Any, Template]:
     found: dict[Any, Any] = {}
     faults = []
     for look in (require_datasets, require_mixture, require_writable, load_vocabulary, check_training, plan):
+        if refused is not None and look is load_vocabulary:
+            faults.append(str(refused))
+            continue
         try:
             found[look] = look(config)
         except UserError as error:

@@ -23,11 +23,15 @@ GPU_BLOCK = 2**26
 
 
 class Losses(NamedTuple):
-    """Of some labels: the weighted sum of their losses, shape (); each loss itself, and whether it was likeliest."""
+    """Of some labels: the weighted sum of their losses, shape (); each loss itself, and whether it was likeliest.
+
+    `routers` is the loss of the routers of a model with experts, shape (), where it was asked for.
+    """
 
     total: torch.Tensor
     losses: torch.Tensor
     correct: torch.Tensor
+    routers: torch.Tensor | None = None
 
 
 def compute_losses_in(model: Any, *, head_is_plain: bool) -> None:
@@ -35,7 +39,7 @@ def compute_losses_in(model: Any, *, head_is_plain: bool) -> None:
 
     `model` is the one below an adapter. `places` (labels,) are the positions, in the flattened batch, whose output
     predicts `targets` (labels,). `weights` (labels,) multiply the losses; with `by_probability` (dft) each is also
-    multiplied by the label's own probability.
+    multiplied by the label's own probability. With `output_router_logits` the model's own `aux_loss` is there too.
     """
     plain = model.forward
 
@@ -47,15 +51,34 @@ def compute_losses_in(model: Any, *, head_is_plain: bool) -> None:
         by_probability = options.pop("by_probability", False)
         options = {name: value for name, value in options.items() if value is not None}
         if head_is_plain:
-            hidden = model.get_decoder()(*inputs, **options).last_hidden_state.flatten(0, 1)[places]
-            return losses_of_head(model.get_output_embeddings(), hidden, targets, weights, by_probability)
+            states, routers = _states(model, plain, *inputs, **options)
+            hidden = states.flatten(0, 1)[places]
+            losses = losses_of_head(model.get_output_embeddings(), hidden, targets, weights, by_probability)
+            return losses._replace(routers=routers)
         if options["input_ids"].shape[0] == 1:
-            logits = plain(*inputs, **options, logits_to_keep=places).logits[0]
+            found = plain(*inputs, **options, logits_to_keep=places)
+            logits = found.logits[0]
         else:
-            logits = plain(*inputs, **options).logits.flatten(0, 1)[places]
-        return losses_of_logits(logits, targets, weights, by_probability)
+            found = plain(*inputs, **options)
+            logits = found.logits.flatten(0, 1)[places]
+        losses = losses_of_logits(logits, targets, weights, by_probability)
+        return losses._replace(routers=found.get("aux_loss"))
 
     model.forward = forward
+
+
+def _states(model: Any, plain: Any, *inputs: Any, **options: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The last hidden states, and the loss of the routers where it is asked for: that only the whole model computes."""
+    decoder = model.get_decoder()
+    if not options.get("output_router_logits"):
+        return decoder(*inputs, **options).last_hidden_state, None
+    seen: list[torch.Tensor] = []
+    hook = decoder.register_forward_hook(lambda module, given, output: seen.append(output.last_hidden_state))
+    try:
+        found = plain(*inputs, **options, logits_to_keep=1)
+    finally:
+        hook.remove()
+    return seen[0], found.get("aux_loss")
 
 
 def losses_of_logits(

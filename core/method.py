@@ -147,6 +147,8 @@ def adapter_faults(config: TrainConfig, model: nn.Module) -> list[str]:
     first = ordered[len(ordered) // 2 if wanted == ALL else 0] if ordered else ""
     if first and config.lora_r > chosen[first]:
         faults.append(f"lora_r {config.lora_r} is above the size of {first} ({chosen[first]}): at most {chosen[first]}")
+    if chosen and all(set(name.split(".")) & set(config.lora_modules_to_save) for name in chosen):
+        faults.append("lora_modules_to_save holds every layer that would get an adapter: set finetuning_type full")
     parts = {name.rpartition(".")[2] for name, _ in model.named_modules() if name}
     absent = [name for name in config.lora_modules_to_save if name.rpartition(".")[2] not in parts]
     return faults + [f'lora_modules_to_save: no module "{name}" — {did_you_mean(name, parts)}' for name in absent]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from dataclasses import dataclass, replace
@@ -63,6 +64,11 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
+def is_hub_name(name: str) -> bool:
+    """Whether a model's name could be one of the Hub: `name` or `org/name`."""
+    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and name.strip(".") == name
+
+
 def load_template(config: ModelOptions, tokenizer: Any, add_tokens: AddTokens = "none") -> Template:
     """The chat template that the config asks for, with what the tokenizer knows, and what it lacks rewritten.
 
@@ -117,14 +123,18 @@ def load_weights(
     one.
     """
     import torch
+    from safetensors import SafetensorError
 
     device = pick_device(config.device)
     with _IMPORTING:
         from transformers import AutoModelForCausalLM
     _bars_for_people()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, told = AutoModelForCausalLM.from_pretrained(
             resolve_model(name),
+            output_loading_info=True,
+            # What does not fit is refused below, by name.
+            ignore_mismatched_sizes=True,
             config=shape,
             dtype=dtype or pick_dtype(config.dtype, device),
             use_safetensors=True,
@@ -135,8 +145,12 @@ def load_weights(
                 else {}
             ),
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UserError(f'cannot load the model "{name}": {_reason(name, error)}', remedy=_remedy()) from None
+    if lacking := sorted({*told["missing_keys"], *(weight for weight, *_ in told["mismatched_keys"])}):
+        said = f"{lacking[0]} and {len(lacking) - 1} more" if len(lacking) > 1 else lacking[0]
+        remedy = "they are of another model than its config.json says, or incomplete"
+        raise UserError(f'the weights of "{name}" lack {said}, or have them in another size', remedy=remedy)
     return (model.to(device) if place and not quantisation else model).eval()
 
 
@@ -243,6 +257,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _reason(name: str, error: Exception) -> str:
+    if name != STARTER and not Path(name).exists() and not is_hub_name(name):
+        return "there is no such folder"
     fault = "" if name == STARTER or Path(name).exists() else hub_fault()
     return f"it is neither a folder nor kept from the Hub, and {fault}" if fault else _first_line(error)
 

@@ -60,7 +60,7 @@ def sft_config(config: TrainConfig, output_dir: Path, *, has_eval: bool) -> SFTC
     }
     options |= {name: getattr(config, name) for name in same}
     try:
-        return SFTConfig(**(options | config.extra))
+        return SFTConfig(**(options | config.extra | ({} if has_eval else {"eval_on_start": False})))
     except (ValueError, TypeError) as error:
         raise UserError(f"these options do not fit together: {str(error).splitlines()[0]}") from None
 

@@ -30,6 +30,7 @@ from core.embeddings import clashes, token_faults
 from core.environment import record_start
 from core.errors import UserError
 from core.halved import as_it_fits, halve, is_out_of_memory, out_of_memory, said, sizes
+from core.idle import idle
 from core.method import load_trainable, trainable_parameters
 from core.model import pick_device, ready
 from core.outcome import FINISHED, RANKS, STOPPED, Outcome, conclude, write_outcome
@@ -40,6 +41,7 @@ from core.queue import start_next
 from core.quiet import quiet_libraries
 from core.ranks import ALONE, Rank, end_with_parent, join
 from core.room import check_room, disk_told, needed_bytes
+from core.router import router_words
 from core.run import Run
 from core.samples import write_samples
 from core.schedule import EpochEnds
@@ -106,6 +108,8 @@ def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
         packs=packs_rows(config, model, rank, sharding),
         writes=writes,
     )
+    if words := router_words(trainer.model.config, trainer.router_weight):
+        print(words, flush=True)
     trainable_parameters(trainer.model)
     needed = needed_bytes(trainer.model, config.save_total_limit)
     if rank.first:
@@ -135,10 +139,15 @@ def _prepare(run: Run, config: TrainConfig, *, resume: bool) -> None:
     """Read and encode the rows of a new run; of a resumed one, say what has changed since."""
     for file in changed_since_start(run, config) if resume else []:
         print(f"{file} has changed since the run began; going on with the run's own copy", flush=True)
+    for line in idle(config):
+        print(line, flush=True)
     tokenizer, template = kept_vocabulary(run, config)[:2] if resume else new_vocabulary(run, config)
     data = kept_data(run) if resume else training_data(run, config, template, tokenizer)
     calls = sum(bool(turn.reference.tool_calls) for turn in data.turns)
-    if faults := best_faults(config, data.held_out_kinds(), calls):
+    faults = best_faults(config, data.held_out_kinds(), calls)
+    if not data.trains(config.loss_weights):
+        faults.append("loss_weights: nothing in the data has a weight above 0, so nothing would be trained")
+    if faults:
         raise UserError("; ".join(faults))
 
 
@@ -278,7 +287,8 @@ def _begin_at(run: Run, config: TrainConfig, checkpoint: Path | None, together: 
 
 def _starting(run: Run, pulse: Pulse, doing: str) -> None:
     pulse.beat(doing)
-    run.write_state("starting", message=doing)
+    reached = run.said()
+    run.write_state("starting", reached.step, reached.max_steps, doing)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -31,6 +31,7 @@ from core.pack import CPU_TOKENS
 from core.probes import below_adapter, head_is_plain, padding_is_inert
 from core.ranks import Rank
 from core.rope import keep_scaling
+from core.router import WANTED, WEIGHT, router_weight
 
 
 class Trainer(SFTTrainer):
@@ -50,7 +51,13 @@ class Trainer(SFTTrainer):
         `writes(model, step)` lets the model write on held-out turns and returns the figures ({}: there are none).
         """
         self.optimizer: torch.optim.Optimizer | None
+        shape = arguments["model"].config.get_text_config()
+        self.router_weight = router_weight(shape, config.extra)
+        told = {name: getattr(shape, name) for name in (WANTED, WEIGHT) if hasattr(shape, name)}
         super().__init__(**arguments)
+        # TRL writes into the model's config that routers are asked; the result is to be as the model was.
+        for name, value in told.items():
+            setattr(shape, name, value)
         self.config, self.rank, self.packs, self.writes = config, rank, packs, writes
         multiple = CPU_TOKENS if self.args.device.type == "cpu" else 1
         pad = self.processing_class.pad_token_id
@@ -58,6 +65,7 @@ class Trainer(SFTTrainer):
         self._sums = {mode: Sums(self.args.device) for mode in ("train", "eval")}
         self._all_held_out = Sums(self.args.device)
         self._tokens = 0
+        self._router_losses: list[torch.Tensor] = []
         self._needs_mask, plain = self._probed()
         compute_losses_in(below_adapter(self.model), head_is_plain=plain)
         if not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
@@ -217,8 +225,12 @@ class Trainer(SFTTrainer):
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Weighted mean of the token losses, shape (); also collects loss and accuracy per kind for the log."""
-        unread = {"kinds", "tokens"} if self._needs_mask else {"kinds", "tokens", "attention_mask"}
+        routed = self.router_weight > 0 and self.model.training and inputs["tokens"] > 0
+        masked = self._needs_mask or routed
+        unread = {"kinds", "tokens"} if masked else {"kinds", "tokens", "attention_mask"}
         reads = {name: value for name, value in inputs.items() if name not in unread}
+        if routed:
+            reads["output_router_logits"] = True
         with self.accelerator.autocast():
             found = model(**reads, use_cache=False, by_probability=self.config.loss_type == "dft")
         mode = "train" if self.model.training else "eval"
@@ -226,8 +238,15 @@ class Trainer(SFTTrainer):
         self._tokens += inputs["tokens"] if self.model.training else 0
         denominator = inputs["weights"].sum() if num_items_in_batch is None else num_items_in_batch
         loss = found.total / denominator.clamp(min=1e-8)
-        # The gradients of all processes are averaged; their sum over the common denominator is what is meant.
-        return loss if num_items_in_batch is None else loss * self.rank.count
+        if num_items_in_batch is not None:
+            # The gradients of all processes are averaged; their sum over the common denominator is what is meant.
+            loss = loss * self.rank.count
+        if not routed:
+            return loss
+        if found.routers is None:
+            raise UserError(f"extra: {WEIGHT}: this model tells no loss of its routers", remedy="set it to 0")
+        self._router_losses.append(found.routers.detach())
+        return loss + self.router_weight * found.routers / self.current_gradient_accumulation_steps
 
     def _evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """The held-out sets apart and together, and how well the model writes; a new best is saved, too few end it."""
@@ -261,6 +280,9 @@ class Trainer(SFTTrainer):
         sums = self._sums[mode].take(self.accelerator.reduce)
         if mode == "train":
             logs["num_tokens"] = self._count_tokens()
+            if self._router_losses:
+                logs["aux_loss"] = torch.stack(self._router_losses).mean().item()
+                self._router_losses = []
         prefix = next((key.removesuffix("loss") for key in logs if key.endswith("_loss") and key != "train_loss"), "")
         logs.update({prefix + key: value for key, value in sums.items() if prefix or key != "loss"})
         super().log(logs, start_time)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,11 @@ class TrainingData:
     train: Dataset
     held_out: dict[str, Dataset]
     turns: list[HeldTurn]
+
+    def trains(self, loss_weights: Mapping[str, float]) -> bool:
+        """Whether any token of the training set counts in the loss with these weights of the kinds."""
+        of_kind = numpy.array([0.0, *(loss_weights.get(kind, 1.0) for kind in KINDS)])
+        return any((of_kind[row["kinds"]] * row["weights"]).any() for row in self.train)
 
     def held_out_kinds(self) -> set[str]:
         """The kinds of the trained tokens of the held-out sets."""

@@ -75,7 +75,7 @@ def _lengths(config: TrainConfig) -> list[int]:
     """Tokens of the samples before anything is cut: spread over small data, the first rows of large data."""
     from core.datasets import load_conversations
     from core.encode import prepare
-    from core.gate import bytes_of, require_datasets
+    from core.gate import bytes_of, require_datasets, require_possible
     from core.model import load_vocabulary
 
     changes = {"max_length": LONGEST, "swallowed": "ignore"}
@@ -83,8 +83,12 @@ def _lengths(config: TrainConfig) -> list[int]:
         require_datasets(config)
     except UserError:
         return []
-    # What is wrong here is not asked a second time: a hostile template has taken its seconds.
-    tokenizer, template = load_vocabulary(config)
+    try:
+        tokenizer, template = load_vocabulary(config)
+    except UserError as error:
+        # Said with all else that is wrong, and not asked a second time: a hostile template has taken its seconds.
+        require_possible(config, refused=error)
+        raise
     try:
         if bytes_of(config) > SPREAD_BYTES:
             changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)

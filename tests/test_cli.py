@@ -37,6 +37,10 @@ TINY = [
             ["train", "--dataset", "tools", "--model-name-or-path", "no/such-model"],
             'cannot load the tokenizer of "no/such-model"',
         ),
+        (["train", "--dataset", ""], "no dataset: its name is empty"),
+        (["train", "--dataset", "tools", "--model-name-or-path", ""], 'cannot load the tokenizer of ""'),
+        (["train", "--dataset", "tools", "--model-name-or-path", "./nowhere"], "there is no such folder"),
+        (["train", "--resume", ""], 'no run ""'),
         (["train", "--resume", "nothing"], 'no run "nothing"'),
         (["data", "show", "tools", "--row", "99999"], "there is no row 99999"),
         (["data", "show", "tools", "--dataset-dir", "nowhere"], "nowhere/dataset_info.json: no such file"),
@@ -61,6 +65,13 @@ def test_unknown_key_in_a_yaml_names_the_nearest(tmp_path: Path, capsys: pytest.
     path.write_text("dataset: [tools]\nlearning_rte: 1\n", encoding="utf-8")
     assert main(["train", str(path)]) == 2
     assert f'error: {path}: unknown option "learning_rte": did you mean "learning_rate"?' in capsys.readouterr().err
+
+
+def test_a_key_given_twice_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("dataset: [tools]\nlora_r: 4\nextra: {seed: 1}\nlora_r: 8\n", encoding="utf-8")
+    assert main(["train", str(path)]) == 2
+    assert f"error: {path}:4: not valid YAML: lora_r is given twice" in capsys.readouterr().err
 
 
 def test_a_malformed_row_is_named_with_its_line(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

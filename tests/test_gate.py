@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from transformers import AutoConfig
 
 from core.checks import check_training
 from core.config import TrainConfig
 from core.errors import UserError
 from core.gate import look_first
+from core.run import Run
+from core.train import train_run
+from core.window_length import with_length
 from tests.bases import base_model
 from tests.conftest import small
 from tests.test_pack import MODELS, SIZES
@@ -35,6 +41,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({}, 'report_to: there is no logger "tensorbord" — did you mean "tensorboard"?'),
     ({"extra": {"adam_beta": 0.9, "fp16": True}}, 'extra: SFTConfig has no option "adam_beta", did you mean "adam_b'),
     ({}, "extra: fp16 is not for a training of ours: use dtype"),
+    ({"save_steps": 2.5}, "save_steps 2.5: from 1 on it counts steps, set 2, or below 1 a part of the run"),
     ({"distributed": "zero9"}, 'distributed: no preset and no file "zero9" — did you mean "zero3"?'),
 ]
 
@@ -57,11 +64,43 @@ def test_all_at_once_before_there_is_a_run(runs: Path, tmp_path: Path, monkeypat
     assert not runs.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"eval_steps": 1.5}, "eval_steps 1.5: from 1 on it counts steps"),
+        ({"lora_modules_to_save": ["layers"]}, "lora_modules_to_save holds every layer that would get an adapter"),
+        ({"extra": {"dataloader_num_workers": -1}}, "extra: dataloader_num_workers should be at least 0, got -1"),
+        ({"extra": {"log_level": "loud"}}, "extra: log_level should be one of passive, debug, "),
+        ({"extra": {"debug": "underflow_overflow"}}, "extra: debug is not for a training of ours"),
+    ],
+)
+def test_what_used_to_fail_when_the_model_was_there(options: dict[str, Any], fault: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(fault)}"):
+        check_training(small(**options))
+
+
+@pytest.mark.parametrize("wrong", [{"template": "chatlm"}, {"model_name_or_path": "/no/such/folder"}])
+def test_what_the_window_needs_is_not_all_that_is_said(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"(chatlm|there is no such folder).*; load_in_4bit needs a GPU") as refused:
+        with_length(TrainConfig(dataset=["identity"], load_in_4bit=True, **wrong))
+    assert str(refused.value).count("there is no such folder") + str(refused.value).count("chatlm") == 1
+
+
+def test_rows_that_weigh_nothing_train_nothing(runs: Path) -> None:
+    run = Run.create(small(loss_weights={"text": 0, "reasoning": 0, "stop": 0}))
+    with pytest.raises(UserError, match=r"^loss_weights: nothing in the data has a weight above 0"):
+        train_run(run)
+
+
+def test_an_evaluation_at_the_start_needs_held_out_rows_and_is_left_out_without(runs: Path) -> None:
+    assert train_run(Run.create(small(extra={"eval_on_start": True}, max_steps=1))) == "finished"
+
+
 @pytest.mark.parametrize("family", ["mamba2", "jamba", "qwen3_next", "llama"])
 def test_packing_that_leaks_is_refused_before_weights_are_read(tmp_path: Path, family: str) -> None:
     options = {name: value for name, value in {**SIZES, **MODELS[family]}.items() if value is not None}
     AutoConfig.for_model(family, **options).save_pretrained(tmp_path)
-    (tmp_path / "model.safetensors").touch()
+    save_file({"weight": torch.zeros(1)}, tmp_path / "model.safetensors")
     config = small(model_name_or_path=str(tmp_path), max_length=64, packing="on")
     if family == "llama":
         check_training(config)

@@ -40,7 +40,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "load_best_model_at_end": MEASURED,
     "mix_strategy": {"dataset": ["identity", "chat"]},
     "freeze_trainable_layers": {"finetuning_type": "freeze"},
-    "preset": {"val_size": 0.3, "eval_max_new_tokens": 8},
+    "preset": {**MEASURED, "eval_max_new_tokens": 8},
     "num_workers": {"launcher": "ray"},
 }
 KINDS: dict[str, tuple[Any, ...]] = {

@@ -9,6 +9,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.batch import Collator
@@ -169,6 +170,8 @@ def test_what_cannot_work_is_refused_all_at_once(options: dict[str, Any], messag
 def test_an_adapter_of_another_base_is_refused_and_one_that_moved_is_not(tmp_path: Path) -> None:
     LoraConfig(base_model_name_or_path="models/other", task_type="CAUSAL_LM").save_pretrained(tmp_path / "other")
     LoraConfig(base_model_name_or_path="/old/starter", task_type="CAUSAL_LM").save_pretrained(tmp_path / "moved")
+    for name in ("other", "moved"):
+        save_file({"weight": torch.zeros(1)}, tmp_path / name / "adapter_model.safetensors")
     with pytest.raises(UserError, match='other" sits on models/other: set model_name_or_path to it'):
         check_training(TrainConfig(adapter_name_or_path=[str(tmp_path / "other")]))
     check_training(TrainConfig(adapter_name_or_path=[str(tmp_path / "moved")]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from core.commands.command import command
@@ -11,6 +12,7 @@ from core.config import TrainConfig, add_arguments, config_from_arguments, read_
 from core.errors import UserError
 from core.foreign import TOOLS, recognise_tool
 from core.gate import look_first
+from core.idle import idle
 from core.paths import resolve_file
 from core.queue import enqueue
 from core.run import Run, absolute, require_run
@@ -40,13 +42,15 @@ def train(arguments: argparse.Namespace) -> int:
     it to save and stop, a second Ctrl-C stops it at once, a third leaves it alone. With --queue it starts when no other
     run of the folder is at work; the order is that of `runs queue`.
     """
-    if arguments.resume:
+    if arguments.resume is not None:
         return resume(require_run(arguments.resume, getattr(arguments, "runs_dir", "")), arguments)
     path = resolve_file(arguments.config) if arguments.config else None
     if path is not None:
         _refuse_foreign(path)
     config = with_length(absolute(config_from_arguments(TrainConfig, arguments, path)))
     look_first(config)
+    for line in idle(config):
+        print(line, file=sys.stderr)
     return follow_to_the_end(enqueue(config) if arguments.queue else Run.start(config), arguments)
 
 

@@ -26,7 +26,7 @@ class MethodOptions(Config):
         le=1024,
         label="LoRA rank",
     )
-    lora_alpha: int = knob(32, "LoRA scaling: updates are multiplied by alpha / rank.", "method", ge=1)
+    lora_alpha: int = knob(32, "LoRA scaling: updates are multiplied by alpha / rank.", "method", ge=1, le=65_536)
     lora_dropout: float = knob(0.0, "Dropout inside the adapter.", "method", ge=0, lt=1)
     lora_target_modules: list[str] = knob(
         ["all-linear"],

@@ -8,10 +8,23 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.error import MarkedYAMLError
 
 from core.config.knob import Config, ConfigT
 from core.errors import UserError, did_you_mean
 from core.presets import preset_changes
+
+
+class _OneOfEach(yaml.SafeLoader):
+    """To YAML a key that is given twice has its last value, in silence; to us it is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping. Raises `yaml.YAMLError` with the line of the second."""
+        names = [key.value for key, _ in node.value]
+        for place, name in enumerate(names):
+            if isinstance(name, str) and name in names[:place]:
+                raise MarkedYAMLError(problem=f"{name} is given twice", problem_mark=node.value[place][0].start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def parse_config(cls: type[ConfigT], values: Mapping[str, Any], *, file: str | Path | None = None) -> ConfigT:
@@ -35,7 +48,7 @@ def load_config(cls: type[ConfigT], path: Path | None, overrides: Mapping[str, A
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds one mapping. Raises `UserError` with the line."""
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = _OneOfEach(path.read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise UserError("no such file", file=path, remedy="give a YAML file with training options") from None
     except (OSError, UnicodeDecodeError) as error:

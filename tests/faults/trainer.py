@@ -19,6 +19,8 @@ def main() -> int:
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: run.request_stop())
+    if run.name.startswith("early"):
+        return failed()
     run.write_state("running", 1, 9)
     Pulse(run.path, timeout_s=0.5 if run.name.startswith("hang") else 600).beat("training")
     word = run.name.partition(" ")[0]
@@ -29,8 +31,7 @@ def main() -> int:
     if word == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if word == "fail":
-        print("error: the reason in one line", flush=True)
-        return 1
+        return failed()
     if word == "orphan":
         # What it leaves behind holds the run's lock, and is to be ended with it.
         subprocess.Popen(["sleep", "300"], pass_fds=(int(sys.argv[2]),))
@@ -40,6 +41,11 @@ def main() -> int:
         time.sleep(0.05)
     run.write_state("stopped" if word == "hold" else "finished", 9, 9)
     return EXIT_STOPPED if word == "hold" else 0
+
+
+def failed() -> int:
+    print("error: the reason in one line", flush=True)
+    return 1
 
 
 def falls_silent_here() -> None:
