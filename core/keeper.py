@@ -19,7 +19,7 @@ from pathlib import Path
 
 from core.ending import settle
 from core.errors import UserError
-from core.process import Process
+from core.process import Process, listen
 from core.pulse import silence
 from core.queue import leave, start_next
 from core.run import EXIT_STOPPED, Run
@@ -39,9 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     share_cores()
     run = Run(arguments.run)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: run.request_stop())
+    listen(run.request_stop)
     os.set_inheritable(arguments.lock, False)
     end = keep(run, arguments.lock, resume=arguments.resume)
     # Let go first: the next run waits until no other is at work.

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 PROC = Path("/proc")
+# Signals by which a terminal or a scheduler asks a process to end.
+ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,24 @@ class Process:
         except ProcessLookupError:
             return False
         return True
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes that are started in the block are born with the signals of `ASKING` held back, until they `listen`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def listen(handler: Callable[[], object]) -> None:
+    """Heed requests to end from now on, those too that came since the process was born."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: handler())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
 
 
 def is_suspended(pid: int) -> bool:

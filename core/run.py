@@ -55,7 +55,7 @@ from core.environment import is_secret, light_facts, shown_command
 from core.errors import UserError, did_you_mean
 from core.log import last_error, tail
 from core.paths import STARTER, default_runs_dir
-from core.process import Process, out_of_memory_kills
+from core.process import Process, deaf, out_of_memory_kills
 from core.pulse import PULSE, silence
 from core.state import State, StateName
 
@@ -81,10 +81,8 @@ class Run:
             remedy = "log in with `hf auth login`, or set HF_TOKEN or the like in the environment"
             raise UserError(f"extra: {secret} would be written into the run's folder", remedy=remedy)
         now = datetime.now().astimezone()
-        label = (
-            config.run_name
-            or f"{Path(config.model_name_or_path).name}-{'-'.join(Path(d).stem for d in config.dataset)}"
-        )
+        data = "-".join(Path(name).stem for name in config.dataset)
+        label = config.run_name or f"{Path(config.model_name_or_path).name}-{data}"
         run = cls(_fresh_folder(runs_folder(config), f"{now:%m%d-%H%M%S}-{_slug(label)}"))
         facts = {"name": label, "created": now.isoformat(timespec="seconds"), "command": shown_command(sys.argv)}
         with whole_or_gone(run.path):
@@ -108,10 +106,11 @@ class Run:
         The worker inherits the lock, so that there is no moment in which the run belongs to nobody. Raises `UserError`
         when another worker is at work on it, or the folder cannot be used.
         """
-        with self.held() as lock, (self.path / "log.txt").open("ab") as log:
+        with self.held() as lock, (self.path / "log.txt").open("ab") as log, deaf():
             for name in ("stop", PULSE, WORKER):
                 (self.path / name).unlink(missing_ok=True)
-            self.write_state("starting")
+            reached = self.said()
+            self.write_state("starting", reached.step, reached.max_steps)
             lay_ballast(self.path / BALLAST)
             command = [sys.executable, *KEEPER, str(self.path.resolve()), str(lock.fileno())]
             subprocess.Popen(
@@ -374,7 +373,8 @@ def absolute(config: TrainConfig) -> TrainConfig:
     """Files and folders by their full path, so that the run can be resumed and measured from anywhere."""
 
     def full(name: str) -> str:
-        return str(Path(name).expanduser().resolve()) if name != STARTER and Path(name).expanduser().exists() else name
+        there = name not in ("", STARTER) and Path(name).expanduser().exists()
+        return str(Path(name).expanduser().resolve()) if there else name
 
     changes: dict[str, Any] = {
         "model_name_or_path": full(config.model_name_or_path),

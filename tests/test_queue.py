@@ -21,6 +21,7 @@ import core.train
 from core.ending import ending
 from core.errors import UserError
 from core.process import Process
+from core.pulse import Pulse
 from core.queue import ORDER, cancel, enqueue, enqueue_resumed, look_after, move, start_next, waiting
 from core.run import UNEXPLAINED, WAITING, Run
 from core.state import State
@@ -298,6 +299,21 @@ def test_the_keeper_says_how_the_trainer_ended(runs: Path, label: str, state: st
     assert "it has no checkpoint yet" in end.message
 
 
+def test_a_resumed_run_that_fails_early_is_as_far_as_it_was(runs: Path) -> None:
+    run = Run.create(small(run_name="early"))
+    run.write_state("stopped", 5, 9)
+    run.launch(resume=True)
+    end = run.wait()
+    assert (end.state, end.step, end.max_steps) == ("failed", 5, 9)
+
+
+def test_what_a_resumed_trainer_prepares_does_not_hide_how_far_it_is(runs: Path) -> None:
+    run = Run.create(small())
+    run.write_state("starting", 5, 9)
+    core.train._starting(run, Pulse(run.path, 600), "reading the data")
+    assert run.said() == State("starting", 5, 9, "reading the data")
+
+
 def test_a_worker_that_could_not_write_its_state_is_heard_in_its_log(runs: Path) -> None:
     """A folder that became read-only: nobody can write down how it ended, and whoever looks is told all the same."""
     run = Run.create(small(run_name="quick"))
@@ -315,6 +331,29 @@ def test_a_signal_before_anybody_listens_to_it_is_a_stop(runs: Path) -> None:
     end = ending(run, -signal.SIGTERM)
     assert end.state == "stopped"
     assert "stopped before its first step; it has no checkpoint yet" in end.message
+    run.write_state("starting", 5, 9)
+    assert "stopped before it went on; " in ending(run, -signal.SIGTERM).message
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_a_keeper_that_was_just_born_is_not_lost(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """It is sent before Python itself has started; SIGHUP, of a closed terminal, means nothing to a run."""
+    born: list[subprocess.Popen[bytes]] = []
+
+    class Told(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            born.append(self)
+            self.send_signal(number)
+
+    run = Run.create(small(run_name="quick" if number == signal.SIGHUP else "hold"))
+    monkeypatch.setattr("core.run.subprocess.Popen", Told)
+    run.launch()
+    end = run.wait()
+    assert end.state == ("finished" if number == signal.SIGHUP else "stopped")
+    assert born[0].wait() == (0 if number == signal.SIGHUP else 75)
 
 
 def test_a_suspended_trainer_is_said_to_be_suspended(runs: Path) -> None:
