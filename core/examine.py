@@ -95,10 +95,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     whole = whole_hash(conversation) if conversation is not None else 0
     if conversation and whole in job.firsts:
         findings += _copied(conversation, whole, part, job)
-    actions = {finding.action for finding in findings}
-    fate = "dropped" if not conversation or actions & {"dropped", "stopped"} else done.fate
-    if fate == "kept" and "repaired" in actions:
-        fate = "repaired"
+    fate = done.fate_with(findings)
     report = part.report
     report.rows["in"] += 1
     report.rows[fate] += 1

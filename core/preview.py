@@ -118,6 +118,7 @@ def _walk(source: Source, done: Converted, config: TrainConfig, tokenizer: Any, 
     shown.tokens = [tokens_of(sample, example, tokenizer) for sample, example in made.samples]
     shown.longest, shown.counts = made.longest, made.counts
     shown.row.findings += [*made.notes, *([made.refusal] if made.refusal else [])]
+    shown.fate = done.fate_with(shown.findings)
     return shown
 
 

@@ -70,6 +70,8 @@ def formats_html(report: Report, t: Texts) -> str:
         if report.evidence == "as declared"
         else t("recognised by: {evidence}", evidence=report.evidence)
         if report.evidence
+        else t("no row was recognised: choose below what the columns hold, or see the report")
+        if report.rows["in"] and not report.formats
         else ""
     )
     return (
@@ -146,7 +148,7 @@ def _finding_row(place: int, finding: Finding, t: Texts) -> str:
         if finding.before or finding.after
         else ""
     )
-    path = f'<div class="tb-dim"><code>{escape(finding.path)}</code></div>' if finding.path else ""
+    path = f'<div class="tb-dim"><code>{escape(finding.path)}</code></div>' if finding.path not in ("", "$") else ""
     show = escape(t("Show row"))
     jump = f'<button type="button" class="tb-button" data-finding="{place}">{show}</button>' if finding.line else ""
     return (

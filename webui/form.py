@@ -124,7 +124,7 @@ def component(cls: type[Config], name: str, t: Texts, **options: Any) -> Any:
         builder = gr.Number
     elif kind in (int, float):
         # A number field cannot be empty in Gradio: it shows 0.
-        settings |= {"placeholder": t("automatic"), "max_lines": 1}
+        settings |= {"placeholder": t("not set"), "max_lines": 1}
     elif get_origin(kind) is dict:
         settings |= {"lines": 2, "placeholder": "tool_call: 1.5", "max_lines": 8}
     return builder(**(settings | options))

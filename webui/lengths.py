@@ -44,14 +44,28 @@ def lengths_html(tokens: dict[str, Any], t: Texts) -> str:
     )
 
 
+def reach(lengths: Sequence[Sequence[int]], window: int) -> int:
+    """The length up to which bars are drawn. Few very long samples do not press all others into one bar: what is
+    longer than the window, and than twice what 99 % have, goes into a bar of its own."""
+    longest = lengths[-1][0]
+    most = max(2 * quantile(lengths, 0.99), round(1.25 * window))
+    return most if longest > most else max(longest, min(window, 2 * longest))
+
+
 def _histogram(lengths: Sequence[Sequence[int]], window: int, said: str, t: Texts) -> str:
-    top = max(lengths[-1][0], min(window, 2 * lengths[-1][0]))
+    top = reach(lengths, window)
     step = max(1, -(-top // BARS))
     counts = [0] * (top // step + 1)
+    beyond = 0
     for length, count in lengths:
-        counts[length // step] += count
-    most, bars = max(counts), len(counts)
-    wide, tall = (WIDTH - LEFT - RIGHT) / bars, HEIGHT - TOP - BOTTOM
+        if length // step < len(counts):
+            counts[length // step] += count
+        else:
+            beyond += count
+    # A gap stands before the bar of what is longer.
+    counts += [0, beyond] if beyond else []
+    most, last = max(counts), len(counts) - 1
+    wide, tall = (WIDTH - LEFT - RIGHT) / len(counts), HEIGHT - TOP - BOTTOM
 
     def x(length: float) -> float:
         return round(LEFT + length / step * wide, 1)
@@ -65,15 +79,19 @@ def _histogram(lengths: Sequence[Sequence[int]], window: int, said: str, t: Text
         if not count:
             continue
         high = max(2.0, count / most * tall)
-        low, last = place * step, (place + 1) * step - 1
+        low = place * step
         kind = "tb-over" if low > window else "tb-within"
-        tip = t("{low} to {high} tokens: {n} samples", low=low, high=last, n=count)
+        tip = t("{low} to {high} tokens: {n} samples", low=low, high=low + step - 1, n=count)
+        if beyond and place == last:
+            tip = t("more than {low} tokens: {n} samples", low=(last - 1) * step - 1, n=count)
         body += (
             f'<rect class="{kind}" x="{x(low) + 0.5}" y="{HEIGHT - BOTTOM - high:.1f}" width="{max(1, wide - 1):.1f}" '
             f'height="{high:.1f}" rx="1.5"><title>{escape(tip)}</title></rect>'
         )
     for value in ticks(0, top, 8):
         body += f'<text class="tb-tick" x="{x(value)}" y="{HEIGHT - 10}" text-anchor="middle">{int(value)}</text>'
+    if beyond:
+        body += f'<text class="tb-tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 10}" text-anchor="end">→</text>'
     if window <= top:
         anchor = "end" if x(window) > WIDTH / 2 else "start"
         shift = -6 if anchor == "end" else 6

@@ -21,7 +21,7 @@ from core.trash import TRASH
 from webui.account import badge
 from webui.board import Board
 from webui.curve import chart, is_loss, lines_of
-from webui.markup import bar, dot, empty, escape, note, number, tiles
+from webui.markup import bar, dot, duration, empty, escape, note, number, tiles
 from webui.rulebook import meaning, said
 from webui.texts import Texts
 from webui.told import told
@@ -98,7 +98,7 @@ def status_html(run: Run | None, board: Board) -> str:
         return empty(t("No run yet. Choose a dataset, then press Start training."))
     state = run.state()
     steps = f"{state.step} / {state.max_steps}" if state.max_steps else "–"
-    left = _time_left(run.metrics(), state.max_steps) if state.alive else ""
+    left = _time_left(run.metrics(), state.max_steps, t) if state.alive else ""
     word = t("stopping after this step") if state.alive and run.stop_requested() else board.state_word(state.state)
     figures = f"{t('step')} <b>{escape(steps)}</b>" + (f" · {escape(t('{time} left', time=left))}" if left else "")
     return (
@@ -172,7 +172,8 @@ def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) 
         code, message = str(finding.get("code", "")), str(finding.get("message", ""))
         change = f"{finding.get('before', '')} → {finding['after']}" if finding.get("after") else ""
         line = f"{t('line')} {finding['line']}" if finding.get("line") else ""
-        place = " · ".join(part for part in (line, str(finding.get("path", "")), code) if part)
+        # The whole row is no place within it.
+        place = " · ".join(part for part in (line, str(finding.get("path", "")), code) if part not in ("", "$"))
         items.append(
             '<li class="tb-finding">'
             f'<span class="tb-badge tb-{escape(action)}">{escape(words.get(action, action))}</span>'
@@ -219,7 +220,7 @@ def _when(created: str) -> str:
         return created
 
 
-def _time_left(metrics: Sequence[dict[str, Any]], max_steps: int) -> str:
+def _time_left(metrics: Sequence[dict[str, Any]], max_steps: int, t: Texts) -> str:
     """From the pace of the last steps; after a resume the clock starts again, hence only rising times."""
     rows = [row for row in metrics if "elapsed_s" in row and "step" in row][-20:]
     while len(rows) > 1 and rows[0]["elapsed_s"] >= rows[-1]["elapsed_s"]:
@@ -227,9 +228,7 @@ def _time_left(metrics: Sequence[dict[str, Any]], max_steps: int) -> str:
     if len(rows) < 2 or rows[-1]["step"] <= rows[0]["step"]:
         return ""
     pace = (rows[-1]["elapsed_s"] - rows[0]["elapsed_s"]) / (rows[-1]["step"] - rows[0]["step"])
-    seconds = max(0, round(pace * (max_steps - rows[-1]["step"])))
-    hours, minutes = seconds // 3600, seconds % 3600 // 60
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+    return duration(max(0, pace * (max_steps - rows[-1]["step"])), t)
 
 
 def _json(path: Path) -> Any:

@@ -73,6 +73,17 @@ def amount(value: Any) -> str:
     return f"{value:,}".replace(",", NARROW_SPACE) if isinstance(value, int) else "–"
 
 
+def duration(seconds: float, t: Texts) -> str:
+    """In the two largest units."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return t("{hours} h {minutes} min", hours=hours, minutes=minutes)
+    if minutes:
+        return t("{minutes} min {seconds} s", minutes=minutes, seconds=whole % 60)
+    return t("{seconds} s", seconds=whole)
+
+
 def number(value: Any) -> str:
     """The same as HTML, with figures of one width."""
     return f'<span class="tb-num">{amount(value)}</span>'

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.commands.estimate import duration, mebibytes
+from core.commands.estimate import mebibytes
 from core.config import TrainConfig
 from core.errors import UserError
 from core.forecast import keep_estimate, same_need
 from core.run import Run
 from webui.board import QUIET
 from webui.form import Form
-from webui.markup import amount, escape, note, table
+from webui.markup import amount, duration, escape, note, table
 from webui.texts import Texts
 from webui.told import wrong
 
@@ -97,7 +97,7 @@ def needs_html(needed: Estimate, changes: dict[str, Any] | None, t: Texts) -> st
         "{steps} steps of about {step} s: {time}, without evaluations.",
         steps=amount(needed.steps),
         step=f"{needed.step_s:.2g}",
-        time=duration(needed.total_s),
+        time=duration(needed.total_s, t),
     )
     rows = [[escape(words[name]), escape(mebibytes(held))] for name, held in needed.parts.items()]
     parts = table([t("Part"), t("Memory")], rows, "tb-numbers")

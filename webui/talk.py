@@ -27,7 +27,7 @@ def tools_html(tools: Sequence[JsonObject], t: Texts) -> str:
     functions = [tool.get("function", tool) for tool in tools]
     rows = "".join(
         f"<li><code>{escape(function.get('name', ''))}</code> {escape(function.get('description', ''))}"
-        f'<span class="tb-dim">({escape(", ".join(_parameters(function)))})</span></li>'
+        f' <span class="tb-dim">({escape(", ".join(_parameters(function)))})</span></li>'
         for function in functions
     )
     title = escape(t("{n} tools", n=len(tools)))

@@ -69,6 +69,13 @@ class Converted:
     conversation: Conversation | None
     evidence: str = ""
 
+    def fate_with(self, findings: Iterable[Finding]) -> str:
+        """What became of it in the end, with what was found when it was rendered and encoded too."""
+        actions = {finding.action for finding in findings}
+        if self.conversation is None or actions & {"dropped", "stopped"}:
+            return "dropped"
+        return "repaired" if self.fate == "kept" and "repaired" in actions else self.fate
+
 
 def load_conversations(config: DataOptions, names: list[str] | None = None, *, formatted: bool | None = None) -> Loaded:
     """The conversations of `config.dataset` (or of `names`), mixed as the config says.

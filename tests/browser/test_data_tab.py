@@ -19,7 +19,7 @@ from core.errors import UserError
 from core.quantile import quantile
 from core.report import Report
 from webui import checks, uploads
-from webui.account import code_html, codes_html, summary_html
+from webui.account import code_html, codes_html, formats_html, summary_html
 from webui.checks import Job, exported
 from webui.lengths import enough, lengths_html
 from webui.mapping import column_labels, seen_in, tag_labels
@@ -253,6 +253,44 @@ def test_lengths_in_words_and_as_bars() -> None:
     assert "window: 512" in html
     assert "All of them fit" in lengths_html({"lengths": lengths, "window": 1024}, T)
     assert "no lengths" in lengths_html({}, T)
+
+
+def test_a_few_very_long_samples_leave_the_other_bars_apart() -> None:
+    lengths = [[10, 50], [100, 149], [9000, 1]]
+    html = lengths_html({"lengths": lengths, "window": 128}, T)
+    assert "more than 204 tokens: 1 samples" in html
+    assert html.count("<rect") == 3
+    assert "window: 128" in html
+    # Where they are not that few, or all are short, every length has its place.
+    for spread in ([[10, 50], [9000, 50]], [[10, 50], [100, 50]]):
+        assert "more than" not in lengths_html({"lengths": spread, "window": 128}, T)
+
+
+def test_a_row_that_is_cut_or_does_not_fit_says_what_the_report_says(tab: Any, work: Path) -> None:
+    turns = [{"role": role, "content": "a b c d e f g h " * 4} for _ in range(4) for role in ("user", "assistant")]
+    rows = [{"messages": turns}, {"messages": [{"role": "user", "content": "a " * 900}, turns[1]]}]
+    (work / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    values = values_of(tab, "long.jsonl") | {
+        tab.form.components["max_length"]: 256,
+        tab.form.components["auto_length"]: False,
+    }
+    report = list(tab.account(values))[-1][0]
+    assert (report.rows["repaired"], report.rows["dropped"]) == (1, 1)
+    for number, fate in ((1, "repaired"), (2, "dropped")):
+        assert f'<span class="tb-badge tb-{fate}">' in tab.show(values | {tab.number: number})[0].split("</div>")[0]
+
+
+def test_a_window_is_offered_only_where_it_is_larger(tab: Any, work: Path) -> None:
+    report = report_of(tab)
+    lengths = [[10, 150], [900, 1]]
+    for window, offered in ((256, False), (128, True)):
+        report.stats["tokens"] |= {"lengths": lengths, "window": window, "over the window": 1}
+        assert tab.accounted(report)[6]["visible"] is offered
+
+
+def test_where_no_row_is_recognised_the_board_says_what_to_do(tab: Any, work: Path) -> None:
+    (work / "strange.jsonl").write_text('{"alpha": 1}\n{"alpha": 2}\n', encoding="utf-8")
+    assert "choose below what the columns hold" in formats_html(report_of(tab, "strange.jsonl"), T)
 
 
 def test_a_report_without_findings_says_so() -> None:

@@ -93,6 +93,8 @@ def test_a_message_is_said_piece_by_piece() -> None:
     two = "lora_r: should be greater than or equal to 1, got 0; load_in_4bit needs a GPU: leave it off here"
     assert told(two, t) == "lora_r: 须 ≥ 1，现为 0; load_in_4bit 需要 GPU：这里请不要启用"
     assert told("/r/1: the run is running: there is nothing to resume", t) == "/r/1: 运行正在进行：没有可以继续的训练"
+    stuck = "no progress for 9 s while training: suspended; kill -CONT 7 lets it go on"
+    assert told(stuck, t) == "训练时 9 秒没有进展：进程被挂起；kill -CONT 7 可让它继续"
     assert told("3 of 9 rows (33 %) would be dropped: RO202", t) == "9 行中有 3 行（33 %）将被丢弃：RO202"
 
 

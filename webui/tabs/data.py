@@ -247,7 +247,7 @@ class DataTab:
         t, tokens = self.t, report.stats.get("tokens", {})
         lengths = tokens.get("lengths") or []
         window = enough(lengths) if lengths else 0
-        better = bool(lengths) and tokens["over the window"] > 0
+        better = bool(lengths) and tokens["over the window"] > 0 and window > tokens["window"]
         offer = gr.update(visible=better, value=t("Take {n} as the window: it holds 99 %", n=window))
         hidden = gr.update(visible=False)
         views = (formats_html(report, t), summary_html(report, t), codes_html(report, t), lengths_html(tokens, t))
