@@ -174,6 +174,30 @@ def test_words_that_look_like_calls_stay_words() -> None:
     assert json.loads(read_answer('{"a": 1}', bare).message.content) == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}", ""),
+        ("<|channel|>analysis to=functions.f code<|message|>{}", ""),
+        ("<|channel|>commentary to=functions.f<|message|>{}", ""),
+        (" to=functions.f<|channel|>commentary json<|message|>{}", ""),
+        (
+            "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.f "
+            "<|constrain|>json<|message|>{}",
+            "I look.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("thought", ["", "<|channel|>analysis<|message|>hm<|end|><|start|>assistant"])
+def test_a_channel_of_another_name_is_none_of_the_words(thought: str, text: str, words: str) -> None:
+    syntax = call_syntax(all_templates()["trl:gptoss"])
+    message = read(thought + text, syntax, [tool("f", {})])
+    assert (message.content, message.reasoning) == (words, "hm" if thought else "")
+    assert [call.name for call in message.tool_calls] == ["f"]
+    shown = [visible((thought + text)[:end], syntax).strip() for end in range(len(thought + text))]
+    assert all(words.startswith(part) for part in shown)
+
+
 def test_texts_without_quotes_end_at_the_next_argument_that_the_tool_has() -> None:
     template = all_templates()["wild:unquoted"]
     (call,) = read_answer("[f(a=x=1, y=2)  , b=z])]", template, [tool("f", {"a": {}, "b": {}})]).message.tool_calls

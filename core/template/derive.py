@@ -19,10 +19,12 @@ from core.template.shapes import call_shape
 from core.template.spans import prompt, render
 from core.template.style import ANSWER, KEY, QUESTION, RESULT, TOOL, VALUE, sentinel_tool
 from core.template.syntax import AnswerSyntax, CallSyntax, split_reasoning
+from core.template.unwritten import unwritten_tags
 
 _THOUGHT = "sentinelthought"
 _LAST_TAG = re.compile(r"<[^<>\s]+>\w*\s*$")
 _ANY_TAG = re.compile(r"\s*<[^<>\s]+>")
+_CHANNEL = re.compile(r"(<[^<>\s]+>)(\w+)(<[^<>\s]+>)")
 _CLOSING_TAG = re.compile(r"</([^<>\s]+)>")
 
 
@@ -42,12 +44,12 @@ def _answer_syntax(source: str, special: Any, variables: Any, stop: Any, control
         syntax = _with_reasoning(syntax, thought, opened)
     else:
         given, syntax = _reasoning_before_calls(template, syntax)
-    asked = _asked(template)
+    asked, before = _asked(template), _turn(template, Message("assistant", ANSWER))[0]
     syntax = _closed_at_once(syntax, asked)
-    if syntax.reasoning_close and not syntax.reasoning_open:
-        syntax = replace(
-            syntax, reasoning_open=_opened_by(given, _turn(template, Message("assistant", ANSWER))[0], syntax)
-        )
+    if not syntax.reasoning_close:
+        syntax = _with_unwritten(syntax, opened, unwritten_tags(template, opened, before))
+    elif not syntax.reasoning_open:
+        syntax = replace(syntax, reasoning_open=_opened_by(given, before, asked, syntax))
     with_tools, _ = _around_answer(template, (sentinel_tool(),))
     opens = [mark.strip() for mark in (*syntax.answer_opens, _without_reasoning(with_tools, syntax))]
     syntax = replace(
@@ -55,7 +57,7 @@ def _answer_syntax(source: str, special: Any, variables: Any, stop: Any, control
         thinks_at_once=_prompt_opens(syntax, asked),
         answer_opens=tuple(sorted({mark for mark in opens if mark}, key=len, reverse=True)),
     )
-    return _with_calls(template, syntax)
+    return _with_calls(template, _with_channel(syntax))
 
 
 def _around_answer(template: Template, tools: Sequence[JsonObject] = ()) -> tuple[str, str]:
@@ -89,12 +91,26 @@ def _closed_at_once(syntax: AnswerSyntax, asked: str) -> AnswerSyntax:
     return replace(syntax, reasoning_open=f"<{tag.group(1)}>", reasoning_close=tag.group(), answer_opens=(rest,))
 
 
-def _opened_by(given: str, given_plain: str, syntax: AnswerSyntax) -> str:
-    """The tag with which the prompt of a turn with reasoning opens it, and that of one without does not."""
+def _with_unwritten(syntax: AnswerSyntax, opened: str, tags: tuple[str, str]) -> AnswerSyntax:
+    """The syntax with reasoning between these tags; as it was where answers have more than that before the second."""
+    opens, closes = tags
+    if not closes or (closes in opened and opened.partition(closes)[0].strip() not in ("", opens)):
+        return syntax
+    syntax = replace(syntax, reasoning_open=opens, reasoning_close=closes)
+    return replace(syntax, answer_opens=(_without_reasoning(opened, syntax),))
+
+
+def _opened_by(given: str, given_plain: str, asked: str, syntax: AnswerSyntax) -> str:
+    """The tag with which the prompt of a turn with reasoning opens it, and that of one without does not.
+
+    Or words that stand at the end of the generation prompt alone.
+    """
     found = _LAST_TAG.search(given)
     tag = found.group().strip() if found else ""
-    pair = syntax.reasoning_close.replace("/", "", 1) == tag
-    return tag if pair or not given_plain.rstrip().endswith(tag) else ""
+    if tag and (syntax.reasoning_close.replace("/", "", 1) == tag or not given_plain.rstrip().endswith(tag)):
+        return tag
+    header = given.rpartition(QUESTION)[2]
+    return asked[len(header) :].strip() if header and asked.startswith(header) else ""
 
 
 def _without_reasoning(opened: str, syntax: AnswerSyntax) -> str:
@@ -118,6 +134,16 @@ def _reasoning_before_calls(template: Template, syntax: AnswerSyntax) -> tuple[s
     if not thought or not plain or not rest.endswith(plain):
         return "", syntax
     return given, replace(syntax, reasoning_open=start.strip(), reasoning_close=rest[: len(rest) - len(plain)].strip())
+
+
+def _with_channel(syntax: AnswerSyntax) -> AnswerSyntax:
+    """The syntax with what its channels have in common."""
+    for mark in syntax.answer_opens:
+        pair = [_CHANNEL.fullmatch(text) for text in (syntax.reasoning_open, mark)]
+        shared = {(str(found.group(1)), str(found.group(3))) for found in pair if found}
+        if all(pair) and len(shared) == 1:
+            return replace(syntax, channel=shared.pop())
+    return syntax
 
 
 def _asked(template: Template) -> str:

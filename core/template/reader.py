@@ -90,12 +90,13 @@ def _read(
 
 def _opened(text: str, syntax: AnswerSyntax, whole: bool) -> tuple[bool, str]:
     """Whether the words are opened, and the text behind that; nothing while it may still be opened."""
-    for mark in syntax.answer_opens:
+    opens = tuple(filter(None, (*syntax.answer_opens, syntax.any_channel)))
+    for mark in opens:
         at = marks.after(text, mark, 0)
         # A word that opens is not the beginning of a longer one.
         if at >= 0 and not (mark[-1].isalnum() and text[at : at + 1].isalnum()):
             return True, text[at:]
-    if not whole and any(mark.startswith(text.strip()) for mark in syntax.answer_opens):
+    if not whole and any(marks.after(text, mark, 0) < 0 and marks.is_begun(text, mark) for mark in opens):
         return False, ""
     return False, text
 

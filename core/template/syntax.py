@@ -76,16 +76,23 @@ class AnswerSyntax:
     """How an answer is written: reasoning (`thinks_at_once`: the prompt has opened it), then words, then calls.
 
     `answer_opens` are the ways in which the words may be opened. `opens_calls`: turns that begin with calls are
-    opened in one of these ways too.
+    opened in one of these ways too. `channel` stands before and behind the one word by which what opens reasoning and
+    what opens words differ, if they do so by a word: models may write others there.
     """
 
     reasoning_open: str = ""
     reasoning_close: str = ""
     thinks_at_once: bool = False
     answer_opens: tuple[str, ...] = ()
+    channel: tuple[str, str] = ("", "")
     answer_close: str = ""
     opens_calls: bool = False
     call: CallSyntax | None = None
+
+    @property
+    def any_channel(self) -> str:
+        """What opens words in a channel of any name, as a mark; empty where there are no channels."""
+        return marks.NAME.join(self.channel) if self.channel[0] else ""
 
 
 def split_reasoning(text: str, syntax: AnswerSyntax) -> tuple[str | None, str]:

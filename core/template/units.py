@@ -109,7 +109,8 @@ def _before(text: str, syntax: AnswerSyntax, name: str) -> str:
     assert call is not None
     named = call.separator.replace(marks.NAME, name)
     led = call.lead + name if call.lead else ""
-    for mark in (named, led, call.before, call.beside or "", led, call.lead, syntax.reasoning_close):
+    channel = syntax.channel[0] and syntax.channel[0] + marks.NAME
+    for mark in (named, led, call.before, call.beside or "", led, call.lead, channel, syntax.reasoning_close):
         bare = marks.without_end(text, mark) if mark else None
         text = text if bare is None else bare
     return text
@@ -118,7 +119,7 @@ def _before(text: str, syntax: AnswerSyntax, name: str) -> str:
 def half_hidden(text: str, syntax: AnswerSyntax, behind_call: bool) -> str:
     """The text without marks, whole or begun, at its end: what comes next may complete them."""
     call = syntax.call
-    hidden = [syntax.answer_close, syntax.reasoning_open, syntax.reasoning_close]
+    hidden = [syntax.answer_close, syntax.reasoning_open, syntax.reasoning_close, syntax.any_channel]
     if call is not None:
         led = call.lead + marks.NAME if call.lead else ""
         hidden += [call.before, call.beside or "", call.open, led, call.separator]
