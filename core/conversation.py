@@ -97,6 +97,21 @@ class Finding:
         return f" ({self.before} → {self.after})" if self.before and self.after else f" ({self.before or self.after})"
 
 
+class Shared:
+    """A value that many rows have in common (their tools), told by its identity: what is made of it can be kept."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shared) and self.value is other.value
+
+
 class RowRefusedError(Exception):
     """Raised while a row is read: the row cannot be kept, and `finding` says why."""
 
@@ -112,7 +127,7 @@ class Row:
     `unreadable` is the reason when the line could not even be parsed, `unreadable_code` its rule and `text` the line;
     `data` is then None. In a `lenient` reading a row is repaired where it would be dropped, if there is a repair.
     `counted` are things that need no finding for each row, by their codes. A row that is `formatted` is meant for a
-    model as it is.
+    model as it is. `surrogates` is False where its text cannot hold lone ones.
     """
 
     data: Any
@@ -125,6 +140,7 @@ class Row:
     counted: dict[str, int] = field(default_factory=dict)
     formatted: bool = False
     text: str = ""
+    surrogates: bool = True
 
     def count(self, code: str) -> None:
         """Count something that is only worth a sum over the dataset."""

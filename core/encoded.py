@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from core.label import IGNORED, Example, Run
 
 ROWS = "rows.arrow"
-_NO_LABEL, _NO_WEIGHT = struct.pack("i", IGNORED), struct.pack("f", 0.0)
+_WEIGHT = struct.Struct("f").pack
+_NO_LABEL, _NO_WEIGHT = struct.pack("i", IGNORED), _WEIGHT(0.0)
 
 
 def schema() -> Any:
@@ -54,7 +55,7 @@ def packed(conversations: Iterable[Sequence[Example]]) -> Packed:
             between, trained = run.first - at, run.end - run.first
             labels += (_NO_LABEL * between, example.ids[run.first : run.end])
             kinds += (bytes(between), bytes((run.kind,)) * trained)
-            weights += (_NO_WEIGHT * between, struct.pack("f", run.weight) * trained)
+            weights += (_NO_WEIGHT * between, _WEIGHT(run.weight) * trained)
             at = run.end
     lengths, rows = array("i", map(len, ids)), array("i", [row for row, _ in pairs])
     return Packed(b"".join(ids), b"".join(labels), b"".join(kinds), b"".join(weights), lengths, rows)

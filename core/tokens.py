@@ -103,7 +103,10 @@ class Pieces:
     def of(self, texts: Sequence[str]) -> list[list[Piece]]:
         """The pieces of each text; what is not known is tokenised at once, on every core."""
         cut = [self._borders.cut(text) for text in texts]
-        missing = list(dict.fromkeys(text for parts in cut for text in parts if not self._knows(text)))
+        known = self._known
+        missing = list(
+            dict.fromkeys([text for parts in cut for text in parts if text not in known and not self._knew(text)])
+        )
         if missing:
             for piece in self._made(missing):
                 self._keep(piece)
@@ -126,10 +129,12 @@ class Pieces:
         if self._tokens > self.most_known:
             self._known, self._before, self._tokens = {}, self._known, 0
 
-    def _knows(self, text: str) -> bool:
-        if text not in self._known and text in self._before:
-            self._keep(self._before.pop(text))
-        return text in self._known
+    def _knew(self, text: str) -> bool:
+        """Whether a text is known from before; it is kept then."""
+        piece = self._before.pop(text, None)
+        if piece is not None:
+            self._keep(piece)
+        return piece is not None
 
     def _keep(self, piece: Piece) -> None:
         self._known[piece.text] = piece
@@ -154,8 +159,10 @@ class _Borders:
         if self._pattern is None:
             return [text]
         found = self._pattern.finditer(text)
-        places = [one.start() for one in found if one.start() and one.group() not in self._greedy]
-        return [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
+        if self._greedy:
+            found = (one for one in found if one.group() not in self._greedy)
+        places = [one.start() for one in found]
+        return [text[a:b] for a, b in itertools.pairwise([0, *places[places[:1] == [0] :], len(text)])]
 
 
 def _tokens(text: str, tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -19,8 +19,10 @@ from core.datasets import (
     Loaded,
     Source,
     UnusableError,
+    converted,
     find_source,
     interleaved,
+    iterate_rows,
     load_conversations,
     load_dataset,
     registry,
@@ -444,3 +446,30 @@ def test_a_large_file_is_read_as_a_stream(tmp_path: Path) -> None:
         kept, grown_kb = map(int, out.split())
         assert kept == 16000
         assert grown_kb < 60_000, f"{name}: {grown_kb} kB"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        r'{"a": "\ud83d"}',
+        r'"{\"a\": \"\\ud800\"}"',
+        r'"{\"a\": \"\u005cuDFFF\"}"',
+        r'"{\"a\": \"\\\u0075\u0064c00\"}"',
+        json.dumps(r"{'a': '\U0000d800'}"),
+        json.dumps(r"""'{"a": "\\ud800"}'"""),
+        json.dumps(r"""'{"a": "\x5cud800"}'"""),
+        json.dumps(r"""'{"a": "\134ud800"}'"""),
+    ],
+)
+def test_no_way_to_write_a_lone_surrogate_gets_past(tmp_path: Path, arguments: str) -> None:
+    """However it is written, and however often it takes to read it; rows without numbered characters are not asked."""
+    file = tmp_path / "a.jsonl"
+    made = f'{{"role": "assistant", "tool_calls": [{{"function": {{"name": "f", "arguments": {arguments}}}}}]}}'
+    plain = r'{"messages": [{"role": "user", "content": "é \n\"\/"}, {"role": "assistant", "content": "a"}]}'
+    file.write_text(f'{{"messages": [{{"role": "user", "content": "go"}}, {made}]}}\n{plain}', encoding="utf-8")
+    (odd, _), (other, _) = iterate_rows(Source("a", file))
+    assert (odd.surrogates, other.surrogates) == (True, False)
+    conversation = converted(odd, None).conversation
+    assert conversation is not None, odd.findings
+    assert conversation.messages[1].tool_calls[0].arguments == {"a": "\ufffd"}
+    assert [finding.code for finding in odd.findings if finding.code == "CT308"] == ["CT308"]

@@ -671,3 +671,15 @@ def test_a_row_cannot_replace_the_labels() -> None:
 
 def test_messages_are_messages() -> None:
     assert read({"text": "a"})[0] == Conversation((Message("assistant", "a"),), (), "x.jsonl", 7, plain=True)
+
+
+@pytest.mark.parametrize("written", [json.dumps, lambda tools: tools])
+def test_the_same_definitions_are_read_once(written: Any) -> None:
+    def read(default: Any) -> Any:
+        tools = [{"name": "f", "parameters": {"type": "object", "properties": {"a": {"default": default}}}}]
+        return read_tools(Row({"tools": written(tools)}))
+
+    assert read(1) is read(1)
+    assert [repr(read(default)[0]["function"]["parameters"]["properties"]["a"]) for default in (1, 1.0, True)] == [
+        *("{'default': 1}", "{'default': 1.0}", "{'default': True}"),
+    ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,8 @@ from core.datasets.files import HEAD, LONGEST_LINE, UnusableError
 from core.formats.text import too_deep
 
 SPACE = " \t\r\n"
+# Nothing else makes surrogates, however often what it stands for is parsed again.
+_NUMBERED = re.compile(r'\\[^"\\/bfnrt]')
 
 
 class ConstantError(ValueError):
@@ -58,7 +61,7 @@ def row_of(file: Path, number: int, text: str, value: Any, parser: Parser) -> Ro
     """The row of a value that was just parsed from a text."""
     if too_deep(text, value):
         return unreadable(file, number, ("SH114", "nested deeper than 64 levels"), parser, text)
-    row = Row(value, str(file), number, lenient=parser.lenient)
+    row = Row(value, str(file), number, lenient=parser.lenient, surrogates=_NUMBERED.search(text) is not None)
     if parser.repeated:
         row.kept("IO003", "$", f'key "{parser.repeated[:60]}" appears twice; the last value is used')
     if parser.constants:

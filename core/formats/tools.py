@@ -1,12 +1,13 @@
 """Tool definitions, in any of the shapes that datasets use, into OpenAI's.
 
 Every tool ends as `{"type": "function", "function": {"name", "description", "parameters": JSON Schema}}`. The same
-definitions stand in row after row, so what was read from text is kept and handed out again.
+definitions stand in row after row, so what was read is kept and handed out again.
 """
 
 from __future__ import annotations
 
 import json
+import marshal
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from core.formats.text import object_in, parse_text, type_name
 MOST_TOOLS = 128
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WRAPPER_KEYS = {"type", "function"}
+# The version of marshal in which equal values are equal bytes.
+_WITHOUT_REFERENCES = 2
 # Where rows have tools that have no column `tools`: other columns, and columns that hold an object with tools in it.
 OTHER_COLUMNS = ("functions", "available_tools")
 # Under which keys a tool has its parameters and its name.
@@ -38,13 +41,21 @@ def read_tools(row: Row, column: str = "tools", *, has_calls: bool = True) -> tu
     Definitions that cannot be read cost the row only when it has calls: without calls they are left out.
     """
     value = row.data.get(column)
+    if not value:
+        return ()
     if isinstance(value, str):
-        tools, findings, refusal = _from_text(value, column, row.lenient, has_calls)
-        row.findings += [replace(finding, file=row.file, line=row.line) for finding in findings]
-        if refusal is not None:
-            raise RowRefusedError(replace(refusal, file=row.file, line=row.line))
-        return tools
-    return tools_of(row, column, value) if value else ()
+        tools, findings, refusal = _kept(value, column, row.lenient or not has_calls)
+    else:
+        try:
+            given = _Value(value)
+        except ValueError:
+            # A table's dates and decimals, which definitions seldom hold.
+            return tools_of(row, column, value)
+        tools, findings, refusal = _kept(given, column, row.lenient)
+    row.findings += [replace(finding, file=row.file, line=row.line) for finding in findings]
+    if refusal is not None:
+        raise RowRefusedError(replace(refusal, file=row.file, line=row.line))
+    return tools
 
 
 def tools_elsewhere(row: Row, messages: str, *, has_calls: bool) -> tuple[JsonObject, ...]:
@@ -69,14 +80,29 @@ def _moved(row: Row, path: str, value: Any, *, has_calls: bool) -> tuple[JsonObj
     return read_tools(replace(row, data={path: value}), path, has_calls=has_calls)
 
 
+class _Value:
+    """A parsed value, told by all that is in it. Raises `ValueError` for what JSON has no word for."""
+
+    __slots__ = ("value", "written")
+
+    def __init__(self, value: Any) -> None:
+        self.value, self.written = value, marshal.dumps(value, _WITHOUT_REFERENCES)
+
+    def __hash__(self) -> int:
+        return hash(self.written)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Value) and self.written == other.written
+
+
 @lru_cache(maxsize=256)
-def _from_text(
-    text: str, column: str, lenient: bool, has_calls: bool
+def _kept(
+    given: str | _Value, column: str, lenient: bool
 ) -> tuple[tuple[JsonObject, ...], tuple[Finding, ...], Finding | None]:
-    """The tools in a text, what was repaired, and why the row must be refused, if it must."""
-    row = Row(None, lenient=lenient or not has_calls)
+    """The tools in a text or a value, what was repaired, and why the row must be refused, if it must."""
+    row = Row(None, lenient=lenient)
     try:
-        tools = _parsed(row, column, text)
+        tools = _parsed(row, column, given) if isinstance(given, str) else tools_of(row, column, given.value)
     except RowRefusedError as refused:
         return (), tuple(row.findings), refused.finding
     return tools, tuple(row.findings), None

@@ -186,7 +186,7 @@ def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
 
 def sound_encoding(row: Row, conversation: Conversation) -> Conversation:
     """CT308: lone surrogates, which no file can hold, are replaced; other signs of broken encoding are reported."""
-    if not _writable(conversation):
+    if row.surrogates and not _writable(conversation):
         scrubbed = _scrubbed(conversation)
         pairs = zip(conversation.messages, scrubbed.messages, strict=True)
         index = next((index for index, (old, new) in enumerate(pairs) if old != new), None)

@@ -13,9 +13,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from core.conversation import Conversation, Finding, Message
+from core.conversation import Conversation, Finding, Message, Shared
 
 FEW, DOMINANT = 50, 0.3
 # Questions shorter than this are everybody's.
@@ -93,21 +94,19 @@ class DatasetFacts:
         return self.prompts, self.answers, self.lines, self.wholes, self.places, self.ids
 
     def _count(self, conversation: Conversation) -> None:
-        counts = self.counts
+        counts, messages = self.counts, conversation.messages
+        answers = [message for message in messages if message.role == "assistant"]
+        calls = [len(message.tool_calls) for message in answers if message.tool_calls]
         counts["conversations"] += 1
-        counts["messages"] += len(conversation.messages)
+        counts["messages"] += len(messages)
         counts["rows with tools"] += bool(conversation.tools)
-        calls = 0
-        for message in conversation.messages:
-            counts["weighted"] += message.weight != 1.0
-            if message.role == "assistant":
-                counts["assistant turns"] += 1
-                counts["parallel turns"] += len(message.tool_calls) > 1
-                counts["answers with reasoning"] += bool(message.reasoning)
-                calls += len(message.tool_calls)
-                counts["characters trained"] += len(message.content) if message.train is not False else 0
-            counts["characters"] += len(message.content)
-        counts["calls"] += calls
+        counts["weighted"] += sum([message.weight != 1.0 for message in messages])
+        counts["assistant turns"] += len(answers)
+        counts["parallel turns"] += sum([count > 1 for count in calls])
+        counts["answers with reasoning"] += sum([bool(message.reasoning) for message in answers])
+        counts["characters trained"] += sum([len(message.content) for message in answers if message.train is not False])
+        counts["characters"] += sum([len(message.content) for message in messages])
+        counts["calls"] += sum(calls)
         counts["tool rows without a call"] += bool(conversation.tools) and not calls
 
     def stats(self) -> dict[str, int]:
@@ -214,12 +213,18 @@ def said_hashes(conversation: Conversation) -> tuple[int, int]:
 
 def whole_hash(conversation: Conversation) -> int:
     """A number for all of a conversation, to the letter; only the names of its calls' ids do not count."""
-    parts = [
-        f"{m.role}\x1f{m.content}\x1f{m.reasoning}\x1f{m.train}\x1f{m.weight}"
-        + "".join(f"\x1f{call.name}{call.arguments!r}" for call in m.tool_calls)
-        for m in conversation.messages
-    ]
-    return _hash("\x1e".join([*parts, repr(conversation.tools) if conversation.tools else ""]))
+    parts = []
+    for m in conversation.messages:
+        flags = _NO_FLAGS if m.train is None and m.weight == 1.0 else f"{m.train}\x1f{m.weight}"
+        parts.append(f"{m.role}\x1f{m.content}\x1f{m.reasoning}\x1f{flags}")
+        if m.tool_calls:
+            parts[-1] += "".join([f"\x1f{call.name}{call.arguments!r}" for call in m.tool_calls])
+    return _hash("\x1e".join([*parts, _tools_text(Shared(conversation.tools)) if conversation.tools else ""]))
+
+
+@lru_cache(maxsize=256)
+def _tools_text(tools: Shared) -> str:
+    return repr(tools.value)
 
 
 def copied(conversation: Conversation, line: int) -> Finding:
@@ -239,6 +244,7 @@ def asked_hash(text: str) -> int:
     return _hash(normal) if len(normal) >= _TELLING else 0
 
 
+_NO_FLAGS = "None\x1f1.0"
 _SORTED = json.JSONEncoder(sort_keys=True)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from operator import is_
 from typing import Any
 
 from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, json_text, snippet
@@ -106,9 +107,13 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
         waiting = []
         if message.tool_calls:
             waiting = [(call.id, ids.own(row, index, call)) for call in message.tool_calls]
-            message = replace(message, tool_calls=tuple(call for _, call in waiting))
+            message = _with_calls(message, tuple([call for _, call in waiting]))
         messages.append(message)
     return replace(conversation, messages=_in_order(row, messages))
+
+
+def _with_calls(message: Message, calls: tuple[ToolCall, ...]) -> Message:
+    return message if all(map(is_, message.tool_calls, calls)) else replace(message, tool_calls=calls)
 
 
 def _in_order(row: Row, messages: list[Message]) -> tuple[Message, ...]:
