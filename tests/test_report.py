@@ -362,6 +362,8 @@ def test_results_do_not_change_their_calls_where_there_are_no_ids(to: str) -> No
 def test_white_space_that_tags_of_reasoning_lose_is_named() -> None:
     talk = Conversation((Message("user", "q"), Message("assistant", "\n\na", reasoning="r")))
     assert writer("sharegpt")(talk)[1] == ["white space around reasoning"]
+    talk = Conversation((Message("user", "q"), Message("assistant", "a", reasoning="I write </think> now")))
+    assert writer("sharegpt")(talk)[1] == ["where reasoning that holds </think> ends"]
 
 
 def test_the_report_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -311,3 +311,41 @@ def test_plain_arguments_fit_at_a_glance() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "enum": ["x"]}, "b": {"type": "number"}}}
     with mock.patch("core.rules.schema._check", side_effect=AssertionError):
         assert list(problems({"a": "x", "b": 1}, {**schema, "required": ["a"]})) == []
+
+
+WRITTEN = '{"name": "f", "arguments": {"a": 1}}'
+TAGGED = f"<tool_call>{WRITTEN}</tool_call>"
+
+
+@pytest.mark.parametrize(
+    ("text", "content", "reasoning", "calls"),
+    [
+        ("[f(a=1)]</s>", "", "", 1),
+        (f"So.</s>{TAGGED}", "So.", "", 1),
+        (f"{TAGGED}<think>hm</think>So.", "So.", "hm", 1),
+        (f"{TAGGED}\n{WRITTEN}", "", "", 2),
+        ("<think>hm</think>\n<think>well</think>So.", "So.", "hm\n\nwell", 0),
+    ],
+)
+def test_what_is_left_of_an_answer_is_read_too(text: str, content: str, reasoning: str, calls: int) -> None:
+    _, _, conversation = fate_of(talk(USER, said(text), **TOOLED))
+    assert conversation is not None
+    answer = conversation.messages[1]
+    assert (answer.content, answer.reasoning, len(answer.tool_calls)) == (content, reasoning, calls)
+    again = fate_of(conversation.to_openai())[2]
+    assert again == conversation
+
+
+def test_a_bare_call_is_read_where_the_system_prompt_describes_its_tool() -> None:
+    described = said(f"You may call: {json.dumps([TOOL['function']])}", "system")
+    _, codes, conversation = fate_of(talk(described, USER, said(WRITTEN)))
+    assert conversation is not None
+    assert [call.name for call in conversation.messages[-1].tool_calls] == ["f"]
+    assert codes == {"TC519", "TL401"}
+
+
+def test_answers_between_which_a_result_was_removed_are_merged() -> None:
+    fate, codes, conversation = fate_of(talk(USER, ANSWER, RESULT, said("so")), "lenient")
+    assert (fate, codes) == ("repaired", {"TC511", "RO205"})
+    assert conversation is not None
+    assert [message.content for message in conversation.messages] == ["hi", "yo\n\nso"]

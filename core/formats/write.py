@@ -78,6 +78,8 @@ def to_sharegpt(conversation: Conversation) -> Written:
         around = (message.reasoning, message.content)
         if message.reasoning and around != tuple(text.strip() for text in around):
             losses.append("white space around reasoning")
+        if "</think>" in message.reasoning:
+            losses.append("where reasoning that holds </think> ends")
         if message.tool_calls and message.content:
             losses.append("text beside a call (it becomes a turn of its own)")
     row: JsonObject = {"conversations": turns}

@@ -48,9 +48,12 @@ def _reasoning_of(row: Row, index: int, message: Message) -> Message:
             row.kept("RS602", f"messages[{index}].content", f"unclosed {opened if opened in content else closed}")
             return message
         if content.lstrip().startswith(opened):
-            thought, _, rest = content.lstrip()[len(opened) :].partition(closed)
+            thoughts, rest = list[str](), content.strip()
+            while rest.startswith(opened) and closed in rest:
+                thought, _, rest = rest[len(opened) :].partition(closed)
+                thoughts, rest = [*thoughts, thought.strip()], rest.strip()
             row.repaired("RS601", f"messages[{index}].content", "reasoning separated from the answer", content, rest)
-            return _with_reasoning(row, index, message, thought.strip(), _unwrapped(rest.strip()))
+            return _with_reasoning(row, index, message, "\n\n".join(filter(None, thoughts)), _unwrapped(rest))
     return message
 
 
@@ -68,8 +71,19 @@ def _unwrapped(text: str) -> str:
 
 def calls_out_of_text(row: Row, conversation: Conversation) -> Conversation:
     """TC519, TC520: calls that are written as text in an answer are read; what does not parse stays text."""
-    names = frozenset(tool["function"]["name"] for tool in conversation.tools)
+    names = _names_known(conversation)
     return _answers(conversation, lambda index, message: _calls_of(row, index, message, conversation, names))
+
+
+def _names_known(conversation: Conversation) -> frozenset[str]:
+    """The names of the tools; without any, those that the system prompt writes as names of something."""
+    first = conversation.messages[0] if conversation.messages else None
+    if conversation.tools or first is None or first.role != "system":
+        return frozenset(tool["function"]["name"] for tool in conversation.tools)
+    return frozenset(_NAMED.findall(first.content))
+
+
+_NAMED = re.compile(r"""["']name["']\s*:\s*["']([^"']+)["']""")
 
 
 def _calls_of(row: Row, index: int, message: Message, of: Conversation, names: frozenset[str]) -> Message:
@@ -90,7 +104,10 @@ def _calls_of(row: Row, index: int, message: Message, of: Conversation, names: f
         message.content,
         ", ".join(call.name for call in found.calls),
     )
-    return replace(message, content=found.text, tool_calls=(*message.tool_calls, *found.calls))
+    rest = replace(message, content=found.text, tool_calls=(*message.tool_calls, *found.calls))
+    if any(rest.content.startswith(opened) and closed in rest.content for opened, closed in _PAIRS):
+        rest = _reasoning_of(row, index, rest)
+    return _calls_of(row, index, rest, of, names)
 
 
 def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:

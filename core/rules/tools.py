@@ -14,6 +14,7 @@ from core.conversation import Conversation, JsonObject, Message, Row, RowRefused
 from core.formats.text import parse_text
 from core.formats.textcalls import closing
 from core.formats.tools import concatenated_objects, tools_of
+from core.rules.order import no_two_assistants_in_a_row
 from core.rules.schema import problems
 
 # What LLaMA-Factory writes between the results of calls that were made at once.
@@ -109,7 +110,9 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
             waiting = [(call.id, ids.own(row, index, call)) for call in message.tool_calls]
             message = _with_calls(message, tuple([call for _, call in waiting]))
         messages.append(message)
-    return replace(conversation, messages=_in_order(row, messages))
+    ordered = replace(conversation, messages=_in_order(row, messages))
+    # Without a result between them, two messages of the assistant may follow each other.
+    return ordered if len(messages) >= len(conversation.messages) else no_two_assistants_in_a_row(row, ordered)
 
 
 def _with_calls(message: Message, calls: tuple[ToolCall, ...]) -> Message:
