@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from core.datasets import registry
 from core.errors import UserError
 from core.run import Run, list_runs
 from core.template.choose import library_names
+from webui.markup import waiting
 from webui.models import Models
 from webui.roots import Roots
 from webui.texts import Texts
@@ -109,6 +111,11 @@ class Board:
         """
         look = gr.HTML("<span></span>", js_on_load=WATCH, elem_classes="tb-watch")
         look.select(show, asked, outputs, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET)
+
+    def say_at_once(self, events: Sequence[Any], place: Any, text: str) -> None:
+        """Put `text` into `place` as soon as one of the events happens, before its handler has been asked: that one
+        fills the place when it is done. The browser does it alone, so it cannot come late."""
+        gr.on(events, None, None, place, js=f"() => {json.dumps(waiting(text))}", **QUIET)
 
     def newest(self) -> Run | None:
         """The newest run that is alive, else the newest."""

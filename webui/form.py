@@ -126,7 +126,7 @@ def component(cls: type[Config], name: str, t: Texts, **options: Any) -> Any:
         # A number field cannot be empty in Gradio: it shows 0.
         settings |= {"placeholder": t("not set"), "max_lines": 1}
     elif get_origin(kind) is dict:
-        settings |= {"lines": 2, "placeholder": "tool_call: 1.5", "max_lines": 8}
+        settings |= {"lines": 2, "placeholder": "key: value", "max_lines": 8}
     return builder(**(settings | options))
 
 

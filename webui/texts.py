@@ -1,9 +1,9 @@
 """What the board says, in the language of the page.
 
 English is what stands in the code and in the config's help; `locales/<language>.yaml` overrides it: `ui` by the English
-text, `groups` and `fields` by their names; what is wrong stands in `locales/told/<language>.yaml`. What the rules mean
-stands beside their table, in `core/rules/<language>.yaml`. A page is built once per language, so every text is made in
-Python.
+text, `groups`, `presets` and `fields` by their names; what is wrong stands in `locales/told/<language>.yaml`. What the
+rules mean stands beside their table, in `core/rules/<language>.yaml`. A page is built once per language, so every text
+is made in Python.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from core import rules
 from core.config import Config, bounds_of, extra
+from core.presets import PRESETS
 
 LOCALES = Path(__file__).parent / "locales"
 RULE_BOOKS = Path(rules.__file__).parent
@@ -53,6 +54,12 @@ class Texts:
         of = cls.model_fields[name]
         text = str(self._field(cls, name).get("help") or of.description or "")
         return f"{text} {limits(of)}".strip()
+
+    def preset(self, name: str) -> str:
+        """What a preset is for, and what it changes."""
+        changes = yaml.safe_dump(dict(PRESETS[name].changes), default_flow_style=True, sort_keys=False, width=10**6)
+        about = str(self.catalogue.get("presets", {}).get(name) or PRESETS[name].help)
+        return f"{about} {changes.strip()}" if PRESETS[name].changes else about
 
     def rule(self, code: str, part: str, english: str) -> str:
         """A part of a rule: `what` it means or its `remedy`."""

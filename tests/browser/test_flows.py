@@ -52,19 +52,19 @@ def opened(page: Any, server: Any, tab: str) -> None:
 
 
 def test_an_odd_table_is_mapped_and_handed_to_training(page: Any, server: Any) -> None:
-    rows = "Frage;Antwort\nWas ist rot?;Eine Rose.\nWas ist blau?;Das Meer.\n"
+    rows = "Links;Rechts\nWas ist rot?;Eine Rose.\nWas ist blau?;Das Meer.\n"
     (server.folder / "odd.csv").write_text(rows, encoding="utf-8")
     opened(page, server, "Data")
     choose(page, "#data-dataset", "odd.csv")
     until(lambda: "2 dropped" in page.locator("#data-summary").inner_text(), "the report of what cannot be read")
     page.get_by_role("button", name="Read it another way").click()
     choose(page, "#map-formatting", "alpaca")
-    choose(page, "#map-column-prompt", "Frage")
-    choose(page, "#map-column-response", "Antwort")
+    choose(page, "#map-column-prompt", "Links")
+    choose(page, "#map-column-response", "Rechts")
     until(lambda: "2 kept" in page.locator("#data-summary").inner_text(), "the report of the mapped rows")
     until(lambda: "Eine Rose." in page.locator("#data-marked").inner_text(), "the mapped row")
     page.locator("#data-use").click()
-    until(lambda: "response: Antwort" in page.locator("#train-command").inner_text(), "the mapping in the command")
+    until(lambda: "response: Rechts" in page.locator("#train-command").inner_text(), "the mapping in the command")
 
 
 def test_training_asks_before_it_drops_many_rows(page: Any, server: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from core.config import ChatConfig, EvalConfig, ExportConfig, Group, TrainConfig
+from core.presets import PRESETS
 from core.rules import RULES
 from core.template import losses
 from webui.card import lost_words
@@ -76,6 +77,12 @@ def test_fields_are_complete_and_known(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_groups_are_complete_and_known(language: str) -> None:
     assert catalogue(language)["groups"].keys() == set(get_args(Group))
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_presets_are_complete_and_known(language: str) -> None:
+    assert catalogue(language)["presets"].keys() == PRESETS.keys()
+    assert load_texts(language).preset("best_quality").endswith("early_stopping_patience: 3}")
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -64,3 +64,18 @@ def test_it_is_asked_again_when_more_would_go_by_now(tab: TrainTab, tmp_path: Pa
     assert outputs[3]["visible"] is True
     assert outputs[6] == 0.4
     assert not list_runs(str(tmp_path))
+
+
+def test_a_preset_says_what_it_is_for_and_fills_the_form(tab: TrainTab) -> None:
+    parts = tab.form.components
+    shown = tab.filled("low_memory")
+    assert shown[parts["preset"]]["info"].startswith("One row at a time")
+    assert "gradient_accumulation_steps: 16" in shown[parts["preset"]]["info"]
+    assert shown[parts["gradient_accumulation_steps"]] == 16
+
+
+def test_who_presses_start_sees_at_once_that_something_goes_on(tab: TrainTab) -> None:
+    tab.listen()
+    for button, place in ((tab.start, tab.problem), (tab.needs.ask, tab.needs.shown)):
+        heard = [fn for fn in tab.board.page.fns.values() if (button._id, "click") in fn.targets]
+        assert any("tb-wait" in str(fn.js) and fn.outputs == [place] and fn.fn is None for fn in heard)

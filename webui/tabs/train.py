@@ -113,6 +113,9 @@ class TrainTab:
         pressed = {*parts, self.mine, run, self.needs.looked_at}
         started = [run, self.mine, self.problem, *self.consent.shown, *panel]
         self.start.click(self.begin, pressed, started, concurrency_limit=1, trigger_mode="once", **QUIET)
+        asks = [self.start.click, self.queue.click, self.consent.agree.click]
+        board.say_at_once(asks, self.problem, self.t("Looking at the options and the data …"))
+        board.say_at_once([self.needs.ask.click], self.needs.shown, self.t("Counting …"))
         queue = {"concurrency_limit": 1, "concurrency_id": "queue", "trigger_mode": "once", **QUIET}
         self.queue.click(self.wait, pressed, started, **queue)
         agreed = {*pressed, self.consent.share, self.consent.queued}
@@ -126,7 +129,7 @@ class TrainTab:
         board.data_choice.change(self.take, {board.data_choice, *parts}, taken, concurrency_limit=LIGHT, **QUIET)
         self.needs.listen()
         listen_to_numbers(form)
-        filled = [form.components[name] for name in PRESET_FIELDS]
+        filled = [form.components[name] for name in ("preset", *PRESET_FIELDS)]
         form.components["preset"].input(
             self.filled, form.components["preset"], filled, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET
         )
@@ -245,9 +248,10 @@ class TrainTab:
         return gr.update(choices=self.board.datasets(folder))
 
     def filled(self, preset: str) -> dict[Any, Any]:
-        """The form with what the preset says of the options that presets change."""
+        """The form with what the preset says of the options that presets change, and what it is for."""
         config = TrainConfig.model_validate({"preset": preset})
-        return self.form.updates({name: getattr(config, name) for name in PRESET_FIELDS})
+        about = {self.form.components["preset"]: gr.update(info=self.t.preset(preset))}
+        return about | self.form.updates({name: getattr(config, name) for name in PRESET_FIELDS})
 
     def names(self) -> Any:
         """The runs that there are now."""
