@@ -15,7 +15,6 @@ from core.datasets import Converted, converted
 from core.datasets.pieces import Piece, rows_of
 from core.encode import Made, make
 from core.encoded import Packed, packed
-from core.formats import ignored_columns
 from core.formats.write import openai_row
 from core.label import Example
 from core.measure import Measure
@@ -104,7 +103,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     if done.layout is not None:
         report.formats[done.layout.formatting] += 1
         report.evidence = report.evidence or done.evidence
-        part.ignored.setdefault(done.row.file, set()).update(ignored_columns(done.row, done.layout))
+        part.ignored.setdefault(done.row.file, set()).update(done.ignored)
     part.facts.add_id(done.row.data)
     part.facts.counts.update(done.row.counted)
     if fate != "dropped" and conversation is not None:

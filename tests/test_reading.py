@@ -262,3 +262,14 @@ def test_flags_of_the_wrong_type_are_left_out_in_a_lenient_reading(flag: Any, re
     assert done.fate == "repaired"
     assert done.conversation is not None
     assert (done.conversation.messages[1].train, done.conversation.messages[1].weight) == read
+
+
+def test_a_row_that_is_read_in_another_shape_stays_as_it_is() -> None:
+    data = {"id": 1, "Sample": {"Frage": "q", "Antwort": "a"}, "Quelle": "x"}
+    row = Row(json.loads(json.dumps(data)))
+    done = converted(row, None)
+    assert done.conversation is not None
+    assert [message.content for message in done.conversation.messages] == ["q", "a"]
+    assert row.data == data
+    assert done.ignored == ("Quelle",)
+    assert [finding.code for finding in row.findings] == ["SH115"]

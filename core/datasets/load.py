@@ -61,13 +61,14 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What became of one row."""
+    """What became of one row; `ignored` are the columns that its format does not look at."""
 
     row: Row
     layout: Layout | None
     fate: str
     conversation: Conversation | None
     evidence: str = ""
+    ignored: tuple[str, ...] = ()
 
     def fate_with(self, findings: Iterable[Finding]) -> str:
         """What became of it in the end, with what was found when it was rendered and encoded too."""
@@ -155,7 +156,7 @@ def convert_rows(
             break
         done = converted(row, layout, profile, formatted=formatted)
         if done.layout is not None:
-            ignored.setdefault(row.file, set()).update(ignored_columns(row, done.layout))
+            ignored.setdefault(row.file, set()).update(done.ignored)
         yield done
     for file, names in ignored.items():
         if names:
@@ -190,18 +191,23 @@ def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, 
     row.formatted = formatted
     found = Recognition(None)
     conversation: Conversation | None = None
+    ignored: tuple[str, ...] = ()
     try:
         found = _recognised(row, layout)
         if found.layout is not None:
-            conversation = apply_rules(row, read_row(row, found.layout))
+            # Where another shape of the row is read, the row stays as it stands in the file.
+            read = row if found.record is None else replace(row, data=found.record)
+            ignored = ignored_columns(read, found.layout)
+            conversation = apply_rules(read, read_row(read, found.layout))
     except RowRefusedError as refused:
         row.findings.append(refused.finding)
     if profile == "strict":
         row.findings = strictly(row.findings)
     actions = {finding.action for finding in row.findings}
     if conversation is None or actions & {"dropped", "stopped"}:
-        return Converted(row, found.layout, "dropped", None, found.evidence)
-    return Converted(row, found.layout, "repaired" if "repaired" in actions else "kept", conversation, found.evidence)
+        return Converted(row, found.layout, "dropped", None, found.evidence, ignored)
+    fate = "repaired" if "repaired" in actions else "kept"
+    return Converted(row, found.layout, fate, conversation, found.evidence, ignored)
 
 
 def _recognised(row: Row, layout: Layout | None) -> Recognition:
@@ -230,7 +236,6 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
         raise row.refuse("IO006", "$", f"cannot recognise the format; keys seen: {keys}. {hint}")
     if found.record is not None:
         row.kept("SH115", "$", f"read as {found.layout.formatting}: {found.reshaped}")
-        row.data = found.record
     return replace(found, layout=_overlaid(found.layout, layout)) if layout is not None else found
 
 

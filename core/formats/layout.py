@@ -89,9 +89,9 @@ def read_conversation(text: str, file: str) -> tuple[Row, Conversation]:
         raise UserError(str(refused.finding)) from None
 
 
-def ignored_columns(row: Row, layout: Layout) -> list[str]:
+def ignored_columns(row: Row, layout: Layout) -> tuple[str, ...]:
     """The columns of a row that its format does not look at."""
     if not isinstance(row.data, dict):
-        return []
-    known = COLUMNS[layout.formatting] | set(layout.columns.values()) | {VARIABLES, *RESERVED}
-    return [str(name) for name in row.data if name not in known]
+        return ()
+    known = {*COLUMNS[layout.formatting], *layout.columns.values(), VARIABLES, *RESERVED}
+    return tuple(str(name) for name in row.data if name not in known)
