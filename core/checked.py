@@ -29,11 +29,12 @@ from core.datasets.files import readable
 from core.datasets.load import files_of
 from core.disk import is_full, read_json, write_atomic_json
 from core.encoded import ROWS
+from core.errors import UserError
 from core.examine import Job
 from core.report import Report, report_from_json
 from core.stops import stop_findings
 from core.template.sandbox import Template
-from core.window_length import fitted, length_of
+from core.window_length import Lengths, fitted, lengths_of
 
 _CHUNK = 1 << 20
 # Options that say which datasets there are and how they are put together, not what becomes of a row.
@@ -88,7 +89,7 @@ def check_dataset(
 
     tokenizer, template = load_vocabulary(config) if with_model else (None, None)
     if template is not None and config.auto_length:
-        config = fitted(config, _length(name, config, Job(config, template), tokenizer, use_cache=use_cache))
+        config = fitted(config, kept_lengths(name, config, template, tokenizer, use_cache=use_cache))
     job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
     stops = list(stop_findings(template, tokenizer, model_stops(config))) if template is not None else []
     if output is None and use_cache:
@@ -100,21 +101,31 @@ def check_dataset(
     return check(source, job, tokenizer, output=output, watch=watch, known=stops).report
 
 
-def _length(name: str, config: TrainConfig, job: Job, tokenizer: Any, *, use_cache: bool) -> int | None:
-    """How long the rows of a dataset are, for the window; what was found the last time where nothing has changed."""
-    source = with_options(find_source(name, config.dataset_dir), config)
-    if source.hub or not use_cache:
-        return length_of(name, config)
-    place = cache_dir() / LENGTHS / f"{_key(source, job, tokenizer)}.json"
-    kept = read_json(place)
-    if isinstance(kept, int):
-        return kept
-    length = length_of(name, config)
-    if length is not None:
+def kept_lengths(
+    name: str, config: TrainConfig, template: Template, tokenizer: Any, *, use_cache: bool = True
+) -> Lengths | None:
+    """The lengths that decide the window of a training on a dataset alone; those of before if nothing changed."""
+    place = _place_of_lengths(name, config, template, tokenizer) if use_cache else None
+    kept = read_json(place) if place is not None else None
+    if isinstance(kept, list) and len(kept) == len(Lengths._fields) and all(isinstance(n, int) for n in kept):
+        return Lengths(*kept)
+    alone = config.model_copy(update={"dataset": [name], "eval_dataset": []})
+    lengths = lengths_of(alone, template, tokenizer)
+    if place is not None and lengths is not None:
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic_json(place, length)
-    return length
+            write_atomic_json(place, lengths)
+    return lengths
+
+
+def _place_of_lengths(name: str, config: TrainConfig, template: Template, tokenizer: Any) -> Path | None:
+    """Where the cache has the lengths of a dataset; None for one that is not kept or cannot be read."""
+    try:
+        source = with_options(find_source(name, config.dataset_dir), config)
+        key = None if source.hub else _key(source, Job(config, template), tokenizer)
+    except UserError:
+        return None
+    return cache_dir() / LENGTHS / f"{key}.json" if key is not None else None
 
 
 def held_out_sets(

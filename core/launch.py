@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from core.auto_length import with_length
 from core.config import TrainConfig
 from core.errors import UserError
 from core.gate import look_first
 from core.run import Run, absolute
-from core.window_length import with_length
 
 
 def start(config: TrainConfig) -> Run:

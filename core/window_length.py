@@ -10,10 +10,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from core.config import TrainConfig
 from core.errors import UserError
 from core.quantile import quantile
+from core.template.sandbox import Template
 
 # So many conversations are encoded to know how long they are.
 SAMPLE = 2000
@@ -23,36 +25,56 @@ PART = 0.99
 STEP, SHORTEST, LONGEST = 64, 256, 1_048_576
 
 
-def with_length(config: TrainConfig) -> TrainConfig:
-    """The config with the number that its data asks for, where it leaves that to the data; else as it is.
+class Lengths(NamedTuple):
+    """Of so many samples: how many tokens 99 % of them have at most, and how many the longest has."""
 
-    Says what was decided. Where no row can be trained on nothing is: whoever looks at the data next says why. Raises
-    `UserError` where tokenizer or template cannot be had.
-    """
-    lengths = _lengths(config) if config.auto_length else []
-    if not lengths:
+    samples: int
+    most: int
+    longest: int
+
+
+def decided(config: TrainConfig, lengths: Lengths | None) -> TrainConfig:
+    """The config with the window for samples of those lengths, which is said; as it is where there are none."""
+    if lengths is None:
         return config
-    decided = fitted(config, percentile(lengths))
+    config = fitted(config, lengths)
     print(
-        f"max_length {decided.max_length}: 99 % of {len(lengths)} samples have at most {percentile(lengths)} tokens, "
-        f"the longest {max(lengths)}",
+        f"max_length {config.max_length}: 99 % of {lengths.samples} samples have at most {lengths.most} tokens, "
+        f"the longest {lengths.longest}",
         file=sys.stderr,
         flush=True,
     )
-    return decided
+    return config
 
 
-def length_of(name: str, config: TrainConfig) -> int | None:
-    """The length from which the window of a training on this dataset alone is made; None where no row tells."""
-    lengths = _lengths(config.model_copy(update={"dataset": [name], "eval_dataset": []}))
-    return percentile(lengths) if lengths else None
+def lengths_of(config: TrainConfig, template: Template, tokenizer: Any) -> Lengths | None:
+    """The lengths from which the window of a training is made; None where no row tells.
+
+    They are those of the samples before anything is cut: spread over small data, the first rows of large data.
+    """
+    from core.datasets import load_conversations
+    from core.encode import prepare
+    from core.gate import bytes_of, require_datasets
+
+    changes = {"max_length": LONGEST, "swallowed": "ignore"}
+    try:
+        require_datasets(config)
+        if bytes_of(config) > SPREAD_BYTES:
+            changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
+        config = config.model_copy(update=changes)
+        conversations = load_conversations(config, formatted=template.adds_nothing).conversations
+    except UserError:
+        return None
+    sample = conversations[:: math.ceil(len(conversations) / SAMPLE) or 1][:SAMPLE]
+    lengths = [len(row.ids) for row in prepare(sample, template, tokenizer, config).examples]
+    return Lengths(len(lengths), percentile(lengths), max(lengths)) if lengths else None
 
 
-def fitted(config: TrainConfig, length: int | None) -> TrainConfig:
-    """The config with the window for rows of that length; as it is where there are none."""
-    if length is None:
+def fitted(config: TrainConfig, lengths: Lengths | None) -> TrainConfig:
+    """The config with the window for samples of those lengths; as it is where there are none."""
+    if lengths is None:
         return config
-    return config.model_copy(update={"max_length": window_for(length, _context(config))})
+    return config.model_copy(update={"max_length": window_for(lengths.most, _context(config))})
 
 
 def uncut(config: TrainConfig) -> TrainConfig:
@@ -69,35 +91,6 @@ def window_for(length: int, context: int | None) -> int:
     """`length` rounded up to a multiple of 64 from 256 on, within a model's context (None: it has none)."""
     wanted = max(SHORTEST, math.ceil(length / STEP) * STEP)
     return min(wanted, context or LONGEST, LONGEST)
-
-
-def _lengths(config: TrainConfig) -> list[int]:
-    """Tokens of the samples before anything is cut: spread over small data, the first rows of large data."""
-    from core.datasets import load_conversations
-    from core.encode import prepare
-    from core.gate import bytes_of, require_datasets, require_possible
-    from core.model import load_vocabulary
-
-    changes = {"max_length": LONGEST, "swallowed": "ignore"}
-    try:
-        require_datasets(config)
-    except UserError:
-        return []
-    try:
-        tokenizer, template = load_vocabulary(config)
-    except UserError as error:
-        # Said with all else that is wrong, and not asked a second time: a hostile template has taken its seconds.
-        require_possible(config, refused=error)
-        raise
-    try:
-        if bytes_of(config) > SPREAD_BYTES:
-            changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
-        config = config.model_copy(update=changes)
-        conversations = load_conversations(config, formatted=template.adds_nothing).conversations
-    except UserError:
-        return []
-    sample = conversations[:: math.ceil(len(conversations) / SAMPLE) or 1][:SAMPLE]
-    return [len(row.ids) for row in prepare(sample, template, tokenizer, config).examples]
 
 
 def _context(config: TrainConfig) -> int | None:

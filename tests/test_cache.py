@@ -16,6 +16,7 @@ from core.cli import main
 from core.config import DataOptions, TrainConfig
 from core.model import load_vocabulary
 from core.paths import starter_dir
+from core.window_length import Lengths
 
 # Another value of each option that says what becomes of a row; a new option is added here, or the test fails.
 OTHERWISE: dict[str, Any] = {
@@ -71,10 +72,10 @@ def test_what_has_not_changed_is_found_again(rows: Path) -> None:
 def test_how_long_the_rows_are_is_found_again(rows: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = check_dataset(str(rows), TrainConfig(), with_model=True)
     (kept,) = (cache / "data" / LENGTHS).iterdir()
-    monkeypatch.setattr("core.checked.length_of", lambda *_: pytest.fail("the rows were encoded again"))
+    monkeypatch.setattr("core.checked.lengths_of", lambda *_: pytest.fail("the rows were encoded again"))
     assert check_dataset(str(rows), TrainConfig(), with_model=True) == report
     kept.write_text("{")
-    monkeypatch.setattr("core.checked.length_of", lambda *_: 1000)
+    monkeypatch.setattr("core.checked.lengths_of", lambda *_: Lengths(1, 1000, 1000))
     other = check_dataset(str(rows), TrainConfig(), with_model=True)
     assert (report.stats["tokens"]["window"], other.stats["tokens"]["window"]) == (256, 1024)
     check_dataset(str(rows), TrainConfig(inline_reasoning=True, max_length=77), with_model=True)

@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig
 
+from core.auto_length import with_length
 from core.checks import check_training
 from core.config import TrainConfig
 from core.errors import UserError
 from core.gate import look_first
 from core.run import Run
 from core.train import train_run
-from core.window_length import with_length
 from tests.bases import base_model
 from tests.conftest import small
 from tests.test_pack import MODELS, SIZES

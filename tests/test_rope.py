@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config
 
+from core.auto_length import with_length
 from core.checks import check_training
 from core.config import ChatConfig, ExportConfig, TrainConfig
 from core.errors import UserError
@@ -20,7 +21,6 @@ from core.rope import training_shape
 from core.run import Run
 from core.train import train_run
 from core.trainer import Trainer
-from core.window_length import with_length
 from tests.conftest import small
 from tests.test_train import weights_of
 

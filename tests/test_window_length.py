@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.auto_length import with_length
 from core.checked import check_dataset
 from core.cli import main
 from core.config import EvalConfig, TrainConfig, load_config, parse_config
@@ -15,7 +16,7 @@ from core.errors import UserError
 from core.estimate.need import possible_changes
 from core.launch import train
 from core.preview import preview
-from core.window_length import percentile, window_for, with_length
+from core.window_length import percentile, window_for
 from tests.conftest import small
 
 
@@ -81,6 +82,7 @@ def test_large_data_is_known_by_its_first_rows(tmp_path: Path, monkeypatch: pyte
     assert with_length(config).max_length > 400
     monkeypatch.setattr("core.window_length.SPREAD_BYTES", 1)
     monkeypatch.setattr("core.window_length.SAMPLE", 4)
+    monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "cache"))
     assert with_length(config).max_length == 256
 
 
@@ -94,6 +96,24 @@ def test_a_check_takes_the_window_that_training_takes(tmp_path: Path) -> None:
     assert (fixed["window"], fixed["over the window"]) == (128, 8)
     empty = _rows(tmp_path / "empty.jsonl", [])
     assert check_dataset(empty, small(), with_model=True).stopped
+
+
+def test_what_a_check_found_is_not_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "cache"))
+    data, other = _rows(tmp_path / "rows.jsonl", [300] * 8), _rows(tmp_path / "other.jsonl", [600] * 8)
+    config = small(dataset=[data], max_samples=None)
+    said = [with_length(config), capsys.readouterr().err]
+    monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "other"))
+    check_dataset(data, config, with_model=True)
+    both = with_length(config.model_copy(update={"dataset": [data, other]}))
+    capsys.readouterr()
+    monkeypatch.setattr("core.checked.lengths_of", lambda *_: pytest.fail("the rows were encoded again"))
+    assert [with_length(config), capsys.readouterr().err] == said
+    assert both.max_length > said[0].max_length, "two datasets are asked together"
+    beside = config.model_copy(update={"eval_dataset": [str(tmp_path / "none.jsonl")]})
+    assert with_length(beside) == beside, "whoever looks at the data next says what is wrong"
 
 
 def test_a_row_is_shown_whole_where_the_data_decides(tmp_path: Path) -> None:

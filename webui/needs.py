@@ -50,8 +50,8 @@ class Needs:
 
     def estimate(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
         """What the options in the form need, or what is wrong with them."""
+        from core.auto_length import with_length
         from core.estimate import Estimator
-        from core.window_length import with_length
 
         try:
             config = self.form.read(values)

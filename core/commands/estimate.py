@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from core.auto_length import with_length
 from core.commands.command import command
 from core.config import TrainConfig, add_arguments, config_from_arguments
 from core.paths import resolve_file
-from core.window_length import with_length
 
 if TYPE_CHECKING:
     from core.estimate import Estimate

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from core.auto_length import with_length
 from core.commands.command import command
 from core.commands.follow import declare_following, follow_to_the_end, resume
 from core.config import TrainConfig, add_arguments, config_from_arguments, read_yaml
@@ -16,7 +17,6 @@ from core.idle import idle
 from core.paths import resolve_file
 from core.queue import enqueue
 from core.run import Run, absolute, require_run
-from core.window_length import with_length
 
 
 def _declares_train(command: argparse.ArgumentParser) -> None:
