@@ -17,8 +17,8 @@ from webui.told import told, wrong
 
 CODE = Path(paths.__file__).parents[1]
 TRANSLATED = [language for language in languages() if language != "en"]
-# Said on the command line only, or before there is a page.
-NOT_ON_THE_BOARD = ("core/commands/", "core/foreign/", "core/config/read.py", "webui/app.py")
+# Said on the command line only, before there is a page, or in findings, whose meanings stand beside the rules.
+NOT_ON_THE_BOARD = ("core/commands/", "core/foreign/", "core/rules/", "core/config/read.py", "webui/app.py")
 
 
 def texts_of(node: ast.expr | None) -> Iterator[str]:
@@ -54,7 +54,7 @@ def messages(tree: ast.AST) -> Iterator[str]:
             yield from texts_of(node.args[0])
         elif isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if {ast.unparse(target) for target in targets} <= {"faults", "remedy"}:
+            if {ast.unparse(target) for target in targets} <= {"faults", "remedy", "hint"}:
                 yield from texts_of(node.value)
         elif isinstance(node, ast.FunctionDef) and re.search(r"faults?(_of)?$|^_cause|^_remedy|^_why", node.name):
             for one in ast.walk(node):
