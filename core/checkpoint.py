@@ -85,15 +85,16 @@ def fault_of(folder: Path) -> str:
     """What is wrong with a sealed folder: empty when it is whole."""
     try:
         described = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        written = [(name, facts["size"], facts["sha256"]) for name, facts in described.items()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return f"{folder.name} has no readable {MANIFEST}: it was not written to its end"
-    for name, facts in described.items():
+    for name, size, digest in written:
         path = folder / name
         if not path.is_file():
             return f"{folder.name}/{name} is missing"
-        if path.stat().st_size != facts["size"]:
-            return f"{folder.name}/{name} has {path.stat().st_size} bytes, {facts['size']} were written"
-        if _sha256(path) != facts["sha256"]:
+        if path.stat().st_size != size:
+            return f"{folder.name}/{name} has {path.stat().st_size} bytes, {size} were written"
+        if _sha256(path) != digest:
             return f"{folder.name}/{name} is damaged (its checksum differs)"
     return ""
 

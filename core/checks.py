@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -176,7 +177,7 @@ def _adapter_base_faults(config: TrainConfig) -> list[str]:
         if kept.is_prompt_learning:
             faults.append(f'adapter_name_or_path: "{name}" is of the kind {kept.peft_type.value}: give one of LoRA\'s')
         weights = Path(name) / ADAPTER_WEIGHTS
-        if Path(name).is_dir() and (fault := file_fault(weights)):
+        if os.path.isdir(name) and (fault := file_fault(weights)):
             faults.append(f"adapter_name_or_path: {weights} {fault}: copy the file again")
         # A base that has moved to another folder is the same base.
         if base and Path(base).name != Path(resolve_model(config.model_name_or_path)).name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,7 @@ def asked_in_benchmarks(config: TrainConfig) -> dict[str, frozenset[int]]:
 
 def _questions(name: str, dataset_dir: str) -> Iterator[str]:
     path = resolve_file(name)
-    if path.suffix.lower() == ".txt" and path.is_file():
+    if path.suffix.lower() == ".txt" and os.path.isfile(path):
         yield from _lines(path)
         return
     for row, layout in iterate_rows(find_source(name, dataset_dir)):

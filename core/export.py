@@ -16,6 +16,7 @@ from core.checkpoint import MANIFEST, STAGE, write_whole
 from core.config import ChatConfig, ExportConfig
 from core.errors import UserError
 from core.model_card import model_card
+from core.paths import typed
 from core.run import Run
 from core.task import Task
 
@@ -52,7 +53,7 @@ def export(run: Run, config: ExportConfig, progress: Callable[[str], None] = lam
 
 def place_of(run: Run, config: ExportConfig) -> Path:
     """Where the export goes. Raises `UserError` when something is there."""
-    place = Path(config.output_dir).expanduser() if config.output_dir else Path(EXPORTS) / run.path.name
+    place = typed(config.output_dir) if config.output_dir else Path(EXPORTS) / run.path.name
     place = place.resolve()
     if place.is_file() or (place.is_dir() and any(place.iterdir())):
         raise UserError("something is there already", file=place, remedy="name another folder, or remove this one")

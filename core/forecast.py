@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import TrainConfig
 from core.disk import read_json, write_atomic_json
-from core.run import Run, absolute
+from core.fullpaths import absolute
+from core.run import Run
 
 if TYPE_CHECKING:
     from core.estimate import Estimate

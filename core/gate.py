@@ -7,6 +7,7 @@ worker looks again, for the data may be large, or may have changed.
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -113,7 +114,7 @@ def require_possible(config: TrainConfig, refused: UserError | None = None) -> t
 def require_writable(config: TrainConfig) -> None:
     """A run can be made in the folder of the runs. Raises `UserError`; nothing is left behind."""
     folder = runs_folder(config).absolute()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     try:
         tempfile.TemporaryDirectory(dir=there, prefix=".tuneboard-").cleanup()
     except OSError as error:

@@ -6,10 +6,10 @@ answer, what was loaded before is used at once, as with HF_HUB_OFFLINE=1.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from pathlib import Path
 
 # Seconds for an answer, and for which what was found holds.
 _PATIENCE, _HOLDS = 10.0, 60.0
@@ -19,7 +19,7 @@ _found: tuple[float, str] | None = None
 
 def asked_for(name: str) -> str:
     """The name of a model, adapter or dataset, for the library that loads it: the Hub is asked where it is not here."""
-    if not Path(name).exists():
+    if not os.path.exists(name):
         hub_fault()
     return name
 

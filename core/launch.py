@@ -5,8 +5,9 @@ from __future__ import annotations
 from core.auto_length import with_length
 from core.config import TrainConfig
 from core.errors import UserError
+from core.fullpaths import absolute
 from core.gate import look_first
-from core.run import Run, absolute
+from core.run import Run
 
 
 def start(config: TrainConfig) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import threading
@@ -257,9 +258,9 @@ def _first_line(error: Exception) -> str:
 
 
 def _reason(name: str, error: Exception) -> str:
-    if name != STARTER and not Path(name).exists() and not is_hub_name(name):
+    if name != STARTER and not os.path.exists(name) and not is_hub_name(name):
         return "there is no such folder"
-    fault = "" if name == STARTER or Path(name).exists() else hub_fault()
+    fault = "" if name == STARTER or os.path.exists(name) else hub_fault()
     return f"it is neither a folder nor kept from the Hub, and {fault}" if fault else _first_line(error)
 
 

@@ -28,16 +28,24 @@ def default_runs_dir() -> Path:
     return Path(os.environ.get("TUNEBOARD_RUNS", "runs"))
 
 
+def typed(name: str | Path) -> Path:
+    """A path as a person types it: `~` is a home folder, and stays what it is where there is none of that name.
+
+    Whether it is there is for os.path to say: its answer is no for a name that is too long to be one, too.
+    """
+    return Path(os.path.expanduser(name))
+
+
 def runs_dir_of(name: str) -> Path:
     """The folder of the runs that an option names; the default one where it is empty."""
-    return Path(name).expanduser() if name else default_runs_dir()
+    return typed(name) if name else default_runs_dir()
 
 
 def resolve_file(name: str) -> Path:
     """`name` as a path; what does not exist here but ships with us (`data/recipes/…`) is found there."""
-    path = Path(name).expanduser()
-    if path.exists():
+    path = typed(name)
+    if os.path.exists(path):
         return path
     parts = path.parts[1:] if path.parts[:1] == ("data",) else path.parts
     shipped = data_dir().joinpath(*parts)
-    return shipped if parts and not path.is_absolute() and shipped.exists() else path
+    return shipped if parts and not path.is_absolute() and os.path.exists(shipped) else path

@@ -26,7 +26,8 @@ from core.disk import locked, read_json, write_atomic_json
 from core.ending import settle
 from core.environment import steering_variables
 from core.errors import UserError
-from core.run import WAITING, Run, absolute, list_runs, runs_folder
+from core.fullpaths import absolute
+from core.run import WAITING, Run, list_runs, runs_folder
 from core.state import RESUMABLE
 
 ORDER = "queue.json"
@@ -39,12 +40,20 @@ def enqueue(config: TrainConfig) -> Run:
     folder = runs_folder(config)
     with _queue(folder):
         wanted = absolute(config)
-        same = next((run for run in list_runs(str(folder)) if not run.state().over and run.config == wanted), None)
+        same = next((run for run in list_runs(str(folder)) if not run.state().over and _asks_for(run, wanted)), None)
         if same is not None:
             raise UserError("the same training waits or runs already", file=same.path, remedy="give it a run_name")
         run = Run.create(config)
         _add(run, resume=False)
     return run
+
+
+def _asks_for(run: Run, wanted: TrainConfig) -> bool:
+    try:
+        return run.config == wanted
+    except UserError:
+        # Its config.yaml cannot be read: that is said when its turn comes.
+        return False
 
 
 def enqueue_resumed(run: Run) -> None:
@@ -132,12 +141,12 @@ def look_after(folder: Path, say: Callable[[str], None] = lambda line: None) -> 
 def _start(run: Run) -> str:
     """Start a waiting run. Returns what is in the way; such a run is out of the queue, unless another holds it."""
     ticket = _ticket(run)
-    starts, where = int(ticket.get("starts", 0)), str(ticket.get("folder", ""))
+    starts, where = ticket.get("starts", 0), str(ticket.get("folder", ""))
     problem = f"its worker died {starts} times before it began; see log.txt"
     try:
         if starts < MOST_STARTS:
             write_atomic_json(run.path / WAITING, {**ticket, "starts": starts + 1})
-            folder = where if Path(where).is_dir() else None
+            folder = where if os.path.isdir(where) else None
             run.launch(resume=bool(ticket.get("resume")), folder=folder, variables=ticket.get("variables"))
             return ""
     except (UserError, OSError) as error:
@@ -167,8 +176,11 @@ def _add(run: Run, *, resume: bool) -> None:
 
 
 def _ticket(run: Run) -> dict[str, Any]:
+    """What waiting.json says; {} where its content is not what we write."""
     ticket = read_json(run.path / WAITING)
-    return ticket if isinstance(ticket, dict) else {}
+    kinds = {"starts": int, "variables": dict}
+    whole = isinstance(ticket, dict) and all(isinstance(ticket.get(name, kind()), kind) for name, kind in kinds.items())
+    return ticket if whole else {}
 
 
 @contextlib.contextmanager

@@ -53,8 +53,9 @@ from core.disk import (
 )
 from core.environment import is_secret, light_facts, shown_command
 from core.errors import UserError, did_you_mean
+from core.fullpaths import absolute
 from core.log import last_error, tail
-from core.paths import STARTER, default_runs_dir
+from core.paths import runs_dir_of, typed
 from core.process import Process, deaf, out_of_memory_kills
 from core.pulse import PULSE, silence
 from core.state import State, StateName
@@ -240,7 +241,7 @@ class Run:
             state = State(said["state"], int(said["step"]), int(said["max_steps"]), str(said["message"]))
             if state.state in get_args(StateName):
                 return state
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             pass
         gone = "the run's folder is gone" if not self.path.is_dir() else "state.json is missing or damaged"
         return State("failed", message=gone)
@@ -322,15 +323,15 @@ class Run:
 
 def list_runs(runs_dir: str = "") -> list[Run]:
     """The runs in a folder, newest first."""
-    folder = Path(runs_dir).expanduser() if runs_dir else default_runs_dir()
-    if not folder.is_dir():
+    folder = runs_dir_of(runs_dir)
+    if not os.path.isdir(folder):
         return []
     return [Run(path.parent) for path in sorted(folder.glob("*/run.json"), key=_made_at, reverse=True)]
 
 
 def runs_folder(config: TrainConfig) -> Path:
     """Where the runs of a config are."""
-    return Path(config.runs_dir).expanduser() if config.runs_dir else default_runs_dir()
+    return runs_dir_of(config.runs_dir)
 
 
 def _made_at(facts: Path) -> tuple[float, str]:
@@ -343,8 +344,8 @@ def _made_at(facts: Path) -> tuple[float, str]:
 
 def find_run(name: str, runs_dir: str = "") -> Run | None:
     """A run by its path, folder name or label (the newest of that label); None when there is none."""
-    if (Path(name).expanduser() / "run.json").is_file():
-        return Run(Path(name).expanduser())
+    if os.path.isfile(typed(name) / "run.json"):
+        return Run(typed(name))
     return next((run for run in list_runs(runs_dir) if name in (run.path.name, run.name)), None)
 
 
@@ -367,26 +368,6 @@ def _fresh_folder(parent: Path, name: str) -> Path:
             raise UserError(f"cannot make a run folder: {error.strerror}", file=path) from None
         return path
     raise UserError("cannot find a free name for the run", file=parent)
-
-
-def absolute(config: TrainConfig) -> TrainConfig:
-    """Files and folders by their full path, so that the run can be resumed and measured from anywhere."""
-
-    def full(name: str) -> str:
-        there = name not in ("", STARTER) and Path(name).expanduser().exists()
-        return str(Path(name).expanduser().resolve()) if there else name
-
-    changes: dict[str, Any] = {
-        "model_name_or_path": full(config.model_name_or_path),
-        "template": full(config.template),
-        "dataset": [full(name) for name in config.dataset],
-        "eval_dataset": [full(name) for name in config.eval_dataset],
-        "distributed": full(config.distributed) if Path(config.distributed).suffix else config.distributed,
-        "dataset_dir": full(config.dataset_dir) if config.dataset_dir else "",
-        "runs_dir": full(config.runs_dir) if config.runs_dir else "",
-        "split_file": full(config.split_file) if config.split_file else "",
-    }
-    return config.model_copy(update=changes)
 
 
 def _slug(label: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from core.config import TrainConfig, read_yaml
 from core.errors import UserError, did_you_mean
-from core.paths import data_dir
+from core.paths import data_dir, typed
 
 PRESETS = ("fsdp2", "zero2", "zero3")
 KINDS: dict[str, Literal["ddp", "fsdp", "deepspeed"]] = {
@@ -64,8 +64,8 @@ def read_sharding(config: TrainConfig) -> Sharding:
         return Sharding()
     file = data_dir() / "distributed" / f"{config.distributed}.yaml"
     if config.distributed not in PRESETS:
-        file = Path(config.distributed).expanduser()
-        if not file.is_file():
+        file = typed(config.distributed)
+        if not os.path.isfile(file):
             remedy = f"{did_you_mean(config.distributed, ('auto', 'ddp', *PRESETS))}; or give an accelerate config file"
             raise UserError(f'distributed: no preset and no file "{config.distributed}"', remedy=remedy)
     asks = read_yaml(file)
@@ -120,7 +120,7 @@ def _zero_stage(asks: dict[str, Any], file: Path) -> int:
     """The stage that an accelerate config asks for, in itself or in the DeepSpeed file that it names."""
     deepspeed = asks.get("deepspeed_config") or {}
     if named := deepspeed.get("deepspeed_config_file"):
-        inner = read_yaml(Path(named).expanduser())
+        inner = read_yaml(typed(named))
         return int((inner.get("zero_optimization") or {}).get("stage", 0))
     stage = deepspeed.get("zero_stage", 2)
     if stage not in (0, 1, 2, 3):

@@ -51,6 +51,9 @@ def test_every_damage_is_found_and_named(tmp_path: Path) -> None:
     assert "checkpoint-2/model.bin is damaged" in fault_of(flipped)
     assert "checkpoint-3/state.json is missing" in fault_of(gone)
     assert "not written to its end" in fault_of(unsealed)
+    for content in ("[]", '{"model.bin": 5}', '{"model.bin": {"size": 7}}'):
+        (unsealed / MANIFEST).write_text(content)
+        assert "not written to its end" in fault_of(unsealed)
     good = folder(tmp_path, "checkpoint-0")
     found, faults = newest_whole(tmp_path)
     assert found == good

@@ -251,6 +251,20 @@ def test_what_cannot_be_started_makes_way(runs: Path) -> None:
     assert b.wait().state == "finished"
 
 
+@pytest.mark.parametrize("ticket", ["", "[]", '{"starts": "x"}', '{"variables": [1]}'])
+def test_a_damaged_ticket_is_a_ticket(runs: Path, ticket: str) -> None:
+    run = Run.create(small(run_name="quick"))
+    (run.path / WAITING).write_text(ticket, encoding="utf-8")
+    assert start_next(runs) == run
+    assert run.wait().state == "finished"
+
+
+def test_a_waiting_run_that_cannot_be_read_hinders_no_other(runs: Path) -> None:
+    (damaged,) = queued("quick a")
+    (damaged.path / "config.yaml").write_text("[", encoding="utf-8")
+    assert names(queued("quick b")) == ["quick b"]
+
+
 def test_a_waiting_run_survives_a_restart_of_the_machine(runs: Path) -> None:
     """After a power cut there is no process and no lock: the queue is what lies in the files."""
     running = Run.create(small(run_name="quick running"))

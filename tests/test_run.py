@@ -15,6 +15,7 @@ import pytest
 
 from core.checkpoint import checkpoints
 from core.errors import UserError
+from core.fullpaths import absolute
 from core.pulse import silence
 from core.run import EXIT_STOPPED, Run, find_run, list_runs, require_run
 from core.train import train_run
@@ -140,6 +141,16 @@ def test_unknown_run_names_the_nearest(runs: Path) -> None:
     run = Run.create(small(run_name="alpha"))
     with pytest.raises(UserError, match=run.path.name):
         require_run(run.path.name[:-1])
+    for name in ("x" * 300, "~nobody-has-this-name/run"):
+        with pytest.raises(UserError, match="no run"):
+            require_run(name)
+
+
+@pytest.mark.parametrize("said", ["{", "[]", '{"state": "finished", "step": 1e999, "max_steps": 3, "message": ""}'])
+def test_a_damaged_state_is_said_and_hides_no_other_run(runs: Path, said: str) -> None:
+    run = Run.create(small())
+    (run.path / "state.json").write_text(said, encoding="utf-8")
+    assert (run.state().state, run.state().message) == ("failed", "state.json is missing or damaged")
 
 
 def test_config_survives(runs: Path) -> None:
@@ -152,6 +163,21 @@ def test_files_are_kept_by_their_full_path(runs: Path, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     config = Run.create(small(dataset=["rows.jsonl", "identity"])).config
     assert config.dataset == [str(tmp_path / "rows.jsonl"), "identity"]
+
+
+def test_what_is_a_name_first_stays_one_beside_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tools", "qwen", "rows", "adapter"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    config = absolute(
+        small(dataset=["tools", "rows"], benchmarks=["tools"], template="qwen", adapter_name_or_path=["adapter"])
+    )
+    assert config.dataset == ["tools", str(tmp_path / "rows")]
+    assert config.benchmarks == ["tools"]
+    assert config.template == "qwen"
+    assert config.adapter_name_or_path == [str(tmp_path / "adapter")]
 
 
 def test_the_facts_of_a_run(runs: Path) -> None:

@@ -127,6 +127,42 @@ def test_delete_asks_and_what_is_deleted_can_be_had_back(runs: Path, capsys: pyt
     assert not list((runs / TRASH).iterdir())
 
 
+def test_a_run_named_twice_is_one(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished("a", [1.0])
+    assert main(["runs", "delete", "a", str(run.path), "--yes"]) == 0
+    assert main(["runs", "restore", "a", run.path.name]) == 0
+    assert list_runs() == [run]
+
+
+def test_where_there_are_none_it_is_said_of_which_folder(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "list"]) == 0
+    assert f"no run in {runs}: " in capsys.readouterr().err
+    assert main(["runs", "queue", "--runs-dir", "nowhere"]) == 0
+    assert "no run waits in nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("report.json", {"rows": 5}, "report.json is damaged"),
+        ("report.json", [], "report.json is damaged"),
+        ("cost.json", {"memory": "much", "step_s": 1}, "cost.json or estimate.json is damaged"),
+        (STARTS, [1], "environment.json is damaged"),
+        (STARTS, [{"started": "now"}], "environment.json is damaged"),
+    ],
+)
+def test_what_is_damaged_hides_nothing_else(
+    runs: Path, capsys: pytest.CaptureFixture[str], file: str, content: Any, said: str
+) -> None:
+    run = finished("a", [1.0])
+    write_atomic_json(run.path / file, content)
+    assert main(["runs", "show", "a"]) == 0
+    out = capsys.readouterr().out
+    assert said in out
+    assert "loss: 1" in out
+    assert "made by" in out
+
+
 def test_the_trash_is_emptied_when_one_agrees(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = finished("a", [1.0]), finished("a", [2.0])
     delete(first)

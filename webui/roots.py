@@ -5,6 +5,7 @@ Without them a page could show any file of the machine. Names of the Hub are no 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from core.datasets import Source, find_source
 from core.datasets.files import data_files
 from core.datasets.registry import HUB
 from core.errors import UserError
-from core.paths import data_dir, default_runs_dir, resolve_file
+from core.paths import data_dir, resolve_file, runs_dir_of, typed
 from core.template.choose import library_names
 
 UPLOADS = "uploads"
@@ -30,9 +31,9 @@ class Roots:
     @classmethod
     def of(cls, runs_dir: str, more: Sequence[str] = ()) -> Roots:
         """The working folder, the shipped data, the runs, the uploads beside them, and those that a person names."""
-        runs = Path(runs_dir).expanduser().resolve() if runs_dir else default_runs_dir().resolve()
+        runs = runs_dir_of(runs_dir).resolve()
         uploads = runs.parent / UPLOADS
-        given = [Path(name).expanduser().resolve() for name in more]
+        given = [typed(name).resolve() for name in more]
         missing = next((folder for folder in given if not folder.is_dir()), None)
         if missing is not None:
             raise UserError("no such folder", file=missing, remedy="--root names a folder that there is")
@@ -60,7 +61,7 @@ class Roots:
 
     def check_model(self, name: str, option: str = "model_name_or_path") -> None:
         """The same for a model or an adapter, where its name is a path."""
-        if name.startswith(("/", ".", "~")) or Path(name).expanduser().exists():
+        if name.startswith(("/", ".", "~")) or os.path.exists(typed(name)):
             self.check(option, name)
 
     def check_data(self, config: DataOptions, names: Sequence[str]) -> list[Source]:

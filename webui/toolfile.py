@@ -7,12 +7,12 @@ at: `core.toolbox` refuses a file that has changed since.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from core.errors import UserError
+from core.paths import typed
 from core.toolbox import Offer, Toolbox, offered
 from webui.board import LIGHT, QUIET, Board
 from webui.told import wrong
@@ -70,7 +70,7 @@ class ToolFile:
             return None, hidden, ""
         try:
             self.board.roots.check("tools", str(name))
-            offer = offered(Path(str(name)).expanduser())
+            offer = offered(typed(str(name)))
         except UserError as error:
             return None, hidden, wrong(error, self.t)
         choices = [

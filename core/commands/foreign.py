@@ -12,7 +12,7 @@ from core.commands.command import command
 from core.config import read_yaml
 from core.errors import UserError
 from core.foreign import TOOLS, Translation, translate
-from core.paths import resolve_file
+from core.paths import resolve_file, typed
 
 
 def _declares_import(command: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def import_config(arguments: argparse.Namespace) -> int:
         return 0
     text = translation.yaml(path.name)
     if arguments.output:
-        _write(Path(arguments.output).expanduser(), text)
+        _write(typed(arguments.output), text)
     else:
         print(text)
     _account(translation, arguments.output)

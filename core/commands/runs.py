@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def _declares_list(command: argparse.ArgumentParser) -> None:
 def runs_list(arguments: argparse.Namespace) -> int:
     """List the runs, newest first. Who looks also starts the run whose turn it is."""
     look_after(_folder(arguments), _tell)
-    _print_runs([run.summary() for run in list_runs(getattr(arguments, "runs_dir", ""))], arguments.json)
+    folder = _folder(arguments)
+    none = f"no run in {folder}: core-cli train data/recipes/quickstart.yaml makes one"
+    _print_runs([run.summary() for run in list_runs(str(folder))], arguments.json, none)
     return 0
 
 
@@ -39,7 +42,8 @@ def runs_list(arguments: argparse.Namespace) -> int:
 def runs_queue(arguments: argparse.Namespace) -> int:
     """List the runs that wait for their turn, the next one first; started if nothing is at work."""
     look_after(_folder(arguments), _tell)
-    _print_runs([run.summary() for run in waiting(_folder(arguments))], arguments.json)
+    folder = _folder(arguments)
+    _print_runs([run.summary() for run in waiting(folder)], arguments.json, f"no run waits in {folder}")
     return 0
 
 
@@ -153,7 +157,7 @@ def _declares_delete(command: argparse.ArgumentParser) -> None:
 @command("runs delete", _declares_delete)
 def runs_delete(arguments: argparse.Namespace) -> int:
     """Move runs to the trash beside them, or with --forever delete them. Never one that waits or is at work."""
-    runs = [require_run(name) for name in arguments.runs]
+    runs = list({run.path.resolve(): run for run in map(require_run, arguments.runs)}.values())
     busy = next((run for run in runs if not run.state().over), None)
     if busy is not None:
         raise UserError(f"the run is {busy.state().state}", file=busy.path, remedy="stop it first: core-cli runs stop")
@@ -177,7 +181,8 @@ def _declares_restore(command: argparse.ArgumentParser) -> None:
 @command("runs restore", _declares_restore)
 def runs_restore(arguments: argparse.Namespace) -> int:
     """Take runs back out of the trash."""
-    for run in [find_trashed(name, _folder(arguments)) for name in arguments.runs]:
+    found = [find_trashed(name, _folder(arguments)) for name in arguments.runs]
+    for run in dict.fromkeys(found):
         print(f"{run.path.name}: now {restore(run).path}", file=sys.stderr)
     return 0
 
@@ -221,14 +226,14 @@ def _agreed(what: str) -> bool:
     return input(f"{what}? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _print_runs(summaries: list[dict[str, Any]], as_json: bool) -> None:
+def _print_runs(summaries: list[dict[str, Any]], as_json: bool, none: str) -> None:
     if as_json:
         print(json.dumps(summaries))
         return
     for run in summaries:
         print(f"{run['state']:<9} {run['step']:>6}/{run['max_steps']:<6} {run['created']:<26} {run['path']}")
     if not summaries:
-        print("none yet: core-cli train data/recipes/quickstart.yaml", file=sys.stderr)
+        print(none, file=sys.stderr)
 
 
 def _checkpoint(path: Path, *, verify: bool) -> dict[str, Any]:
@@ -245,13 +250,25 @@ def _show_lines(shown: dict[str, Any]) -> list[str]:
     lines += ["", "figures (held-out ones: the last; others: the mean of the last tenth)"]
     lines += [f"  {name}: {value:.6g}" for name, value in shown["figures"].items()]
     for data, metrics in shown["evaluations"].items():
-        lines += ["", f"evaluation on {data}", *(f"  {name}: {value:.4g}" for name, value in metrics.items())]
-    lines += _need_lines(shown["needs"])
+        lines += ["", f"evaluation on {data}", *(f"  {name}: {_value(value)}" for name, value in metrics.items())]
+    lines += _or_damaged("cost.json or estimate.json", lambda: _need_lines(shown["needs"]))
     lines += ["", "checkpoints"]
     for checkpoint in shown["checkpoints"]:
         whole = "whole" if checkpoint["whole"] else checkpoint["fault"] or "not written to its end"
         lines.append(f"  {checkpoint['name']}: {_bytes(checkpoint['bytes'])}, {whole}")
-    return [*lines, *_origin_lines(shown)]
+    lines += ["", "rows", *_or_damaged("report.json", lambda: _row_lines(shown["report"]))]
+    lines += ["", "made by", f"  {shown['facts'].get('command')}"]
+    lines += [f"  commit {shown['facts'].get('commit') or 'unknown'}"]
+    starts = shown["starts"]
+    return lines + _or_damaged("environment.json", lambda: [line for start in starts for line in _start_lines(start)])
+
+
+def _or_damaged(file: str, make: Callable[[], list[str]]) -> list[str]:
+    """What is made of a file of the run, line by line; where its content is not what we write, only that is said."""
+    try:
+        return make()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return [f"  {file} is damaged"]
 
 
 def _need_lines(needs: dict[str, dict[str, Any]]) -> list[str]:
@@ -269,25 +286,28 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _origin_lines(shown: dict[str, Any]) -> list[str]:
-    """What went in, and what it ran on."""
-    report, facts = shown["report"], shown["facts"]
-    lines = ["", "rows"]
-    if isinstance(report, dict):
-        lines.append("  " + ", ".join(f"{count} {fate}" for fate, count in report.get("rows", {}).items()))
-        lines.append(
-            f"  {report.get('samples')} samples, {report.get('trained_tokens')} of {report.get('tokens')} tokens"
-        )
-    lines += ["", "made by", f"  {facts.get('command')}", f"  commit {facts.get('commit') or 'unknown'}"]
-    for start in shown["starts"]:
-        after = f", from {start['resumed_from']}" if start["resumed_from"] else ""
-        device = ", ".join(start["gpus"]) if "gpus" in start else f"{start['device']} ({start.get('processor')})"
-        packages = ", ".join(f"{name} {version}" for name, version in start["packages"].items())
-        lines += [f"  started {start['started']}{after} on {start['machine']}: {device}"]
-        together = f"{start.get('processes', 1)} process(es), {start.get('distributed', 'ddp')}"
-        where = f"commit {start.get('commit') or 'unknown'}, {start.get('threads', '?')} threads each"
-        lines += [f"    {together}, {where}", f"    python {start['python']}, {packages}"]
-    return lines
+def _row_lines(report: dict[str, Any] | None) -> list[str]:
+    """What became of the rows."""
+    if report is None:
+        return []
+    return [
+        "  " + ", ".join(f"{count} {fate}" for fate, count in report["rows"].items()),
+        f"  {report.get('samples')} samples, {report.get('trained_tokens')} of {report.get('tokens')} tokens",
+    ]
+
+
+def _start_lines(start: dict[str, Any]) -> list[str]:
+    """What a start of the worker ran on."""
+    after = f", from {start['resumed_from']}" if start["resumed_from"] else ""
+    device = ", ".join(start["gpus"]) if "gpus" in start else f"{start['device']} ({start.get('processor')})"
+    packages = ", ".join(f"{name} {version}" for name, version in start["packages"].items())
+    together = f"{start.get('processes', 1)} process(es), {start.get('distributed', 'ddp')}"
+    where = f"commit {start.get('commit') or 'unknown'}, {start.get('threads', '?')} threads each"
+    return [
+        f"  started {start['started']}{after} on {start['machine']}: {device}",
+        f"    {together}, {where}",
+        f"    python {start['python']}, {packages}",
+    ]
 
 
 def _side_by_side(title: str, rows: dict[str, list[Any]]) -> list[str]:

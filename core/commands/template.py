@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,7 +123,7 @@ def _template(arguments: argparse.Namespace) -> Template:
 
     name: str = arguments.template
     path = resolve_file(name)
-    if name in library_names() or path.is_file():
+    if name in library_names() or os.path.isfile(path):
         return bare_template(name if name in library_names() else str(path), token_pairs(arguments.special_tokens))
     from core.model import load_tokenizer
 

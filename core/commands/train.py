@@ -12,11 +12,12 @@ from core.commands.follow import declare_following, follow_to_the_end, resume
 from core.config import TrainConfig, add_arguments, config_from_arguments, read_yaml
 from core.errors import UserError
 from core.foreign import TOOLS, recognise_tool
+from core.fullpaths import absolute
 from core.gate import look_first
 from core.idle import idle
 from core.paths import resolve_file
 from core.queue import enqueue
-from core.run import Run, absolute, require_run
+from core.run import Run, require_run
 
 
 def _declares_train(command: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ name when they are used, so that one of them does not make its neighbours unusab
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 from core.conversation import Role
 from core.errors import UserError, did_you_mean
 from core.formats import Layout, reader
-from core.paths import data_dir, resolve_file
+from core.paths import data_dir, resolve_file, typed
 
 REGISTRY = "dataset_info.json"
 HUB = "hf:"
@@ -65,7 +66,7 @@ class Source:
 
 def registry(dataset_dir: str = "") -> dict[str, Source]:
     """The datasets that `dataset_info.json` in a folder names (the shipped samples by default)."""
-    folder = Path(dataset_dir).expanduser() if dataset_dir else data_dir()
+    folder = typed(dataset_dir) if dataset_dir else data_dir()
     file = folder / REGISTRY
     try:
         entries = json.loads(file.read_text(encoding="utf-8-sig"))
@@ -90,18 +91,18 @@ def find_source(name: str, dataset_dir: str = "") -> Source:
     if name.startswith(HUB):
         return _hub_source(name)
     path = resolve_file(name)
-    if path.is_file():
+    if os.path.isfile(path):
         return Source(path.stem, path)
     known = registry(dataset_dir)
     if name in known:
         if known[name].refused:
             raise UserError(f'dataset "{name}": {known[name].refused}')
         return known[name]
-    if path.is_dir():
+    if os.path.isdir(path):
         return Source(path.resolve().name, path)
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path):
         raise UserError("is a link that leads nowhere", file=name)
-    if path.exists():
+    if os.path.exists(path):
         raise UserError("is neither a file nor a folder", file=name)
     if path.suffix or "/" in name:
         hint = f"a dataset of the Hub is {HUB}org/name; datasets by name: {did_you_mean(name, known)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from core.foreign.sheet import (
     when,
 )
 from core.foreign.trainer_options import TRAINER, fsdp, held_out, packed, reporters
+from core.paths import typed
 
 _COLUMNS = {
     "field_messages": ("columns", "messages"),
@@ -60,9 +62,9 @@ def _names(sheet: Sheet, item: Mapping[str, Any]) -> list[str]:
     """A file, a folder, or a dataset of the Hub with subset, split and revision."""
     path = str(item["path"])
     files = [str(file) for file in names_in(item.get("data_files") or [])]
-    if files and (Path(files[0]).exists() or item.get("ds_type") or path in ("json", "csv", "parquet", "arrow")):
+    if files and (os.path.exists(files[0]) or item.get("ds_type") or path in ("json", "csv", "parquet", "arrow")):
         return files
-    if Path(path).expanduser().exists() or Path(path).suffix or path.startswith((".", "/", "~")):
+    if os.path.exists(typed(path)) or Path(path).suffix or path.startswith((".", "/", "~")):
         return [path]
     subset = f"/{item['name']}" if item.get("name") else ""
     split = f":{item['split']}" if item.get("split") else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 from core.conversation import Message
 from core.errors import UserError, did_you_mean
+from core.paths import typed
 from core.template.limits import MOST_SOURCE
 from core.template.sandbox import NOTHING, Template, compiled
 from core.template.style import (
@@ -222,8 +224,8 @@ def _run_of_tokens(text: str, tokens: list[str]) -> list[str]:
 
 
 def _by_name(name: str) -> tuple[str, str]:
-    path = LIBRARY / f"{name}.jinja" if name in library_names() else Path(name).expanduser()
-    if not path.is_file():
+    path = LIBRARY / f"{name}.jinja" if name in library_names() else typed(name)
+    if not os.path.isfile(path):
         raise UserError(f'unknown template "{name}"', remedy=did_you_mean(name, ["auto", *library_names()]))
     try:
         # Checked before it is read: a file may be of any size.

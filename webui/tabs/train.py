@@ -10,10 +10,11 @@ import gradio as gr
 from core.auto_length import with_length
 from core.config import TrainConfig
 from core.errors import UserError
+from core.fullpaths import absolute
 from core.gate import ConsentNeededError, look_first
 from core.presets import PRESETS
 from core.queue import enqueue, look_after, stop
-from core.run import Run, absolute
+from core.run import Run
 from webui.board import LIGHT, QUIET, Board
 from webui.consent import Consent
 from webui.form import Form, command_line
