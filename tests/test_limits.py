@@ -38,6 +38,8 @@ HOSTILE = {
     "replaces": NS + "{% set ns.s = ns.s.replace('a', ns.s) %}" + END,
     "replaces by filter": NS + "{% set ns.s = ns.s | replace('a', ns.s) %}" + END,
     "joins": NS + "{% set ns.s = ([ns.s] * 1000) | join %}" + END,
+    "joins with much": "{{ range(99999) | join('a' * 9999) }}",
+    "joins one by one with much": "{{ range(99999) | map('string') | join(d='a' * 9999) }}",
     "joins by method": NS + "{% set ns.s = ''.join([ns.s] * 1000) %}" + END,
     "maps": "{% for i in range(100000) %}{{ range(100000) | map('string') | join | length }}{% endfor %}",
     "sorts": "{% for i in range(99999) %}{{ range(99999) | sort | length }}{% endfor %}",
@@ -160,6 +162,13 @@ def test_commands_end_with_one_line(name: str, tmp_path: Path, capsys: pytest.Ca
         said = capsys.readouterr().err.strip().splitlines()
         assert len(said) == 1, said
         assert "template" in said[0]
+
+
+def test_a_template_that_is_slow_for_a_few_messages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10_000))
+    monkeypatch.setattr("core.template.style.thread_time", lambda: float(next(clock)))
+    with pytest.raises(UserError, match="for a few messages"):
+        card(text_template("{% for m in messages %}{{ m.content }}{% endfor %}{#- slow -#}", "slow"))
 
 
 def test_a_file_that_is_no_text_is_no_template(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         @functools.wraps(function)
         def bounded(*arguments: Any, **named: Any) -> Any:
             self.budget.tick()
+            if name == "join" and not isinstance(arguments[first], Sized):
+                arguments = (*arguments[:first], list(arguments[first]), *arguments[first + 1 :])
             self._check_filter(name, arguments[first:], named)
             value = function(*arguments, **named)
             if isinstance(value, str):
@@ -231,8 +233,11 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
                 self._check_width(name, given, named)
         elif name == "format" and isinstance(value[0], str):
             self._check_format(value[0], [given, named])
-        elif name == "join" and isinstance(value[0], (list, tuple)):
-            self.budget.grow(sum(len(part) for part in value[0] if isinstance(part, str)))
+        elif name == "join" and isinstance(value[0], Sized):
+            between = next((part for part in (*given[:1], named.get("d")) if isinstance(part, str)), "")
+            self.budget.grow(len(between) * len(value[0]))
+            if isinstance(value[0], (list, tuple)):
+                self.budget.grow(sum(len(part) for part in value[0] if isinstance(part, str)))
         elif name == "replace" and len(given) > 1:
             text, old, new = (str(part) for part in (*value, *given[:2]))
             self.budget.grow(len(text) + text.count(old) * len(new))

@@ -14,14 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
+from time import thread_time
 from typing import Any
 
 from core.conversation import JsonObject, Message, ToolCall, template_messages
 from core.errors import UserError
-from core.template.sandbox import Template, TemplateLimitError, TemplateRefusedError
+from core.template.sandbox import Template, TemplateLimitError, TemplateRefusedError, compiled
 
 QUESTION, ANSWER, AGAIN = "sentinelquestion", "sentinelanswer", "sentinelagain"
 TOOL, KEY, VALUE, RESULT = "sentinel_tool", "sentinel_key", "sentinelvalue", "sentinelresult"
+# An honest template takes a hundredth of that; there are hundreds of trials.
+_LONGEST_TRIAL = 0.5
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
 _THOUGHT = "sentinelthought"
 # Where templates look for reasoning beside the two names that transformers gives it.
@@ -103,14 +106,19 @@ def try_render(
 ) -> str | None:
     """The text, or None when the template refuses.
 
-    Raises `UserError` when so little makes it exceed the limits: each of the many trials would take as long.
+    Raises `UserError` when so little makes it slow or exceed the limits: each of the many trials would take as long.
     """
+    compiled(template.source)
+    begun, text = thread_time(), None
     try:
-        return template.render(written_in(style, messages), tools, add_generation_prompt=ask, **variables)
+        text = template.render(written_in(style, messages), tools, add_generation_prompt=ask, **variables)
     except TemplateLimitError as error:
         raise UserError(f"not a usable chat template: {error}") from None
     except TemplateRefusedError:
-        return None
+        pass
+    if thread_time() - begun > _LONGEST_TRIAL:
+        raise UserError(f"not a usable chat template: it takes longer than {_LONGEST_TRIAL:g} s for a few messages")
+    return text
 
 
 @lru_cache(maxsize=64)
