@@ -361,6 +361,7 @@ def test_every_reader_has_a_row_here_or_below() -> None:
         "request_log",
         "turn_pairs",
         "chatgpt_export",
+        "app_messages",
     }
     assert {formatting for formatting, _, _ in ROWS.values()} | read_elsewhere == set(FORMATS)
 

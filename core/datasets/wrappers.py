@@ -84,7 +84,7 @@ def _with_first(members: dict[str, Any], head: str, position: int, parser: Parse
 def _is_row(value: Any, key: str) -> bool:
     """Whether a value is a row, or a conversation as a list of its messages."""
     if isinstance(value, list):
-        return bool(value) and all(map(_is_message, value))
+        return len(value) > 1 and all(map(_is_message, value))
     found = recognise(value) if isinstance(value, dict) else None
     plain = found is not None and found.layout is not None and found.layout.formatting == "text" and key not in _ROWS
     return found is not None and not plain and (found.layout is not None or bool(found.refused))

@@ -6,7 +6,7 @@ the row, and what cannot be kept it refuses with a code, a JSON path and a reaso
 LLaMA-Factory's dataset_info.json, so that files written for it work unchanged.
 """
 
-from core.formats import chat, foreign, lmflow, plain, vendors
+from core.formats import apps, chat, foreign, lmflow, plain, vendors
 from core.formats.detect import Recognition, detect, nearest, recognise
 from core.formats.layout import (
     COLUMNS,
@@ -31,6 +31,7 @@ __all__ = [
     "Layout",
     "Reader",
     "Recognition",
+    "apps",
     "chat",
     "detect",
     "foreign",

@@ -185,8 +185,9 @@ def _message_list(
     if all(isinstance(item, str) for item in listed):
         return Recognition(Layout("turns", {"messages": column}), f"{where} is a list of texts")
     first = next((item for item in listed if isinstance(item, dict)), {})
-    if "lc" in first or (_types([first]) & _LANGCHAIN and {"data", "content"} & first.keys()):
-        return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
+    library = _of_a_library(first, listed, {**columns, "messages": column}, where)
+    if library is not None:
+        return library
     keys = next((keys for item in listed if isinstance(item, dict) and (keys := _keys_of(item))), None)
     if keys is None and {"role", "from"}.isdisjoint(first):
         return _turn_pairs(first, columns, where)
@@ -201,6 +202,18 @@ def _message_list(
         return Recognition(Layout("sharegpt", columns), evidence)
     tags = {"role_tag": keys[0], "content_tag": keys[1]}
     return Recognition(Layout("openai", columns, tags), evidence)
+
+
+def _of_a_library(first: JsonObject, listed: list[Any], columns: dict[str, str], where: str) -> Recognition | None:
+    """Messages with the keys of LangChain, of Gemini, or of a library for chat programs."""
+    if "lc" in first or (_types([first]) & _LANGCHAIN and {"data", "content"} & first.keys()):
+        return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
+    if "parts" not in first and _first(listed, "toolInvocations") is None:
+        return None
+    items = _items(listed)
+    if any(i.get("role") == "model" or _first(i.get("parts"), "functionCall") is not None for i in items):
+        return Recognition(Layout("gemini", columns), f"{where} with parts, and Gemini's names")
+    return Recognition(Layout("app_messages", columns), f"{where} with the parts of a chat library")
 
 
 def _keys_of(message: JsonObject) -> tuple[str, str] | None:
@@ -222,17 +235,9 @@ def _turn_pairs(first: JsonObject, columns: dict[str, str], where: str) -> Recog
 
 def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str], evidence: str) -> Recognition:
     """OpenAI's shape, and the two that look like it until one reads the messages."""
-    for message in listed:
-        if not isinstance(message, dict):
-            continue
-        if "channel" in message or "recipient" in message:
-            return Recognition(Layout("harmony", columns), f"{evidence}, and channels")
-        blocks = _types(message.get("content"))
-        if blocks & _ANTHROPIC:
-            return Recognition(Layout("anthropic", columns), f"{evidence}, and blocks of type {_shown(blocks)}")
-        parts = {key for part in _items(message.get("content")) if "type" not in part for key in part}
-        if parts & _BEDROCK or (parts == {"text"} and {"schemaVersion", "toolConfig"} & record.keys()):
-            return Recognition(Layout("bedrock", columns), f"{evidence}, and parts with {_shown(parts)}")
+    other = next((found for m in _items(listed) if (found := _by_parts(record, m, columns, evidence))), None)
+    if other is not None:
+        return other
     by_blocks = all(_first(listed, key) is None for key in ("tool_calls", "tool_call_id"))
     if by_blocks and _first(record.get("tools"), "input_schema") is not None:
         return Recognition(Layout("anthropic", columns), f"{evidence}, and tools with input_schema")
@@ -242,6 +247,23 @@ def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str]
         columns = {"prompt": columns.pop("messages", "messages"), "response": answer, **columns}
         return Recognition(Layout("prompt_completion", columns), f"{evidence}, and its answer in column {answer}")
     return Recognition(Layout("openai", columns), evidence)
+
+
+def _by_parts(record: JsonObject, message: JsonObject, columns: dict[str, str], evidence: str) -> Recognition | None:
+    """The format that one message tells by a key or by the parts of its content; None for OpenAI's own."""
+    if "channel" in message or "recipient" in message:
+        return Recognition(Layout("harmony", columns), f"{evidence}, and channels")
+    if not isinstance(message.get("content"), list):
+        return None
+    blocks = _types(message["content"])
+    if blocks & _ANTHROPIC:
+        return Recognition(Layout("anthropic", columns), f"{evidence}, and blocks of type {_shown(blocks)}")
+    parts = {key for part in _items(message["content"]) if "type" not in part for key in part}
+    if {"tool_call", "tool_call_result"} & parts or any(kind.startswith("tool-") for kind in blocks):
+        return Recognition(Layout("app_messages", columns), f"{evidence}, and the parts of a chat library")
+    if parts & _BEDROCK or (parts == {"text"} and {"schemaVersion", "toolConfig"} & record.keys()):
+        return Recognition(Layout("bedrock", columns), f"{evidence}, and parts with {_shown(parts)}")
+    return None
 
 
 def _pairs(record: JsonObject) -> Recognition | None:
