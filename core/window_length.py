@@ -6,6 +6,7 @@ It is the 99th percentile of the encoded rows' lengths, rounded up, and never ab
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -103,7 +104,9 @@ def _context(config: TrainConfig) -> int | None:
     from core.model import resolve_model
     from core.tokenizer_folder import plain_context
 
-    place = resolve_model(config.model_name_or_path)
+    # An adapter of a scaled model has that model's config beside it (core.rope).
+    scaled = [name for name in config.adapter_name_or_path if os.path.isfile(Path(name) / "config.json")]
+    place = scaled[-1] if scaled else resolve_model(config.model_name_or_path)
     context = plain_context(Path(place)) or _told_context(place)
     return int(context * (config.rope_factor or 1)) if context else None
 

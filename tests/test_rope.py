@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config
 
 from core.auto_length import with_length
@@ -17,10 +18,12 @@ from core.export import export
 from core.generate import context_tokens
 from core.method import load_trainable
 from core.model import load_for_chat, load_weights
+from core.paths import starter_dir
 from core.rope import training_shape
 from core.run import Run
 from core.train import train_run
 from core.trainer import Trainer
+from core.window_length import fitted
 from tests.conftest import small
 from tests.test_train import weights_of
 
@@ -74,6 +77,18 @@ def test_an_adapter_takes_its_scaling_along(runs: Path, tmp_path: Path) -> None:
         assert torch.equal(logits(load_trainable(on)[0].eval()), tuned)
     with pytest.raises(UserError, match=r"scaled already \(yarn by 3\), set none"):
         check_training(on.model_copy(update={"rope_scaling": "linear"}))
+
+
+def test_the_window_of_an_adapter_may_be_as_long_as_its_scaled_base(tmp_path: Path) -> None:
+    for name, context in (("plain", None), ("scaled", 6144)):
+        LoraConfig().save_pretrained(tmp_path / name)
+        if context:
+            shape = AutoConfig.from_pretrained(starter_dir())
+            shape.max_position_embeddings = context
+            shape.save_pretrained(tmp_path / name)
+    for names, window in ((["plain"], 2048), (["scaled"], 4864), (["scaled", "plain"], 4864)):
+        config = TrainConfig(adapter_name_or_path=[str(tmp_path / name) for name in names])
+        assert fitted(config, 4810).max_length == window
 
 
 def test_a_resumed_scaled_training_equals_one_that_went_through(runs: Path) -> None:
