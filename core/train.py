@@ -62,6 +62,10 @@ from core.training_data import (
 from core.unheard import heard, unheard
 from core.vocabulary import NewTokens
 
+# Where loggers that write files put them: a folder of the run, named to each in its own variable.
+LOGS = "logs"
+LOG_PLACES = ("TENSORBOARD_LOGGING_DIR", "WANDB_DIR", "SWANLAB_LOG_DIR")
+
 
 def train_run(run: Run, *, resume: bool = False, rank: Rank = ALONE) -> str:
     """Train in this process. Returns the final state, `finished` or `stopped`. Raises `UserError`.
@@ -306,6 +310,7 @@ def main(argv: list[str] | None = None) -> int:
     transformers_logging.set_verbosity_warning()
     quiet_libraries()
     run, together = Run(arguments.run), arguments.meet is not None
+    keep_logs(run)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: run.request_stop())
     if together:
@@ -327,6 +332,15 @@ def main(argv: list[str] | None = None) -> int:
             # Without a keeper nobody else would start the run that waits.
             start_next(run.path.parent)
     return outcome.exit_code
+
+
+def keep_logs(run: Run) -> None:
+    """Let loggers that write files write them into the run, unless the environment says where."""
+    if run.config.report_to:
+        place = run.path / LOGS
+        place.mkdir(exist_ok=True)
+        for name in LOG_PLACES:
+            os.environ.setdefault(name, str(place))
 
 
 def _begin_again(run: Run, lock: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from core.errors import UserError
 from core.method import load_trainable
 from core.run import Run
 from core.template.spans import KINDS
-from core.train import train_run
+from core.train import keep_logs, train_run
 from tests.conftest import small
 
 
@@ -176,3 +177,19 @@ def test_sums_are_means_over_tokens() -> None:
         "accuracy_stop": 1.0,
     }
     assert sums.take() == {}
+
+
+def test_what_loggers_write_lies_in_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But where the environment says otherwise, and only of a run that logs elsewhere too."""
+    monkeypatch.setenv("WANDB_DIR", "/elsewhere")
+    for name in ("TENSORBOARD_LOGGING_DIR", "SWANLAB_LOG_DIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    quiet, loud = (Run.create(small(runs_dir=str(tmp_path), report_to=to)) for to in ([], ["tensorboard"]))
+    keep_logs(quiet)
+    assert "TENSORBOARD_LOGGING_DIR" not in os.environ
+    keep_logs(loud)
+    assert os.environ["TENSORBOARD_LOGGING_DIR"] == os.environ["SWANLAB_LOG_DIR"] == str(loud.path / "logs")
+    assert os.environ["WANDB_DIR"] == "/elsewhere"
+    assert (loud.path / "logs").is_dir()
+    assert not (quiet.path / "logs").exists()

@@ -194,6 +194,9 @@ class RunOptions(Config):
         "run",
     )
     report_to: list[str] = knob(
-        [], "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow.", "run"
+        [],
+        "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow. Files of the second to fourth "
+        "lie in the run's folder, in `logs`.",
+        "run",
     )
     extra: dict[str, Any] = knob({}, "Any other SFTConfig option by its own name.", "run")
