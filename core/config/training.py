@@ -195,8 +195,8 @@ class RunOptions(Config):
     )
     report_to: list[str] = knob(
         [],
-        "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow. Files of the second to fourth "
-        "lie in the run's folder, in `logs`.",
+        "Also log to these, where installed: trackio, tensorboard, wandb, swanlab, mlflow. The files of the second to "
+        "the fourth lie in the run's folder, in `logs`.",
         "run",
     )
     extra: dict[str, Any] = knob({}, "Any other SFTConfig option by its own name.", "run")
