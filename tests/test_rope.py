@@ -23,7 +23,7 @@ from core.rope import training_shape
 from core.run import Run
 from core.train import train_run
 from core.trainer import Trainer
-from core.window_length import fitted
+from core.window_length import Lengths, fitted
 from tests.conftest import small
 from tests.test_train import weights_of
 
@@ -88,7 +88,7 @@ def test_the_window_of_an_adapter_may_be_as_long_as_its_scaled_base(tmp_path: Pa
             shape.save_pretrained(tmp_path / name)
     for names, window in ((["plain"], 2048), (["scaled"], 4864), (["scaled", "plain"], 4864)):
         config = TrainConfig(adapter_name_or_path=[str(tmp_path / name) for name in names])
-        assert fitted(config, 4810).max_length == window
+        assert fitted(config, Lengths(6, 4810, 4810)).max_length == window
 
 
 def test_a_resumed_scaled_training_equals_one_that_went_through(runs: Path) -> None:
