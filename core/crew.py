@@ -23,7 +23,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from core.datasets.pieces import Piece
+from core.conversation import Row
+from core.datasets.pieces import Piece, Rows
 from core.errors import UserError
 from core.examine import Job, Part, examine
 from core.tokens import Pieces
@@ -31,6 +32,17 @@ from core.tokens import Pieces
 # With fewer pieces than this, helpers cost more time than they save.
 WORTH_HELPERS = 3
 AHEAD = 2
+# A row with something of everything.
+_FIRST = {
+    "messages": [
+        {"role": "system", "content": "1"},
+        {"role": "user", "content": "2"},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 3}}}]},
+        {"role": "tool", "content": "4"},
+        {"role": "assistant", "content": "5", "reasoning_content": "6"},
+    ],
+    "tools": [{"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,8 @@ def main() -> None:
     except EOFError:
         return
     known = Pieces(_tokenizer(tokenizer)) if tokenizer else None
+    # What is to be found out about the template, and what is imported on the way, is there before it divides.
+    _answer(Rows(((Row(_FIRST), None),)), job, known)
     gc.collect()
     gc.freeze()
     helpers = []

@@ -129,7 +129,7 @@ def _finish(conversation: Conversation, made: Made, template: Template, pieces: 
         made.counts.update(short.counts)
     samples = [sample for sample, _ in made.samples]
     everything = config.train_on == "all"
-    made.notes += notes_on_samples(conversation, samples, template, pieces.tokenizer, all_trained=everything)
+    made.notes += notes_on_samples(conversation, samples, template, pieces, all_trained=everything)
     lost = [note for note in made.notes if note.code in SWALLOWED]
     if lost and config.swallowed == "drop":
         raise RowRefusedError(replace(lost[0], action="dropped"))

@@ -99,6 +99,7 @@ class Pieces:
         self._before: dict[str, Piece] = {}
         self._whole: list[Piece] = []
         self._tokens = 0
+        self._tried, self._kept = 0, True
 
     def of(self, texts: Sequence[str]) -> list[list[Piece]]:
         """The pieces of each text; what is not known is tokenised at once, on every core."""
@@ -120,6 +121,15 @@ class Pieces:
         else:
             for text, encoding in zip(texts, encodings(texts, self.tokenizer), strict=True):
                 yield Piece(text, array("i", encoding.ids), self.tokenizer, encoding)
+
+    def keep_all(self) -> bool:
+        """Whether all characters of all texts so far are given back when their tokens are decoded; False: who knows."""
+        if self._words is None:
+            return False
+        if len(self._words.characters) > self._tried:
+            self._tried = len(self._words.characters)
+            self._kept = not changed_characters("".join(self._words.characters), self.tokenizer)
+        return self._kept
 
     def forget(self) -> None:
         """The texts so far are done with: of their pieces the tokens are kept, and not where they begin."""

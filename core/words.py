@@ -136,6 +136,8 @@ class Words:
         self._plain = _any_of(token.content for token in tokens if token.normalized)
         # Ids as the bytes of an array, which are put together fastest.
         self._ids: dict[str, bytes] = {}
+        # Those of all texts so far.
+        self.characters: set[str] = set()
         self._starts: dict[str, list[int]] = {}
 
     def cut(self, text: str) -> list[str]:
@@ -165,6 +167,7 @@ class Words:
 
     def learn(self, words: Sequence[str]) -> None:
         """Tokenise words: those that stand between borders one after the other in texts, which takes less time."""
+        self.characters.update(*words)
         inner = [word for word in words if _INNER.match(word)]
         rows = [inner[begin : begin + _IN_A_TEXT] for begin in range(0, len(inner), _IN_A_TEXT)]
         texts = list(map("".join, rows))

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from core.crew import BareTokenizer
+from core.rules.samples import the_tokenizer_keeps_the_text
+from core.template.spans import Rendered
+from core.tokens import Pieces
 from core.words import MOST_WORDS, Words, encodings, first_token, token_starts, words_of
 
 SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -149,6 +152,20 @@ def test_words_that_make_a_control_token_together_are_plain_text() -> None:
         fresh = Words(bare, bare.backend_tokenizer.get_added_tokens_decoder().values())
         fresh.learn([f" {some[0]}", *some[1:]])
         assert fresh.encode(texts) == [_alone(text, bare) for text in texts]
+
+
+def test_characters_are_asked_for_once_and_changed_ones_are_named_where_they_are() -> None:
+    pieces = Pieces(tokenizer("ones", composed=True))
+    whole, changed, broken = Rendered("été", ()), Rendered("a \u212b", ()), Rendered("\u212b", (), (1,))
+    pieces.of([whole.text])
+    assert pieces.keep_all()
+    assert list(the_tokenizer_keeps_the_text([whole], pieces)) == []
+    ((code, _, said),) = the_tokenizer_keeps_the_text([broken], pieces)
+    assert (code, said) == ("MK709", "the tokenizer does not keep '\u212b' (U+212B)")
+    pieces.of([changed.text])
+    assert not pieces.keep_all()
+    assert list(the_tokenizer_keeps_the_text([whole], pieces)) == []
+    assert [code for code, _, _ in the_tokenizer_keeps_the_text([whole, changed], pieces)] == ["MK709"]
 
 
 def _alone(text: str, bare: BareTokenizer) -> array[int]:

@@ -14,7 +14,7 @@ from core.conversation import Conversation, Finding, Message, RowRefusedError, s
 from core.template.probe import leaves_out
 from core.template.sandbox import Template
 from core.template.spans import Rendered
-from core.tokens import changed_characters
+from core.tokens import Pieces, changed_characters
 
 # Code, path in the conversation, message.
 Found = tuple[str, str, str]
@@ -27,16 +27,16 @@ def notes_on_samples(
     conversation: Conversation,
     samples: Sequence[Rendered],
     template: Template,
-    tokenizer: Any,
+    pieces: Pieces,
     *,
     all_trained: bool = False,
 ) -> list[Finding]:
-    """What the rules find; with `all_trained` the text of others may be trained.
+    """What the rules find in samples that `pieces` has tokenised; with `all_trained` others' text may be trained.
 
     Raises `RowRefusedError` when it is and must not be. Text that is trained as it stands has no template: its control
     tokens are meant, and nothing is left out.
     """
-    found = list(the_tokenizer_keeps_the_text(samples, tokenizer))
+    found = list(the_tokenizer_keeps_the_text(samples, pieces))
     if not conversation.plain:
         if not all_trained:
             nothing_foreign_is_trained(conversation, samples)
@@ -97,9 +97,11 @@ def earlier_reasoning_is_hidden(
             return
 
 
-def the_tokenizer_keeps_the_text(samples: Sequence[Rendered], tokenizer: Any) -> Iterator[Found]:
+def the_tokenizer_keeps_the_text(samples: Sequence[Rendered], pieces: Pieces) -> Iterator[Found]:
     """MK709: decoding gives every character of the text back."""
-    changed = sorted({character for sample in samples for character in changed_characters(sample.text, tokenizer)})
+    # Texts with breaks are not tokenised in pieces.
+    asked = [sample.text for sample in samples if sample.breaks or not pieces.keep_all()]
+    changed = sorted({character for text in asked for character in changed_characters(text, pieces.tokenizer)})
     if changed:
         shown = ", ".join(f"{snippet(character)!r} (U+{ord(character):04X})" for character in changed[:5])
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""

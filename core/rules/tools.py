@@ -93,7 +93,7 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
     waiting: list[tuple[str, ToolCall]] = []
     for index, message in enumerate(conversation.messages):
         if message.role == "tool":
-            more = any(after.role == "tool" for after in conversation.messages[index + 1 : index + 2])
+            more = index + 1 < len(conversation.messages) and conversation.messages[index + 1].role == "tool"
             if not more and (shared := _shared(row, index, message, waiting)):
                 messages += shared
                 waiting = []
