@@ -58,7 +58,8 @@ def load_tokenizer(name: str) -> Any:
             tokenizer = plain_tokenizer(Path(place))
         if tokenizer is None:
             tokenizer = auto_tokenizer().from_pretrained(place)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # The last three: what stands in a configuration is of another kind than transformers takes for granted.
         raise UserError(f'cannot load the tokenizer of "{name}": {_reason(name, error)}', remedy=_remedy()) from None
     if not tokenizer.is_fast:
         raise UserError(f'"{name}" has no fast tokenizer, which spans need', remedy="convert it to tokenizer.json")

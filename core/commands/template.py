@@ -130,6 +130,8 @@ def _template(arguments: argparse.Namespace) -> Template:
     try:
         return choose_template("auto", load_tokenizer(name))
     except UserError as error:
+        if os.path.isdir(path):
+            return bare_template(str(path), token_pairs(arguments.special_tokens))
         if "/" in name:
             raise
         raise UserError(f"{error}, or a template of the library: {', '.join(library_names())}") from None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from core.conversation import Message
 from core.errors import UserError, did_you_mean
 from core.paths import typed
-from core.template.limits import MOST_SOURCE
+from core.template.files import chosen_template, read_template
 from core.template.sandbox import NOTHING, Template, compiled
 from core.template.style import (
     AGAIN,
@@ -48,10 +48,8 @@ def choose_template(name: str, tokenizer: Any, add_tokens: AddTokens = "none") -
     template is as the model has learned it. Raises `UserError` when there is no such template or file, or it is not
     valid Jinja.
     """
-    own = tokenizer.chat_template
-    if name == "auto" and isinstance(own, dict):
-        own = own.get("tool_use") or own.get("default")
-    label, source = (OWN, own) if name == "auto" and own else _by_name("chatml" if name == "auto" else name)
+    own = chosen_template(tokenizer.chat_template)
+    label, source = (OWN, own) if name == "auto" and own else _by_name("chatml" if name == "auto" else name)[:2]
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
     there = {str(token) for token in tokenizer.added_tokens_decoder.values()}
     always = set(tokenizer.all_special_tokens)
@@ -86,9 +84,12 @@ def marks(template: Template) -> frozenset[str]:
 
 
 def bare_template(name: str, special_tokens: Mapping[str, str] | None = None) -> Template:
-    """A template from the library or a file, without a tokenizer: what looks like a control token is taken for one."""
-    label, source = _by_name(name)
-    return text_template(source, label, special_tokens)
+    """A template from the library, a file or a folder, without a tokenizer.
+
+    What looks like a control token is taken for one.
+    """
+    label, source, tokens = _by_name(name)
+    return text_template(source, label, {**tokens, **(special_tokens or {})})
 
 
 def text_template(source: str, label: str, special_tokens: Mapping[str, str] | None = None) -> Template:
@@ -223,14 +224,9 @@ def _run_of_tokens(text: str, tokens: list[str]) -> list[str]:
     return run
 
 
-def _by_name(name: str) -> tuple[str, str]:
+def _by_name(name: str) -> tuple[str, str, dict[str, str]]:
+    """The template's label, its source, and the special tokens that stand beside it."""
     path = LIBRARY / f"{name}.jinja" if name in library_names() else typed(name)
-    if not os.path.isfile(path):
+    if not (os.path.isfile(path) or os.path.isdir(path)):
         raise UserError(f'unknown template "{name}"', remedy=did_you_mean(name, ["auto", *library_names()]))
-    try:
-        # Checked before it is read: a file may be of any size.
-        if path.stat().st_size > 4 * MOST_SOURCE:
-            raise UserError(f"not a chat template: longer than {MOST_SOURCE} characters", file=path)
-        return path.name, path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", file=path) from None
+    return path.name, *read_template(path)
