@@ -273,3 +273,14 @@ def test_a_row_that_is_read_in_another_shape_stays_as_it_is() -> None:
     assert row.data == data
     assert done.ignored == ("Quelle",)
     assert [finding.code for finding in row.findings] == ["SH115"]
+
+
+def test_a_folder_with_several_splits_says_so(tmp_path: Path) -> None:
+    for name in ("data/train-00000.jsonl", "data/train-00001.jsonl", "data/attest.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({"messages": [USER, ASSISTANT]}) + "\n")
+    assert not load_dataset(find_source(str(tmp_path))).findings
+    (tmp_path / "data/train-00001.jsonl").rename(tmp_path / "data/test-00000.jsonl")
+    [finding] = load_dataset(find_source(str(tmp_path))).findings
+    assert finding.code == "IO014"
+    assert finding.message.endswith("test, train")

@@ -9,6 +9,7 @@ import codecs
 import gzip
 import io
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,6 +248,19 @@ def data_files(folder: Path) -> list[Path]:
     if not listed:
         raise UnusableError("IO005", "the folder holds no data files", folder, remedy=", ".join(SUFFIXES))
     return listed
+
+
+def splits_mixed(folder: Path, files: list[Path]) -> list[Finding]:
+    """IO014, when the files of a folder are named by more than one split."""
+    named = (_SPLIT.search(file.relative_to(folder).as_posix().lower()) for file in files if file != folder)
+    splits = list(dict.fromkeys(found.group(1) for found in named if found))
+    if len(splits) < 2:
+        return []
+    said = f"the folder holds files of several splits, and all are read: {', '.join(splits)}"
+    return [Finding("IO014", "kept", said, str(folder))]
+
+
+_SPLIT = re.compile(r"(?<![a-z])(train|test|val|validation|dev|eval)(?![a-z])")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from typing import Any
 from core.config import DataOptions, ModelOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
 from core.datasets.chains import chained, grouped, message_columns
-from core.datasets.files import Kind, UnusableError, data_files, kind_of
+from core.datasets.files import Kind, UnusableError, data_files, kind_of, splits_mixed
 from core.datasets.hub import hub_rows
 from core.datasets.jsonrows import json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
@@ -279,7 +279,9 @@ def iterate_rows(
     if source.hub:
         yield from ((row, source.layout) for row in hub_rows(source, lenient))
         return
-    for file in files_of(source):
+    files = files_of(source)
+    notes += splits_mixed(source.file, files)
+    for file in files:
         kind = kind_of(file, notes)
         mode = json_mode(file, notes, lenient) if kind == "json" else ""
         yield from file_rows(file, kind, mode, source.layout, notes, lenient)

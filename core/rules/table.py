@@ -96,6 +96,8 @@ _RULES = [
     Rule("IO012", "R/D", "JSON that can be read with a little help: a trailing comma, objects one after the other on a"
          " line, text around turns. A row that the end of the file cuts off is dropped."),
     Rule("IO013", "I", "The file's suffix says one kind and its content is another; the content decides."),
+    Rule("IO014", "W", "A folder holds files of several splits (train, test, …), and all of them are read.",
+         "Give the files of one split, and what is held out with --eval-dataset."),
     Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation.",
          'Write each row as an object, for instance {"messages": […]}.'),
     Rule("SH102", "D", "A row has no list of messages where its format has one.", "Map the column with --columns."),
