@@ -325,6 +325,7 @@ TAGGED = f"<tool_call>{WRITTEN}</tool_call>"
         (f"{TAGGED}<think>hm</think>So.", "So.", "hm", 1),
         (f"{TAGGED}\n{WRITTEN}", "", "", 2),
         ("<think>hm</think>\n<think>well</think>So.", "So.", "hm\n\nwell", 0),
+        ("<think></think><reasoning>hm</reasoning>So.", "So.", "hm", 0),
     ],
 )
 def test_what_is_left_of_an_answer_is_read_too(text: str, content: str, reasoning: str, calls: int) -> None:

@@ -43,17 +43,17 @@ def _reasoning_of(row: Row, index: int, message: Message) -> Message:
     content = message.content
     if "<" not in content:
         return message
+    thoughts, rest = list[str](), content.strip()
+    while pair := next(((o, c) for o, c in _PAIRS if rest.startswith(o) and c in rest), None):
+        thought, _, rest = rest[len(pair[0]) :].partition(pair[1])
+        thoughts, rest = [*thoughts, thought.strip()], rest.strip()
+    if thoughts:
+        row.repaired("RS601", f"messages[{index}].content", "reasoning separated from the answer", content, rest)
+        return _with_reasoning(row, index, message, "\n\n".join(filter(None, thoughts)), _unwrapped(rest))
     for opened, closed in _PAIRS:
         if (opened in content) != (closed in content):
             row.kept("RS602", f"messages[{index}].content", f"unclosed {opened if opened in content else closed}")
-            return message
-        if content.lstrip().startswith(opened):
-            thoughts, rest = list[str](), content.strip()
-            while rest.startswith(opened) and closed in rest:
-                thought, _, rest = rest[len(opened) :].partition(closed)
-                thoughts, rest = [*thoughts, thought.strip()], rest.strip()
-            row.repaired("RS601", f"messages[{index}].content", "reasoning separated from the answer", content, rest)
-            return _with_reasoning(row, index, message, "\n\n".join(filter(None, thoughts)), _unwrapped(rest))
+            break
     return message
 
 
