@@ -121,6 +121,8 @@ def _with_calls(message: Message, calls: tuple[ToolCall, ...]) -> Message:
 
 def _in_order(row: Row, messages: list[Message]) -> tuple[Message, ...]:
     """The messages with results in the order of their calls: many templates write no ids, so the order has to tell."""
+    if all(len(message.tool_calls) < 2 for message in messages):
+        return tuple(messages)
     ordered: list[Message] = []
     places: dict[str, int] = {}
     first = 0
@@ -196,6 +198,8 @@ def _answered(
     if not waiting:
         row.mend("TC511", path, "tool result with no call", "the result is removed", result.content)
         return None
+    if not (result.tool_call_id or result.name):
+        return waiting[0]
     by_id = next((item for item in waiting if result.tool_call_id and item[0] == result.tool_call_id), None)
     by_name = [item for item in waiting if item[1].name == result.name]
     found = by_id or (by_name[0] if by_name else waiting[0])
