@@ -206,7 +206,7 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
         }
         picker: dict[str, Any] = {"allow_custom_value": True, "render": False}
         # Before the tabs: within them, what is no tab shifts their labels.
-        data_choice = gr.State(None)
+        train_choice = gr.State(None)
         with gr.Tabs(elem_id="tabs") as tabs:
             board = Board(
                 t,
@@ -217,7 +217,7 @@ def build(t: Texts, runs_dir: str, models: Models, roots: Roots) -> gr.Blocks:
                     label=t("Chat with"), choices=["starter"], value="starter", elem_id="chat-target", **picker
                 ),
                 gr.Dropdown(label=t("Run"), choices=[], elem_id="train-run", scale=1, **picker),
-                data_choice,
+                train_choice,
                 models,
                 roots,
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +47,8 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api
 
 @dataclass
 class Board:
-    """One page in one language. `chat_target`, `train_run` and `data_choice` are made here because two tabs use them:
-    the last holds the options (those of the config) with which the Data tab wants data to be trained on."""
+    """One page in one language. `chat_target`, `train_run` and `train_choice` are made here because several tabs use
+    them: the last holds options of the config that another tab wants in the form of the Train tab."""
 
     t: Texts
     runs_dir: str
@@ -55,7 +56,7 @@ class Board:
     tabs: gr.Tabs
     chat_target: gr.Dropdown
     train_run: gr.Dropdown
-    data_choice: gr.State
+    train_choice: gr.State
     models: Models
     roots: Roots
 
@@ -94,6 +95,11 @@ class Board:
     def to_chat(self, name: str) -> tuple[Any, Any]:
         """Show the Chat tab with this run chosen."""
         return gr.update(selected="chat"), {**self.chat_choices(), "value": name}
+
+    @staticmethod
+    def to_train(options: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]]:
+        """What `train_choice` becomes. With the time, for who asks twice for the same means it."""
+        return time.monotonic(), options
 
     def datasets(self, dataset_dir: str = "") -> list[str]:
         """What a person may choose: what is registered in a folder, and what was uploaded, newest first."""

@@ -130,7 +130,7 @@ def test_names_in_the_first_rows_can_be_mapped(tab: Any, work: Path) -> None:
     values |= {tab.mapping.roles["user"]: ["customer"], tab.mapping.roles["assistant"]: ["agent"]}
     report = list(tab.account(values))[-1][0]
     assert report.rows["kept"] + report.rows["repaired"] == 1
-    handed = tab.handed_over(values)
+    _, handed = tab.handed_over(values)
     assert handed["dataset"] == ["odd.jsonl"]
     assert handed["roles"] == {"customer": "user", "agent": "assistant"}
     TrainConfig(**handed)

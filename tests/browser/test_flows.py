@@ -65,6 +65,9 @@ def test_an_odd_table_is_mapped_and_handed_to_training(page: Any, server: Any) -
     until(lambda: "Eine Rose." in page.locator("#data-marked").inner_text(), "the mapped row")
     page.locator("#data-use").click()
     until(lambda: "response: Rechts" in page.locator("#train-command").inner_text(), "the mapping in the command")
+    open_tab(page, "Data")
+    page.locator("#data-use").click()
+    page.wait_for_selector("#train-command:visible")
 
 
 def test_training_asks_before_it_drops_many_rows(page: Any, server: Any) -> None:
@@ -127,6 +130,9 @@ def test_two_runs_side_by_side_and_one_into_the_trash_and_back(page: Any, server
     shown = page.locator("#runs-compared tr", has_text="lora_r").inner_text().split()
     assert shown == ["lora_r", "7", "9"]
 
+    page.locator("#runs-again").click()
+    until(lambda: "--lora-r 7" in page.locator("#train-command").inner_text(), "the options of the run in the form")
+    open_tab(page, "Runs")
     page.locator(f"#runs-list tr[data-run='{other.path.name}']").click()
     until(lambda: page.locator("#runs-status .tb-run-name").inner_text() == "another", "the other run")
     page.locator("#runs-delete").click()

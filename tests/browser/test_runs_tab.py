@@ -6,13 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from core.config import TrainConfig
 from core.queue import enqueue, waiting
 from core.run import Run
 from core.trash import TRASH
 from tests.conftest import small
+from webui.form import read_values
 from webui.tabs.runs import RunsTab, _into_the_trash, _shift
+from webui.tabs.train import TrainTab
 
 
 @pytest.fixture
@@ -21,8 +25,6 @@ def tab(board: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunsTab:
     made = RunsTab(board)
     made.put_run()
     made.put_facts()
-    import gradio as gr
-
     made.listing, made.detail = gr.HTML(), gr.Row()
     made.trash.put()
     return made
@@ -82,6 +84,25 @@ def test_a_page_opens_with_the_run_that_matters_most(tab: RunsTab, tmp_path: Pat
     shown = tab.opened()
     assert shown[tab.chosen] == second.path.name
     assert "tb-chosen" in shown[tab.listing]
+
+
+def test_the_options_of_a_run_fill_the_form_for_the_next(tab: RunsTab, board: Any, tmp_path: Path) -> None:
+    run = run_of(tmp_path, "first", "finished", lora_r=7, loss_weights={"tool_call": 2.0}, learning_rate=3e-4)
+    train = TrainTab(board)
+    with gr.Row():
+        train.put_form()
+        train.put_run()
+    updates = train.take(tab.options(run.path.name)[board.train_choice])
+    assert updates[board.tabs]["selected"] == "train"
+    parts = train.form.components.items()
+    again = read_values(TrainConfig, {name: updates[part] for name, part in parts}, train.form.fixed)
+    changed = {"run_name", "runs_dir"}
+    assert again.model_dump(exclude=changed) == run.config.model_dump(exclude=changed)
+    assert again.run_name == ""
+    # Asking again for the same is another choice.
+    first, second = (tab.options(run.path.name)[board.train_choice] for _ in range(2))
+    assert first != second
+    assert "There is no run" in tab.options("gone")[tab.problem]
 
 
 def test_two_runs_side_by_side(tab: RunsTab, tmp_path: Path) -> None:

@@ -85,10 +85,14 @@ def test_own_conversations_are_rendered_as_in_training(tab: Any) -> None:
     assert not any(sign in shown for sign in ("<img", "${", "{{"))
 
 
-def test_what_the_template_writes_is_read_back(tab: Any) -> None:
-    text = tab.filled(values_of(tab))
+@pytest.mark.parametrize("name", ["starter", "gemma"])
+def test_what_the_template_writes_is_read_back(tab: Any, name: str) -> None:
+    """Also of a template without tools, in the dialect in which training writes them."""
+    assert '<mark class="tb-m-tool_call">' in tab.shown(values_of(tab, name))[2]
+    assert '<mark class="tb-m-tool_call">' in tab.tried(values_of(tab, name))
+    text = tab.filled(values_of(tab, name))
     assert "<tool_call>" in text
-    shown = tab.read(values_of(tab, answer=text))
+    shown = tab.read(values_of(tab, name, answer=text))
     assert "get_weather" in shown
     assert "tb-call" in shown
     assert "could not read" in tab.read(values_of(tab, answer="<tool_call>{nothing"))

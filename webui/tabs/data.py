@@ -172,7 +172,7 @@ class DataTab:
         self.upload.upload(self.uploaded, [self.upload, folder], [self.dataset, self.problem], **slow)
         self.widen.click(lambda window: window, self.window, self.form.components["max_length"], **quick)
         listen_to_numbers(self.form)
-        self.use.click(self.handed_over, {*asked}, self.board.data_choice, **quick)
+        self.use.click(self.handed_over, {*asked}, self.board.train_choice, **quick)
 
     def _listen_to_checks(self, asked: list[Any], changes: list[Any]) -> None:
         settings: dict[str, Any] = {"concurrency_limit": CHECKERS, "concurrency_id": "checks", **QUIET}
@@ -308,7 +308,8 @@ class DataTab:
             name, config = self.read(values)
         except UserError:
             return gr.skip()
-        return {**{field: getattr(config, field) for field in (*FIELDS, *READING)}, "dataset": [name]}
+        options = {field: getattr(config, field) for field in (*FIELDS, *READING)}
+        return self.board.to_train(options | {"dataset": [name]})
 
 
 def windowed(config: TrainConfig, report: Report | None) -> TrainConfig:

@@ -64,8 +64,9 @@ class RunsTab:
             self.stop = gr.Button(t("Stop"), variant="stop", min_width=90, elem_id="runs-stop")
             self.kill = gr.Button(t("Stop at once"), variant="stop", min_width=110, elem_id="runs-kill")
             self.resume = gr.Button(t("Resume"), min_width=90, elem_id="runs-resume")
-            self.requeue = gr.Button(t("Resume in the queue"), min_width=130, elem_id="runs-requeue")
+            self.requeue = gr.Button(t("Resume in the queue"), min_width=170, elem_id="runs-requeue")
             self.to_chat = gr.Button(t("Chat with it"), variant="primary", min_width=120, elem_id="runs-chat")
+            self.again = gr.Button(t("Use its options"), min_width=120, elem_id="runs-again")
             self.delete = gr.Button(t("Delete"), min_width=90, elem_id="runs-delete")
         with gr.Row() as self.places:
             self.earlier = gr.Button(t("Earlier"), min_width=90, elem_id="runs-earlier")
@@ -107,6 +108,7 @@ class RunsTab:
         picked = [chosen, self.going, self.other_run, self.compared, *panel]
         self.listing.select(self.pick, self.going, picked, **light)
         self.to_chat.click(board.to_chat, chosen, [board.tabs, board.chat_target], **light)
+        self.again.click(self.options, chosen, [board.train_choice, self.problem], **light)
         actions: dict[gr.Button, Callable[[Run], None]] = {
             self.stop: stop,
             self.kill: Run.kill,
@@ -197,6 +199,14 @@ class RunsTab:
             return {self.problem: problem, self.asked: gr.update(visible=False), **self.shown(name)}
 
         return handler
+
+    def options(self, name: str) -> Shown:
+        """The options of the chosen run, for the form of the Train tab; the next run has a name of its own."""
+        try:
+            options = self.board.need_run(name).config.model_dump()
+        except UserError as error:
+            return {self.problem: wrong(error, self.t)}
+        return {self.board.train_choice: self.board.to_train(options | {"run_name": ""}), self.problem: ""}
 
     def others(self, name: str) -> Any:
         """What the chosen run can be compared with."""

@@ -184,24 +184,28 @@ class TemplateTab:
             return bare_template(str(path), tokens)
         return choose_template("auto", load_tokenizer(name))
 
+    def trained(self, values: Mapping[Any, Any]) -> Template:
+        """The same as training and chat use it: what it lacks is written another way. Raises `UserError`."""
+        return rewritten(self.template(values))
+
     def shown(self, values: Mapping[Any, Any]) -> tuple[str, str, str]:
         """The card and the example, or what is wrong with the template."""
         t = self.t
         try:
             template = self.template(values)
             found = card(template)
-            sample = example(template)
-            rewrites = rewritten(template).rewrites
+            trained = rewritten(template)
+            sample = example(trained)
         except UserError as error:
             return wrong(error, t), empty("–"), empty("–")
         made = spans_html(sample, t) if sample.text else empty(t("It takes none of the small conversations."))
-        return "", card_html(found, rewrites, t), made
+        return "", card_html(found, trained.rewrites, t), made
 
     def tried(self, values: Mapping[Any, Any]) -> str:
         """What the template makes of the person's own conversation."""
         try:
             row, conversation = read_conversation(str(values[self.conversation] or ""), self.t("conversation"))
-            samples = render(conversation, self.template(values))
+            samples = render(conversation, self.trained(values))
         except UserError as error:
             return wrong(error, self.t)
         except RowRefusedError as refused:
@@ -215,7 +219,7 @@ class TemplateTab:
         if not text.strip():
             return empty(self.t("Paste an answer above, or take one from the example."))
         try:
-            answer = read_answer(text, self.template(values), self.tools(values))
+            answer = read_answer(text, self.trained(values), self.tools(values))
         except UserError as error:
             return wrong(error, self.t)
         message = f'<pre class="tb-raw">{pretty(describe(answer.message))}</pre>'
@@ -232,7 +236,7 @@ class TemplateTab:
     def filled(self, values: Mapping[Any, Any]) -> Any:
         """The first turn of the example as the model would have written it."""
         try:
-            return first_turn(example(self.template(values)))
+            return first_turn(example(self.trained(values)))
         except UserError:
             return gr.skip()
 

@@ -127,7 +127,7 @@ class TrainTab:
         gr.on(changes, self.described, set(parts), self.command, **settings)
         self.to_chat.click(board.to_chat, run, [board.tabs, board.chat_target], concurrency_limit=LIGHT, **QUIET)
         taken = [board.tabs, *parts]
-        board.data_choice.change(self.take, {board.data_choice, *parts}, taken, concurrency_limit=LIGHT, **QUIET)
+        board.train_choice.change(self.take, board.train_choice, taken, concurrency_limit=LIGHT, **QUIET)
         self.needs.listen()
         listen_to_numbers(form)
         filled = [form.components[name] for name in ("preset", *PRESET_FIELDS)]
@@ -237,11 +237,11 @@ class TrainTab:
         copy = f'<button type="button" class="tb-copy">{escape(self.t("Copy"))}</button>'
         return f'<div class="tb-command"><pre>{escape(line)}</pre>{copy}</div>'
 
-    def take(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
-        """The Data tab wants this data to be trained on: put it, and how it is read, into the form."""
-        options = values[self.board.data_choice]
-        if not options:
+    def take(self, choice: tuple[float, Mapping[str, Any]] | None) -> dict[Any, Any]:
+        """Another tab wants to train with these options: put them into the form, and show it."""
+        if choice is None:
             return {self.board.tabs: gr.skip()}
+        options = {name: value for name, value in choice[1].items() if name in self.form.components}
         return {self.board.tabs: gr.update(selected="train"), **self.form.updates(options)}
 
     def offered(self, folder: str) -> Any:
