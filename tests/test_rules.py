@@ -350,3 +350,15 @@ def test_answers_between_which_a_result_was_removed_are_merged() -> None:
     assert (fate, codes) == ("repaired", {"TC511", "RO205"})
     assert conversation is not None
     assert [message.content for message in conversation.messages] == ["hi", "yo\n\nso"]
+
+
+def test_an_example_of_a_call_in_the_system_prompt_is_no_tool() -> None:
+    example = '[{"name": "f", "arguments": {"a": 1}}]'
+    prompt = f"Answer with a list of calls, such as {example}."
+    _, codes, conversation = fate_of(talk(said(prompt, "system"), USER, call()))
+    assert conversation is not None
+    assert (conversation.messages[0].content, conversation.tools, codes) == (prompt, (), {"TL410"})
+    described = f"{prompt} You have: {json.dumps([TOOL['function']])}"
+    _, codes, conversation = fate_of(talk(said(described, "system"), USER, call()))
+    assert conversation is not None
+    assert (conversation.messages[0].content, len(conversation.tools)) == (f"{prompt} You have:", 1)

@@ -60,11 +60,19 @@ def _pasted(text: str) -> tuple[tuple[int, int], list[Any]]:
         listed = value if isinstance(value, list) else concatenated_objects(block.group(1))
         return block.span(), listed
     start = text.find("[{")
-    if start < 0:
-        return (0, 0), []
-    value, end = _value_at(text, start)
-    tools = value if all(isinstance(item, dict) and "name" in (item.get("function") or item) for item in value) else []
-    return (start, end), tools
+    while start >= 0:
+        value, end = _value_at(text, start)
+        if value and all(map(_describes_a_tool, value)):
+            return (start, end), value
+        start = text.find("[{", start + 1)
+    return (0, 0), []
+
+
+def _describes_a_tool(value: Any) -> bool:
+    """Whether a value describes a tool; an example of a call has arguments, and nothing that describes it."""
+    inner = (value.get("function") or value) if isinstance(value, dict) else {}
+    call = "arguments" in inner and {"description", "parameters"}.isdisjoint(inner) if isinstance(inner, dict) else True
+    return not call and "name" in inner
 
 
 def _value_at(text: str, start: int) -> tuple[list[Any], int]:
