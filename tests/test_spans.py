@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from core.conversation import Conversation, Message, RowRefusedError
+from core.conversation import Conversation, Message, RowRefusedError, ToolCall
+from core.template.choose import text_template
 from core.template.parts import KINDS
 from core.template.sandbox import Template
 from core.template.spans import render, trained_turns
 from core.template.trace import trace_regions
-from tests.material import all_templates, generated
+from tests.material import all_templates, generated, tool
 
 TALK = Conversation(
     (
@@ -90,6 +91,27 @@ def test_a_template_without_a_stop_token_is_named() -> None:
     assert [note.code for note in sample.notes] == ["MK704"]
     # There is no generation prompt: the model has to write its name itself.
     assert sample.marked() == "user: q\n⟦assistant: a⟧\n"
+
+
+def test_a_turn_that_is_closed_behind_white_space_when_another_follows() -> None:
+    source = (
+        "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}"
+        "{% if not loop.last %}{{ '\n<|end|>\n' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '\n<|end|>\n<|assistant|>' }}{% endif %}"
+    )
+    turns = (Message("user", "q"), Message("assistant", "Yes."))
+    (sample,) = render(Conversation(turns * 2), text_template(source, "closes late", {"eos_token": "<|end|>"}))
+    assert "⟦Yes.\n<|end|>⟧\n<|user|>" in sample.marked()
+
+
+def test_a_call_behind_a_stop_token_is_named() -> None:
+    source = (
+        "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}{% for c in m.tool_calls or [] %}"
+        "{{ '<|call|>' + c.function.name + c.function.arguments | tojson + '<|end|>' }}{% endfor %}{% endfor %}"
+    )
+    turns = (Message("user", "q"), Message("assistant", "", tool_calls=(ToolCall("f", {}, "abcdefghi"),)))
+    with pytest.raises(RowRefusedError, match="writes the call f behind a stop token"):
+        render(Conversation(turns, (tool("f"),)), text_template(source, "stops", {"eos_token": "<|end|>"}))
 
 
 def test_forged_marks_are_refused() -> None:

@@ -53,7 +53,7 @@ def turn_spans(
     after = reasoning[1] if reasoning else 0
     content = _content_place(body, message, after)
     where = (conversation.file, conversation.line, f"messages[{index}]")
-    _check_parts(message, body, content, reasoning, where, notes)
+    _check_parts(message, (body, turn[len(body) :]), content, reasoning, where, notes)
     body_end = max(len(body.rstrip()), content[1] if content else 0) if stop_at is None else stop_at
     written = _cut(_kinds(turn, message, reasoning, content, body_end), start - begin, reasoning, content)
     if stop_at is not None:
@@ -110,12 +110,14 @@ def _content_place(body: str, message: Message, after: int) -> tuple[int, int] |
 
 def _check_parts(
     message: Message,
-    body: str,
+    texts: tuple[str, str],
     content: tuple[int, int] | None,
     reasoning: tuple[int, int] | None,
     where: tuple[str, int, str],
     notes: list[Finding],
 ) -> None:
+    """What of the message is missing up to its stop token; `texts` are those before that and from there on."""
+    body, behind = texts
     if message.reasoning.strip() and reasoning is None:
         notes.append(Finding("RS604", "kept", "this template does not render reasoning here", *where))
     if message.content.strip() and content is None:
@@ -132,7 +134,10 @@ def _check_parts(
     for name, count in Counter(call.name for call in message.tool_calls).items():
         written = calls.count(name)
         if written == 0:
-            raise RowRefusedError(Finding("MK705", "dropped", f"the template does not write the call {name}", *where))
+            reason = f"the template does not write the call {name}"
+            if name in behind:
+                reason = f"the template writes the call {name} behind a stop token, where the model has stopped"
+            raise RowRefusedError(Finding("MK705", "dropped", reason, *where))
         if written < count:
             reason = f"template allows one call per turn; this one has {len(message.tool_calls)}"
             raise RowRefusedError(Finding("TC516", "dropped", reason, *where))

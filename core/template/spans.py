@@ -21,6 +21,7 @@ from core.template.sandbox import Template, TemplateRefusedError
 from core.template.style import styled_messages
 from core.template.trace import Regions, trace_regions
 
+_SPACE = re.compile(r"\s*")
 UnstableHistory = Literal["split", "last_turn", "as_rendered", "error"]
 __all__ = ["KINDS", "Kind", "Rendered", "Span", "prompt", "render", "trained_turns"]
 
@@ -265,12 +266,19 @@ def _sample(template: Template, text: str, turns: Sequence[_Turn]) -> Rendered:
         notes += turn.notes
         last = turn.spans[-1]
         if not turn.stops:
-            # GLM's way: a turn ends with the token that opens the next one.
-            stop = max((stop for stop in template.stop if text.startswith(stop, last.end)), key=len, default="")
+            # GLM's way: a turn ends with the token that opens the next one; others close a turn only when one follows.
+            at = _behind_space(text, last.end)
+            stop = max((stop for stop in template.stop if text.startswith(stop, at)), key=len, default="")
             if stop:
-                spans.append(Span(last.end, last.end + len(stop), "stop", turn.index, last.weight))
+                spans.append(Span(last.end, at + len(stop), "stop", turn.index, last.weight))
                 notes = [note for note in notes if note.code != "MK704" or note not in turn.notes]
     return Rendered(text, tuple(spans), notes=tuple(notes))
+
+
+def _behind_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None
+    return found.end()
 
 
 def _by_policy(
