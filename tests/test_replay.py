@@ -132,6 +132,14 @@ FRESH = {
     "{{ m.content }}{% if not loop.last and rest[loop.index].role == 'user' %}-{% endif %}{% endfor %}",
     "refusals of some parts": "{% if messages[-1].content == '5' %}{{ raise_exception('no') }}{% endif %}"
     "{% for m in messages %}{{ m.role[0] }}{% endfor %}",
+    "an answer that is kept": "{% set rest = messages %}"
+    "{% set ns = namespace(last=-1) %}{% for m in rest %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}"
+    "{% endif %}{% endfor %}{% for m in rest %}{% set late = not (m.open and loop.index0 < ns.last) %}"
+    "{{ m.role[0] }}{{ late }}{{ loop.index0 > ns.last }}{% endfor %}",
+    "the last question among the rest": "{% if messages[0].role == 'user' %}{% set rest = messages[1:] %}"
+    "{% else %}{% set rest = messages %}{% endif %}{% set ns = namespace(last=-1) %}{% for m in rest %}"
+    "{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}"
+    "{% for m in rest %}{{ m.role[0] }}{{ 'late' if loop.index0 > ns.last }}{% endfor %}",
     "a search that ends early": "{% set ns = namespace(open=true, last=messages | length) %}"
     "{% for m in messages[::-1] %}{% set at = messages | length - 1 - loop.index0 %}"
     "{% if ns.open and m.content == '66' %}{% set ns.open = false %}{% set ns.last = at %}{% endif %}{% endfor %}"

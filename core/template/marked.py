@@ -136,7 +136,8 @@ def _finds(statement: nodes.Node, cut: Cut, spaces: Collection[str]) -> bool:
     """Whether a statement has something to do with what is found out."""
     parts = [statement, *statement.find_all(nodes.Node)]
     named = {part.name for part in parts if isinstance(part, (nodes.Name, nodes.NSRef))}
-    return bool(named & set(spaces)) or any(part is one for one in cut.finds for part in parts)
+    own = named & set(spaces) or _stored([statement]) & cut.lists
+    return bool(own) or any(part is one for one in cut.finds for part in parts)
 
 
 def _without(statements: Sequence[nodes.Node], places: Collection[int]) -> list[nodes.Node]:
@@ -197,6 +198,16 @@ class _Tests(Asked):
     cut: Cut
     names: set[str]
     unsafe: frozenset[tuple[str, str]]
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802  jinja2's name
+        """True or false, whatever becomes of it."""
+        asked: nodes.Node = self._test(node)
+        return asked if asked is not node else self.generic_visit(node)
+
+    def visit_Not(self, node: nodes.Not) -> nodes.Node:  # noqa: N802  jinja2's name
+        """As a comparison."""
+        asked: nodes.Node = self._test(node)
+        return self.generic_visit(asked)
 
     def found(self, node: nodes.Node) -> Test | None:
         """The test, if it is one of those."""
