@@ -140,6 +140,29 @@ FRESH = {
     "{% else %}{% set rest = messages %}{% endif %}{% set ns = namespace(last=-1) %}{% for m in rest %}"
     "{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}"
     "{% for m in rest %}{{ m.role[0] }}{{ 'late' if loop.index0 > ns.last }}{% endfor %}",
+    "what is written before the loop": "{% set ns = namespace(said='') %}{% for m in messages %}"
+    "{% if m.role == 'user' %}{% set ns.said = ns.said + m.content %}{% endif %}{% endfor %}[{{ ns.said }}]"
+    "{% for m in messages if m.open %}{{ m.open }}{% endfor %}{% if messages | length > 6 %}!{% endif %}"
+    "{% for m in messages %}{{ m.role[0] }}{% if m.content %}{{ ns.said | length }}{% endif %}"
+    "{% if messages[-1].role == 'user' %}?{% endif %};{% endfor %}",
+    "what is written behind the loop": "{% if not add_generation_prompt is defined %}"
+    "{% set add_generation_prompt = false %}{% endif %}{% set ns = namespace(seen=[], n=0) %}{% for m in messages %}"
+    "{{ m.role[0] }}{% if not loop.last %},{% endif %}{% set ns.n = loop.index0 * m.open %}"
+    "{% if m.open %}{% set ns.seen = ns.seen + [m.open] %}{% endif %}{% endfor %}{{ ns.seen | length }}"
+    "{% if messages[-1].role == 'user' and add_generation_prompt %}>{% endif %}{{ ns.n }}",
+    "what the loop has set, of one that asks nothing": "{% set ns = namespace(tool=false) %}{% for m in messages %}"
+    "{{ m.role[0] }}{% set ns.tool = m.open > 2 %}{% endfor %}{% if ns.tool %}!{% endif %}",
+    "what comes next, as it is": "{% for m in messages %}{{ m.role[0] }}{% set mine = m.role %}"
+    "{{ '=' if not loop.last and messages[loop.index0 + 1].role == mine }}"
+    "{% if loop.nextitem is defined %}{{ loop.nextitem.content }}{% endif %}{{ loop.revindex }};{% endfor %}",
+    "what comes next, or no answer": "{% for m in messages %}{{ m.role[0] }}"
+    "{% if m.open < 4 %}{{ messages[loop.index0 + 1].role[0] }}{% endif %}{% endfor %}",
+    "a macro with a namespace of its own": "{% macro said(m) %}{% if m.open %}{% set own = namespace(text='') %}"
+    "{% set own.text = m.role %}{{ own.text }}{% endif %}{% endmacro %}"
+    "{% for m in messages %}{{ said(m) }}{% if loop.last %}.{% endif %}{% endfor %}",
+    "whether there is one behind": "{% for m in messages %}{% set ns = namespace(found=false) %}"
+    "{% for other in messages[loop.index:] %}{% if other.open == 4 and 'x' not in other %}"
+    "{% set ns.found = true %}{% endif %}{% endfor %}{{ m.role[0] }}{{ ns.found }};{% endfor %}",
     "a search that ends early": "{% set ns = namespace(open=true, last=messages | length) %}"
     "{% for m in messages[::-1] %}{% set at = messages | length - 1 - loop.index0 %}"
     "{% if ns.open and m.content == '66' %}{% set ns.open = false %}{% set ns.last = at %}{% endif %}{% endfor %}"
@@ -170,7 +193,7 @@ def test_what_depends_on_how_many_there_are_is_found_anew(name: str, period: int
             assert outcome(Replay(template, messages, ()).text, count, ask=ask) == outcome(
                 template.render, messages[:count], add_generation_prompt=ask
             )
-    assert told or name == "refusals before the loop"
+    assert told
 
 
 SEARCHED = (

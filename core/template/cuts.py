@@ -1,8 +1,8 @@
 """Which templates write the first messages of a conversation the same whether or not others follow.
 
-Such a template prepares, runs one loop over the messages, and closes. What it prints before the loop, and how it
-closes, must not depend on how many messages there are. What it only finds out before the loop (which user spoke last)
-may: that is found anew for each part of the conversation. What the loop looks at is seen to in `core.template.marked`.
+Such a template prepares, runs one loop over the messages, and closes. What it prints or finds out before the loop
+(which user spoke last), and how it closes, may depend on how many messages there are: then it is done anew for each
+part of the conversation. What the loop looks at is seen to in `core.template.marked`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Cut:
 
     `lists` are the names that hold the messages, without at most `shift` of the first; `least` messages must stay.
     `fresh` are the names, and `attributes` those of namespaces, that depend on how many messages there are; the
-    statements `finds` do nothing but find them out, or refuse the conversation.
+    statements `finds` do nothing but find them out, print, or refuse the conversation. What stands before the loop
+    `opens` each part in another way, what stands behind it `ends` it so; or it `sums_up` what the loop has set.
     """
 
     place: int
@@ -35,6 +36,9 @@ class Cut:
     fresh: frozenset[str]
     attributes: frozenset[tuple[str, str]]
     finds: tuple[nodes.Node, ...]
+    opens: bool
+    ends: bool
+    sums_up: bool
 
     @property
     def spaces(self) -> frozenset[str]:
@@ -64,12 +68,28 @@ class Walk:
 def cut_of(tree: nodes.Template) -> Cut | None:
     """How conversations of this template may be cut; None where only rendering tells."""
     walk = Walk({macro.name: macro for macro in tree.find_all(nodes.Macro)})
+    main = _main_loop(tree)
     for place, statement in enumerate(tree.body):
-        if isinstance(statement, nodes.For) and is_of_messages(statement.iter, walk.lists) and _prints(statement):
-            return _closed(tree, place, walk)
+        if place == main:
+            of_messages = isinstance(statement, nodes.For) and is_of_messages(statement.iter, walk.lists)
+            return _closed(tree, place, walk) if of_messages else None
         if not _prepares(statement, walk):
             return None
     return None
+
+
+def _main_loop(tree: nodes.Template) -> int | None:
+    """The place of the largest loop over the messages that prints."""
+    lists = {"messages"}
+    for assign in tree.find_all(nodes.Assign):
+        if isinstance(assign.target, nodes.Name) and is_of_messages(assign.node, lists):
+            lists.add(assign.target.name)
+    loops = [
+        (len(list(statement.find_all(nodes.Node))), -place)
+        for place, statement in enumerate(tree.body)
+        if isinstance(statement, nodes.For) and is_of_messages(statement.iter, lists) and prints(statement)
+    ]
+    return -max(loops)[1] if loops else None
 
 
 def _closed(tree: nodes.Template, place: int, walk: Walk) -> Cut | None:
@@ -77,20 +97,48 @@ def _closed(tree: nodes.Template, place: int, walk: Walk) -> Cut | None:
     by_macros = written([*walk.macros.values()])
     seen = free(behind, set())
     seen |= seen_by_macros(seen, walk.macros)
-    before = free([statement for statement in tree.body[:place] if not isinstance(statement, nodes.Macro)], set())
-    if seen & (walk.changing | by_macros | written([loop])) or before & (by_macros | {ASK}):
+    before = [one for one in tree.body[:place] if not isinstance(one, nodes.Macro) and not _is_default(one)]
+    if seen & by_macros or free(before, set()) & (by_macros | {ASK}):
         return None
+    ends = not looks_at_fixed(behind, walk)
     lists, fresh = frozenset(walk.lists), frozenset(walk.fresh)
-    return Cut(place, lists, walk.shift, walk.least, fresh, frozenset(walk.attributes), tuple(walk.finds))
+    return Cut(
+        place,
+        lists,
+        walk.shift,
+        walk.least,
+        fresh,
+        frozenset(walk.attributes),
+        tuple(walk.finds),
+        any(map(prints, walk.finds)),
+        ends,
+        bool(seen & written([loop])),
+    )
+
+
+def _is_default(statement: nodes.Node) -> bool:
+    """Whether a statement says what holds if it is not said whether an answer is asked for; it always is."""
+    test = statement.test.node if isinstance(statement, nodes.If) and isinstance(statement.test, nodes.Not) else None
+    undefined = isinstance(test, nodes.Test) and test.name == "defined" and isinstance(test.node, nodes.Name)
+    return undefined and test.node.name == ASK  # type: ignore[union-attr]
 
 
 def written(parts: Sequence[nodes.Node]) -> set[str]:
-    """The namespaces of which attributes are set."""
-    return {ref.name for part in parts for ref in part.find_all(nodes.NSRef)}
+    """The namespaces of which attributes are set; of macros, those that are not their own."""
+    return {name for name, _ in written_attributes(parts)}
+
+
+def written_attributes(parts: Sequence[nodes.Node]) -> set[tuple[str, str]]:
+    """The attributes of namespaces that are set; of macros, those of namespaces that are not their own."""
+    found = set()
+    for part in parts:
+        own = [one for one in part.body if isinstance(one, nodes.Assign)] if isinstance(part, nodes.Macro) else []
+        found |= {(ref.name, ref.attr) for ref in part.find_all(nodes.NSRef) if ref.name not in _stored(own)}
+    return found
 
 
 def _prepares(statement: nodes.Node, walk: Walk) -> bool:
-    """Whether a statement before the loop prints the same however many messages follow."""
+    """Whether it is known what a statement before the loop may change."""
     if isinstance(statement, nodes.Macro):
         return True
     if isinstance(statement, nodes.Assign) and isinstance(statement.target, nodes.Name):
@@ -107,8 +155,8 @@ def _prepares(statement: nodes.Node, walk: Walk) -> bool:
 
 
 def _finds_out(statement: nodes.Node, walk: Walk) -> bool:
-    """Whether a statement prints nothing; what it sets is fresh from then on."""
-    if not isinstance(statement, (nodes.Assign, nodes.If, nodes.For)) or _prints(statement):
+    """Whether a statement does nothing but print and set names; what it sets is fresh from then on."""
+    if not isinstance(statement, (nodes.Assign, nodes.If, nodes.For, nodes.Output)):
         return False
     walk.finds.append(statement)
     walk.fresh |= _stored([statement])
@@ -140,10 +188,12 @@ def _stored(body: Sequence[nodes.Node]) -> set[str]:
     return found
 
 
-def _prints(statement: nodes.Node) -> bool:
+def prints(statement: nodes.Node) -> bool:
     """Whether a statement may print; a call that only refuses the conversation does not."""
-    for output in statement.find_all((nodes.Output, nodes.CallBlock, nodes.FilterBlock, nodes.Include)):
-        if not isinstance(output, nodes.Output) or not all(prints_nothing(part) for part in output.nodes):
+    for part in [statement, *statement.find_all((nodes.Output, nodes.CallBlock, nodes.FilterBlock, nodes.Include))]:
+        if isinstance(part, (nodes.CallBlock, nodes.FilterBlock, nodes.Include)):
+            return True
+        if isinstance(part, nodes.Output) and not all(map(prints_nothing, part.nodes)):
             return True
     return False
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from core.conversation import JsonObject
 from core.template.cuts import ASK
-from core.template.limits import BoundedEnvironment
-from core.template.marked import PARTS, Marked
+from core.template.limits import REFUSALS, BoundedEnvironment
+from core.template.marked import MARK, PARTS, Marked
 from core.template.pure import Place, attribute
 from core.template.sandbox import Template, TemplateLimitError, TemplateRefusedError, render_compiled
 
@@ -49,6 +49,12 @@ class Finder:
     def __init__(self, forms: Forms) -> None:
         self._forms = forms
         self._found: dict[int, dict[str, Any] | TemplateRefusedError] = {}
+        self._openings: dict[int, str] = {}
+
+    def opening(self, count: int) -> str:
+        """What is written before the loop over the first `count` messages. Raises `TemplateRefusedError`."""
+        self.found(count)
+        return self._openings[count]
 
     def found(self, count: int) -> dict[str, Any]:
         """What is found out of the first `count` messages. Raises `TemplateRefusedError`."""
@@ -62,22 +68,24 @@ class Finder:
 
     def _find_out(self, counts: Sequence[int]) -> None:
         """Several parts at once; where one is refused, the others anew."""
-        while counts:
-            told, parts = _Told(), [list(self._forms.messages[:count]) for count in counts]
-            refusal = None
-            try:
-                self._forms.rendered(self._forms.marked.state, told, self._forms.messages, ask=False, **{PARTS: parts})
-            except TemplateRefusedError as error:
-                refusal = error.with_traceback(None)
-            names = self._forms.marked.found
-            self._found |= {n: dict(zip(names, one, strict=True)) for n, one in zip(counts, told.values, strict=False)}
-            counts = counts[len(told.values) :]
-            if refusal is not None and counts:
-                if isinstance(refusal, TemplateLimitError) and told.values:
-                    # Alone it may keep within the limits.
-                    continue
-                self._found[counts[0]] = refusal
-                counts = counts[1:]
+        forms, told = self._forms, _Told()
+        parts = [list(forms.messages[:count]) for count in counts]
+        try:
+            openings = forms.rendered(forms.marked.state, told, forms.messages, ask=False, **{PARTS: parts}).split(MARK)
+        except TemplateRefusedError as error:
+            good = len(told.values)
+            # What was written before a refusal is lost; and alone a part may keep within the limits.
+            if good and (forms.marked.cut.opens or isinstance(error, TemplateLimitError)):
+                self._find_out(counts[:good])
+                self._find_out(counts[good:])
+                return
+            self._found[counts[good]] = error.with_traceback(None)
+            openings = []
+            if counts[good + 1 :]:
+                self._find_out(counts[good + 1 :])
+        names = forms.marked.found
+        self._found |= {n: dict(zip(names, one, strict=True)) for n, one in zip(counts, told.values, strict=False)}
+        self._openings |= dict(zip(counts, openings, strict=False))
 
 
 class _Told:
@@ -119,7 +127,7 @@ class Part:
         if ASK in begun.outer:
             self.names[ASK] = ask
         self._state: Snapshot | None = None
-        self._answers: dict[tuple[int, int], bool] = {}
+        self._answers: dict[tuple[int, int], Any] = {}
 
     @property
     def state(self) -> Snapshot:
@@ -132,11 +140,14 @@ class Part:
             self._state = (*[names[name] for name in cut.fresh], *spaces, names.get(ASK))
         return self._state
 
-    def answer(self, number: int, index: int) -> bool:
-        """How a test comes out in an iteration."""
+    def answer(self, number: int, index: int) -> Any:
+        """How a test comes out in an iteration. Raises `TemplateRefusedError`."""
         if (number, index) not in self._answers:
-            answer = self._marked.tests[number].look(Place(self.items, index), self.names)
-            self._answers[number, index] = bool(answer)
+            place = Place(self.items, index)
+            try:
+                self._answers[number, index] = self._marked.tests[number].answer(place, self.names)
+            except REFUSALS as error:
+                raise TemplateRefusedError(f"the template refuses this conversation: {error}") from None
         return self._answers[number, index]
 
 

@@ -133,8 +133,7 @@ class Asked(NodeTransformer):
             return node
         test = self.found(node)
         if test is not None:
-            self.tests.append(test)
-            return nodes.Filter(nodes.Const(len(self.tests) - 1), TEST, [], [], None, None)
+            return self.asked(test)
         if isinstance(node, (nodes.And, nodes.Or)):
             left, right = self._test(node.left), self._test(node.right)
             # What costs nothing is looked at first: then less has to be asked.
@@ -143,6 +142,11 @@ class Asked(NodeTransformer):
         elif isinstance(node, nodes.Not):
             node.node = self._test(node.node)
         return node
+
+    def asked(self, test: Test) -> nodes.Expr:
+        """A test, asked by number."""
+        self.tests.append(test)
+        return nodes.Filter(nodes.Const(len(self.tests) - 1), TEST, [], [], None, None)
 
     def found(self, node: nodes.Node) -> Test | None:
         """The test as a function of what it looks at, if it is one that is asked by number."""

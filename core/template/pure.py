@@ -96,11 +96,20 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A test, as a function; it reads these `attributes` of namespaces, and, if `ahead`, looks at other messages."""
+    """A test, as a function; it reads these `attributes` of namespaces, and, if `ahead`, looks at other messages.
+
+    Unless only its `truth` counts, what it gives is used as it is.
+    """
 
     look: Look
     attributes: frozenset[tuple[str, str]]
     ahead: bool
+    truth: bool = True
+
+    def answer(self, place: Place, names: Names) -> Any:
+        """What it gives for an iteration."""
+        value = self.look(place, names)
+        return bool(value) if self.truth else value
 
 
 def pure_test(node: nodes.Node, scope: Scope) -> Test | None:
@@ -114,6 +123,20 @@ def pure_test(node: nodes.Node, scope: Scope) -> Test | None:
     ahead = any(_looks_ahead(part, scope) for part in parts)
     look = _look(node, scope) if attributes or ahead else None
     return None if look is None else Test(look, attributes, ahead)
+
+
+def any_behind(items: str, start: nodes.Node, target: str, node: nodes.Node, scope: Scope) -> Test | None:
+    """Whether a test of `target` holds for one of the items from `start` on; None where it looks at anything else."""
+    begins = _look(start, scope)
+    look = _look(node, Scope(scope.env, target, frozenset(), frozenset(), scope.outer))
+    if begins is None or look is None or any(name.name == "loop" for name in node.find_all(nodes.Name)):
+        return None
+
+    def found(place: Place, names: Names) -> bool:
+        listed = names[items]
+        return any(look(Place(listed, index), names) for index in range(begins(place, names), len(listed)))
+
+    return Test(found, frozenset(), True)
 
 
 def attribute(space: Any, name: str) -> Any:

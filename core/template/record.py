@@ -38,8 +38,8 @@ def compiled_driven(source: str) -> Compiled:
         return len(value)
 
     @jinja2.pass_context
-    def test(context: Any, number: int) -> bool:
-        return bool(budget.recorder.test(number))
+    def test(context: Any, number: int) -> Any:
+        return budget.recorder.test(number)
 
     env.filters |= {ITEM: item, LENGTH: length, TEST: test}
     env.globals["namespace"] = lambda *given, **named: _Space(env, *given, **named)
@@ -66,7 +66,7 @@ class Compiled:
         if kind == "place":
             return getattr(place, name)
         if kind == "test":
-            return bool(self.tests[name].look(place, names))
+            return self.tests[name].answer(place, names)
         if kind == "space":
             return attribute(names[name], key[2])
         return len(names[name]) if kind == "length" else self.env.getitem(names[name], key[2])
@@ -129,11 +129,11 @@ class Recorder:
         if self.open is not None and not self.depth:
             self.open.seen.setdefault(key, value)
 
-    def test(self, number: int) -> bool:
+    def test(self, number: int) -> Any:
         """The answer of a test at the present place."""
         test = self.compiled.tests[number]
         assert self.place is not None
-        answer = bool(test.look(self.place, self.names))
+        answer = test.answer(self.place, self.names)
         if self.open is not None and not self.depth:
             if self.open.attributes and not test.attributes.isdisjoint(self.open.attributes):
                 self.open.lost = True

@@ -120,6 +120,7 @@ class _History:
         self.messages: list[JsonObject] = styled_messages(template, self.conversation.messages)
         self._replay = Replay(template, self.messages, self.conversation.tools)
         self._texts: dict[tuple[int, bool], str] = {}
+        self._regions: dict[int, Regions | None] = {}
 
     def whole(self) -> str:
         """All messages, as the template plainly renders them; what is replayed must give the same."""
@@ -144,7 +145,10 @@ class _History:
 
     def regions(self, count: int) -> Regions | None:
         """The part of each message in `text(count)`."""
-        return trace_regions(self.template, self.messages[:count], self.conversation.tools, self.text(count))
+        if count not in self._regions:
+            part, tools, text = self.messages[:count], self.conversation.tools, self.text(count)
+            self._regions[count] = trace_regions(self.template, part, tools, text)
+        return self._regions[count]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.conversation import JsonObject
 from core.template.fresh import Begun, Finder, Forms, Part, Snapshot
-from core.template.marked import MARK, Marked
+from core.template.marked import MARK, Marked, told
 from core.template.record import same
 from core.template.sandbox import Template, TemplateRefusedError
 
@@ -30,11 +30,11 @@ class Steps:
         self._begun: Begun | None = None
         # What all messages wrote: before the loop, and the first iterations that ask nothing.
         self._before: str | None = None
-        self._sure: list[str] = []
+        self._sure: list[_Written] = []
         self._variants: list[list[_Written]] = []
         self._parts: dict[tuple[int, bool], Part] = {}
         self._lines: list[_Line] = []
-        self._closings: dict[bool, str | None] = dict(marked.closings)
+        self._closings: list[tuple[Snapshot, str | None]] = []
         # What may be learnt by running all iterations as if so many messages, their own the first, were left.
         self._left = list({1, marked.reach.ahead + 1})
 
@@ -52,9 +52,12 @@ class Steps:
             return None
         if self.marked.state is not None and not self.marked.harmless:
             self._finder.found(count)
-        texts = self._sure[:kept] if kept <= len(self._sure) else self._texts(kept, ask)
-        closing = None if texts is None else self._closing(ask)
-        return None if texts is None or closing is None else "".join([self._before, *texts, closing])
+        written = self._sure[:kept] if kept <= len(self._sure) else self._texts(kept, ask)
+        closing = None if written is None else self._closing(count, ask, written)
+        if written is None or closing is None:
+            return None
+        before = self._finder.opening(count) if self.marked.cut.opens else self._before
+        return "".join([before, *[one.text for one in written], closing])
 
     def begin(self, items: Sequence[Any], given: Sequence[Any]) -> None:
         """The loop begins; that over all messages comes first."""
@@ -84,15 +87,13 @@ class Steps:
             self._begun = Begun(self.marked, (), [None] * len(self.marked.names))
         if pieces is None or len(pieces) != len(self._begun.items) + 2:
             return
-        self._before, *texts, behind = pieces
-        if not self.marked.tests:
-            self._sure = texts
-        for written, text in zip(run.written.values(), texts, strict=False):
+        self._before, *texts, _behind = pieces
+        for index, text in enumerate(texts):
+            written = run.written.get(index) or _Written(())
             written.text = text
             self._variants.append([written])
-            if not written.asked and len(self._sure) == len(self._variants) - 1:
-                self._sure.append(text)
-        self._closings.setdefault(False, behind)
+            if not written.asked and len(self._sure) == index:
+                self._sure.append(written)
 
     def _pieces(self, form: Any, run: _Run, messages: Sequence[JsonObject]) -> list[str] | None:
         """What a form writes before the loop, in each iteration, and behind; None where the template refuses."""
@@ -101,7 +102,7 @@ class Steps:
         except TemplateRefusedError:
             return None
 
-    def _texts(self, kept: int, ask: bool) -> list[str] | None:
+    def _texts(self, kept: int, ask: bool) -> list[_Written] | None:
         """What each of the first iterations writes."""
         reach, part = self.marked.reach, self.part(kept, ask)
         line = self._line(part)
@@ -116,7 +117,7 @@ class Steps:
                 return None
             found.append(written)
         line += found[len(line) : inner]
-        return [written.text for written in found]
+        return found
 
     def _line(self, part: Part) -> _Line:
         """The first iterations, as far as they are known, of parts where the same is fresh."""
@@ -144,17 +145,28 @@ class Steps:
             self._variants[index].append(written)
         return True
 
-    def _closing(self, ask: bool) -> str | None:
-        """What is written behind the loop: it follows from the fewest messages as from all."""
-        if ask not in self._closings:
-            self._closings[ask] = None
-            for messages in (self._forms.messages[: self.marked.cut.least], self._forms.messages):
-                try:
-                    self._closings[ask] = self._forms.rendered(self.marked.closing, None, messages, ask=ask)
-                except TemplateRefusedError:
-                    continue
-                break
-        return self._closings[ask]
+    def _closing(self, count: int, ask: bool, written: Sequence[_Written]) -> str | None:
+        """What is written behind the loop; unless it looks at them, it follows from the fewest messages as from all."""
+        if ask in self.marked.closings:
+            return self.marked.closings[ask]
+        cut, messages = self.marked.cut, self._forms.messages
+        if cut.sums_up and not written:
+            return None
+        sets = written[-1].after if cut.sums_up else ()
+        key = (ask, cut.ends and count, sets)
+        for known, closing in self._closings:
+            if same(known, key):
+                return closing
+        given = {told(number): value for number, value in enumerate(sets)}
+        closing = None
+        for part in (messages[:count],) if cut.ends else (messages[: cut.least], messages):
+            try:
+                closing = self._forms.rendered(self.marked.closing, None, part, ask=ask, **given)
+            except TemplateRefusedError:
+                continue
+            break
+        self._closings.append((key, closing))
+        return closing
 
 
 def with_closings(marked: Marked, template: Template) -> Marked:
@@ -173,7 +185,7 @@ class _Written:
     """What an iteration wrote, the tests that it asked and how they came out, and what is set before and behind it."""
 
     before: Snapshot
-    asked: list[tuple[int, bool]] = field(default_factory=list)
+    asked: list[tuple[int, Any]] = field(default_factory=list)
     after: Snapshot = ()
     text: str = ""
 
@@ -188,7 +200,7 @@ class _Line(list[_Written]):
 
 def _holds(written: _Written, part: Part, index: int) -> bool:
     """Whether its tests come out the same here."""
-    return not written.asked or all(part.answer(number, index) == answer for number, answer in written.asked)
+    return not written.asked or all(same(part.answer(number, index), answer) for number, answer in written.asked)
 
 
 class _Run:
@@ -231,7 +243,7 @@ class _Run:
         except TemplateRefusedError:
             return True
 
-    def test(self, number: int) -> bool:
+    def test(self, number: int) -> Any:
         """How a test comes out in the present iteration."""
         assert self._open is not None
         answer = self._part().answer(number, self._index)
