@@ -41,6 +41,11 @@ def test_every_part_is_what_the_template_renders(name: str) -> None:
             for ask in (False, True):
                 plain = outcome(template.render, styled[:count], tools, add_generation_prompt=ask)
                 assert outcome(replay.text, count, ask=ask) == plain
+            if "enable_thinking" in template.source:
+                plain = outcome(
+                    template.render, styled[:count], tools, add_generation_prompt=True, enable_thinking=False
+                )
+                assert outcome(replay.text, count, ask=True, enable_thinking=False) == plain
 
 
 def driven(source: str) -> object:
@@ -229,6 +234,25 @@ def test_a_short_chat_takes_few_renderings(thought: str, most: int, monkeypatch:
             plain = outcome(template.render, messages[:count], add_generation_prompt=ask)
             assert outcome(steps.text, count, ask=ask) == plain
     assert len(seen) <= most
+
+
+LATE = (
+    "{% set on = thinking if thinking is defined else true %}{% if size is not defined %}{% set size = 1 %}{% endif %}"
+    "{% set shown = 'x' * size %}{% for m in messages %}{{ m.role }}{{ shown }};{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<think>' if on else '</think>' }}{{ other }}{% endif %}"
+)
+
+
+def test_variables_that_only_the_end_sees_change_nothing_else() -> None:
+    template = Template(LATE)
+    messages = [{"role": "user", "content": str(n)} for n in range(9)]
+    marked = stepped_template(template)
+    assert marked is not None
+    assert {"thinking", "other"} <= marked.late
+    steps = Steps(marked, template, messages, ())
+    for given in ({}, {"thinking": True}, {"thinking": False, "other": "!"}, {"size": 3}):
+        plain = template.render(messages[:4], add_generation_prompt=True, **given)
+        assert steps.text(4, ask=True, **given) == (None if "size" in given else plain)
 
 
 def test_what_remembers_is_never_taken_step_by_step() -> None:

@@ -35,7 +35,7 @@ class Marked:
     `state` finds out what is fresh for each of the lists of messages in `PARTS`: the names `found`; without it, nothing
     is; if `harmless`, it refuses no conversation. `tests` read the outer `names`, and so far. `sets` is what iterations
     set and others see; `closing` is given it by the names `told`. If `fixed`, what `closing` writes is the same for all
-    conversations: `closings`, by whether an answer is asked for.
+    conversations: `closings`, by whether an answer is asked for. It alone sees anything of the variables `late`.
     """
 
     whole: jinja2.Template
@@ -50,6 +50,7 @@ class Marked:
     sets: tuple[tuple[str, str], ...]
     harmless: bool
     fixed: bool
+    late: frozenset[str]
     closings: Mapping[bool, str] = field(default_factory=dict)
 
 
@@ -111,6 +112,7 @@ def marked(source: str) -> Marked | None:
         tuple(sets),
         harmless,
         fixed,
+        _late(before, free([loop], set()) | set(names), behind, macros),
     )
 
 
@@ -144,6 +146,30 @@ def _is_fixed(tree: nodes.Template, behind: list[nodes.Node], macros: dict[str, 
     seen = free(behind, set())
     seen |= seen_by_macros(seen, macros)
     return not seen & (stored(tree.body) | {"messages", "tools"})
+
+
+def _late(
+    before: Sequence[nodes.Node], seen: set[str], behind: list[nodes.Node], macros: dict[str, nodes.Macro]
+) -> frozenset[str]:
+    """The names read behind the loop of which nothing is `seen` in it, nor in macros or in what stands before it."""
+    sets = [one for one in before if _only_sets(one)]
+    others = [one for one in before if not _only_sets(one) and not isinstance(one, nodes.Macro)]
+    seen = seen | free(others, set()) | free([*macros.values()], set())
+    late = set()
+    for name in free([*sets, *behind], set()):
+        reached = {name}
+        for one in sets:
+            reached |= stored([one]) if free([one], set()) & reached else set()
+        if not reached & seen:
+            late.add(name)
+    return frozenset(late)
+
+
+def _only_sets(statement: nodes.Node) -> bool:
+    """Whether a statement does nothing but set names."""
+    if isinstance(statement, nodes.If):
+        return all(map(_only_sets, [*statement.body, *statement.elif_, *statement.else_]))
+    return isinstance(statement, nodes.Assign) and isinstance(statement.target, nodes.Name)
 
 
 def _environment(source: str) -> BoundedEnvironment:

@@ -54,7 +54,7 @@ class Replay:
 
     def text(self, count: int, *, ask: bool = False, **variables: Any) -> str:
         """The first `count` messages; with `ask`, and the generation prompt. Raises `TemplateRefusedError`."""
-        stepped = self._steps.text(count, ask=ask) if self._steps and not variables else None
+        stepped = self._steps.text(count, ask=ask, **variables) if self._steps else None
         if stepped is not None:
             return stepped
         if self._recorder is None:

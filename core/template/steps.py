@@ -7,7 +7,7 @@ Where not, iterations are run as if the conversation ended with them, which give
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,8 +38,10 @@ class Steps:
         # What may be learnt by running all iterations as if so many messages, their own the first, were left.
         self._left = list({1, marked.reach.ahead + 1})
 
-    def text(self, count: int, *, ask: bool) -> str | None:
+    def text(self, count: int, *, ask: bool, **variables: Any) -> str | None:
         """The first `count` messages; with `ask`, and the generation prompt. None where the steps do not tell.
+
+        `variables` are further ones for the template.
 
         Raises `TemplateRefusedError`.
         """
@@ -47,13 +49,15 @@ class Steps:
             self._begin()
         if self._before is None or self._begun is None or count < self.marked.cut.least:
             return None
+        if not variables.keys() <= self.marked.late:
+            return None
         kept = len(self._begun.items) - (len(self._forms.messages) - count)
         if kept < 0:
             return None
         if self.marked.state is not None and not self.marked.harmless:
             self._finder.found(count)
         written = self._sure[:kept] if kept <= len(self._sure) else self._texts(kept, ask)
-        closing = None if written is None else self._closing(count, ask, written)
+        closing = None if written is None else self._closing(count, ask, written, variables)
         if written is None or closing is None:
             return None
         before = self._finder.opening(count) if self.marked.cut.opens else self._before
@@ -145,19 +149,19 @@ class Steps:
             self._variants[index].append(written)
         return True
 
-    def _closing(self, count: int, ask: bool, written: Sequence[_Written]) -> str | None:
+    def _closing(self, count: int, ask: bool, written: Sequence[_Written], variables: Mapping[str, Any]) -> str | None:
         """What is written behind the loop; unless it looks at them, it follows from the fewest messages as from all."""
-        if ask in self.marked.closings:
+        if ask in self.marked.closings and not variables:
             return self.marked.closings[ask]
         cut, messages = self.marked.cut, self._forms.messages
         if cut.sums_up and not written:
             return None
         sets = written[-1].after if cut.sums_up else ()
-        key = (ask, cut.ends and count, sets)
+        key = (ask, cut.ends and count, sets, tuple(sorted(variables.items())))
         for known, closing in self._closings:
             if same(known, key):
                 return closing
-        given = {told(number): value for number, value in enumerate(sets)}
+        given = {**variables, **{told(number): value for number, value in enumerate(sets)}}
         closing = None
         for part in (messages[:count],) if cut.ends else (messages[: cut.least], messages):
             try:
