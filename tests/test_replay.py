@@ -236,6 +236,43 @@ def test_a_short_chat_takes_few_renderings(thought: str, most: int, monkeypatch:
     assert len(seen) <= most
 
 
+COUNTED = (
+    "{% set count = namespace(calls=0) %}{% for m in messages %}{{ m.role }}{% if m.call %}"
+    "{% set count.calls = count.calls + 1 %}{{ count.calls }}{% endif %}"
+    "{% if not loop.last and loop.nextitem.role != 'tool' %};{% elif loop.last %};{% endif %}{% endfor %}"
+)
+THOUGHT = (
+    "{% for m in messages %}{% set thought = m.thought %}{{ m.role }}"
+    "{% if loop.last or (not loop.last and thought) %}<{{ thought }}>{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(("source", "most"), [(COUNTED, 6), (THOUGHT, 0)])
+def test_iterations_that_set_nothing_anew_need_not_run_again(
+    source: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the first only those run again that a result follows; the second asks nothing where there are thoughts."""
+    roles = ["user", "assistant", "tool", "tool", "assistant"] * 3
+    messages = [{"role": role, "call": n % 5 == 1, "thought": "hm"} for n, role in enumerate(roles)]
+    template = Template(source)
+    marked = stepped_template(template)
+    assert marked is not None
+    ran = 0
+    learn = Steps._learn
+
+    def counted(steps: Steps, run: Any, *given: Any) -> bool:
+        nonlocal ran
+        learnt = learn(steps, run, *given)
+        ran += len(run.written)
+        return learnt
+
+    monkeypatch.setattr(Steps, "_learn", counted)
+    steps = Steps(marked, template, messages, ())
+    for count in range(1, 16):
+        assert steps.text(count, ask=False) == template.render(messages[:count])
+    assert ran <= most
+
+
 LATE = (
     "{% set on = thinking if thinking is defined else true %}{% if size is not defined %}{% set size = 1 %}{% endif %}"
     "{% set shown = 'x' * size %}{% for m in messages %}{{ m.role }}{{ shown }};{% endfor %}"

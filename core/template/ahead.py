@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jinja2 import nodes
 
 from core.template.cuts import ASK, Cut, written, written_attributes
 from core.template.limits import BoundedEnvironment
 from core.template.loops import Asked, bound_by, free
-from core.template.pure import FIXED_PLACES, Scope, Test, any_behind
+from core.template.pure import FIXED_PLACES, Scope, Test, any_behind, pure_test
 
 # What `loop` tells that only depends on what stands before.
 BACKWARD = FIXED_PLACES | {"previtem"}
@@ -111,6 +112,12 @@ class Tests(Asked):
         self.reach = self.reach.and_(Reach(everywhere=True))
         return test
 
+    def visit_If(self, node: nodes.If) -> nodes.Node:  # noqa: N802  jinja2's name
+        """Its test; together with that of a branch which does the same."""
+        while node.elif_ and node.elif_[0].body == node.body:
+            node.test = nodes.Or(node.test, node.elif_.pop(0).test)
+        return super().visit_If(node)
+
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802  jinja2's name
         """True or false, whatever becomes of it."""
         asked: nodes.Node = self._test(node)
@@ -130,6 +137,14 @@ class Tests(Asked):
         """As an attribute."""
         test = self.found(node) if self.scope.target else None
         return self.generic_visit(node) if test is None else self.asked(replace(test, truth=False))
+
+    def _test(self, node: Any) -> Any:
+        if isinstance(node, nodes.Or) and isinstance(node.right, nodes.And):
+            # `a or (not a and b)` is `a or b`.
+            other, rest = node.right.left, node.right.right
+            if isinstance(other, nodes.Not) and other.node == node.left and pure_test(node.left, self.scope):
+                node = nodes.Or(node.left, rest)
+        return super()._test(node)
 
     def found(self, node: nodes.Node) -> Test | None:
         """The test, if it is one of those."""

@@ -224,10 +224,7 @@ class _Run:
         return ""
 
     def step(self, index: int, *given: Any) -> bool | str:
-        """An iteration begins; `given` is what iterations set. Whether it need not run; nothing when the loop is done.
-
-        What iterations set, others see: then all of them run.
-        """
+        """An iteration begins, with what others have set. Whether it need not run; nothing when the loop is done."""
         if self._open is not None:
             self._open.after = given
         if index < 0:
@@ -235,17 +232,21 @@ class _Run:
         self._index = index
         if self._left is not None:
             self._seen = None
-        if self._left is not None and not self._steps.marked.sets and self._need_not_run():
-            return True
+            if self._need_not_run(given):
+                return True
         self._open = self.written[index] = _Written(given)
         return False
 
-    def _need_not_run(self) -> bool:
-        """Whether it is known what the present iteration writes, or the template refuses a conversation like this."""
+    def _need_not_run(self, given: Snapshot) -> bool:
+        """Whether it is known that the present iteration sets nothing anew, and what it writes.
+
+        Or the template refuses a conversation like this.
+        """
         try:
-            return self._steps.find(self._part(), self._index, None) is not None
+            known = self._steps.find(self._part(), self._index, given)
         except TemplateRefusedError:
-            return True
+            return not given
+        return known is not None and same(known.after, given)
 
     def test(self, number: int) -> Any:
         """How a test comes out in the present iteration."""

@@ -24,7 +24,10 @@ from core.template.style import styled_messages
 from core.tokens import Pieces
 from tests.material import trl_files
 
-TEMPLATES = ("starter", "qwen2_5", "qwen3", "llama3_1", "qwen3_5_think", "glm4moe", "gptoss")
+TEMPLATES = (
+    "starter", "qwen2_5", "qwen3", "llama3_1", "qwen3_5_think", "glm4moe", "gptoss",
+    "nemotron_3_nano", "deepseekv3", "gemma3", "gemma4",
+)  # fmt: skip
 
 
 def main() -> None:
