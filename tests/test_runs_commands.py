@@ -18,7 +18,7 @@ from core.environment import STARTS, git_commit, record_start, shown_command
 from core.errors import UserError
 from core.estimate import Estimate
 from core.forecast import keep_estimate, same_need
-from core.queue import enqueue, waiting
+from core.queue import LOCK, enqueue, waiting
 from core.run import Run, list_runs
 from core.trash import TRASH, delete, empty, restore, trashed
 from tests.conftest import small
@@ -139,6 +139,18 @@ def test_where_there_are_none_it_is_said_of_which_folder(runs: Path, capsys: pyt
     assert f"no run in {runs}: " in capsys.readouterr().err
     assert main(["runs", "queue", "--runs-dir", "nowhere"]) == 0
     assert "no run waits in nowhere" in capsys.readouterr().err
+
+
+def test_runs_that_one_may_only_read_are_listed(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = enqueue(small(run_name="quick"))
+    (runs / LOCK).unlink()
+    (runs / LOCK).mkdir()
+    for words in (["runs", "list"], ["runs", "queue"]):
+        assert main(words) == 0
+        listed = capsys.readouterr()
+        assert str(run.path) in listed.out
+        assert "nothing was started: " in listed.err
+        assert "the queue cannot be used" in listed.err
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,7 @@ def _declares_list(command: argparse.ArgumentParser) -> None:
 @command("runs list", _declares_list)
 def runs_list(arguments: argparse.Namespace) -> int:
     """List the runs, newest first. Who looks also starts the run whose turn it is."""
-    look_after(_folder(arguments), _tell)
-    folder = _folder(arguments)
+    folder = _looked_after(arguments)
     none = f"no run in {folder}: core-cli train data/recipes/quickstart.yaml makes one"
     _print_runs([run.summary() for run in list_runs(str(folder))], arguments.json, none)
     return 0
@@ -41,8 +40,7 @@ def runs_list(arguments: argparse.Namespace) -> int:
 @command("runs queue", _declares_list)
 def runs_queue(arguments: argparse.Namespace) -> int:
     """List the runs that wait for their turn, the next one first; started if nothing is at work."""
-    look_after(_folder(arguments), _tell)
-    folder = _folder(arguments)
+    folder = _looked_after(arguments)
     _print_runs([run.summary() for run in waiting(folder)], arguments.json, f"no run waits in {folder}")
     return 0
 
@@ -214,6 +212,16 @@ def _declares_run(command: argparse.ArgumentParser) -> None:
 
 def _folder(arguments: argparse.Namespace) -> Path:
     return runs_dir_of(getattr(arguments, "runs_dir", ""))
+
+
+def _looked_after(arguments: argparse.Namespace) -> Path:
+    """The folder of the runs, after what was due is done; where one may only read it, that is said."""
+    folder = _folder(arguments)
+    try:
+        look_after(folder, _tell)
+    except UserError as error:
+        _tell(f"nothing was started: {error}")
+    return folder
 
 
 def _tell(line: str) -> None:
