@@ -35,6 +35,8 @@ from core.template.style import (
 _SHORT = 24
 # … and up to so many, less than one rendering in steps.
 _SHORTEST = 3
+# … or so many, where each part begins or ends in another way.
+_SHORT_ANEW = 8
 
 
 class Replay:
@@ -43,6 +45,8 @@ class Replay:
     def __init__(self, template: Template, messages: Sequence[JsonObject], tools: Sequence[JsonObject]) -> None:
         self._template, self._messages, self._tools = template, messages, tools
         marked = stepped_template(template) if len(messages) > _SHORTEST else None
+        if marked and (marked.cut.opens or marked.cut.ends) and len(messages) <= _SHORT_ANEW:
+            marked = None
         self._steps = Steps(marked, template, messages, tools) if marked else None
         compiled = driven_template(template) if len(messages) > _SHORT and not marked else None
         self._recorder = Recorder(compiled) if compiled else None
