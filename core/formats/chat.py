@@ -40,6 +40,7 @@ _MESSAGE_KEYS |= {
     "system_prompt",
     "additional_kwargs",
 }
+_HOLD_CALLS = frozenset({"tool_calls", "function_call", "additional_kwargs"})
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
     *("messages", "tools", *OTHER_COLUMNS, "system", "developer", "id", "conversation_id"),
@@ -73,7 +74,7 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
     for index, turn in enumerate(message_list(row, columns["messages"])):
         path = f"{columns['messages']}[{index}]"
         named = require(row, path, turn, tags["role_tag"])
-        calls = _calls(row, path, turn)
+        calls = () if _HOLD_CALLS.isdisjoint(turn) else _calls(row, path, turn)
         value = turn.get(tags["content_tag"]) if calls else require(row, path, turn, tags["content_tag"])
         role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, SHAREGPT_NAMES)
         at = f"{path}.{tags['content_tag']}"
@@ -133,7 +134,7 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     named = require(row, path, raw, tags["role_tag"])
     role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, _OPENAI_NAMES)
     _note_unknown(row, path, raw, role, tags)
-    calls = _calls(row, path, raw) if role == "assistant" else ()
+    calls = () if role != "assistant" or _HOLD_CALLS.isdisjoint(raw) else _calls(row, path, raw)
     content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
     if named in CALL_NAMES and role == "assistant" and not calls:
         return [flagged(row, path, raw, _function_call(row, at, content))]

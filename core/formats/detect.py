@@ -120,7 +120,9 @@ def _own_keys(record: JsonObject) -> Recognition | None:
 
 
 def _completion(record: JsonObject) -> Recognition | None:
-    if isinstance(record.get("messages"), list) and _first(record.get("choices"), "message") is not None:
+    if "choices" not in record or not isinstance(record.get("messages"), list):
+        return None
+    if _first(record["choices"], "message") is not None:
         return Recognition(Layout("request_log"), "column messages, and choices with the answer")
     return None
 
@@ -208,7 +210,7 @@ def _of_a_library(first: JsonObject, listed: list[Any], columns: dict[str, str],
     """Messages with the keys of LangChain, of Gemini, or of a library for chat programs."""
     if "lc" in first or (_types([first]) & _LANGCHAIN and {"data", "content"} & first.keys()):
         return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
-    if "parts" not in first and _first(listed, "toolInvocations") is None:
+    if "parts" not in first:
         return None
     items = _items(listed)
     if any(i.get("role") == "model" or _first(i.get("parts"), "functionCall") is not None for i in items):
@@ -235,11 +237,12 @@ def _turn_pairs(first: JsonObject, columns: dict[str, str], where: str) -> Recog
 
 def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str], evidence: str) -> Recognition:
     """OpenAI's shape, and the two that look like it until one reads the messages."""
-    other = next((found for m in _items(listed) if (found := _by_parts(record, m, columns, evidence))), None)
-    if other is not None:
-        return other
-    by_blocks = all(_first(listed, key) is None for key in ("tool_calls", "tool_call_id"))
-    if by_blocks and _first(record.get("tools"), "input_schema") is not None:
+    for message in listed:
+        if isinstance(message, dict) and (other := _by_parts(record, message, columns, evidence)) is not None:
+            return other
+    if _first(record.get("tools"), "input_schema") is not None and all(
+        _first(listed, key) is None for key in ("tool_calls", "tool_call_id")
+    ):
         return Recognition(Layout("anthropic", columns), f"{evidence}, and tools with input_schema")
     last = listed[-1] if isinstance(listed[-1], dict) else {}
     answer = next((name for name in ANSWERS if isinstance(record.get(name), str) and record[name]), "")
@@ -253,13 +256,14 @@ def _by_parts(record: JsonObject, message: JsonObject, columns: dict[str, str], 
     """The format that one message tells by a key or by the parts of its content; None for OpenAI's own."""
     if "channel" in message or "recipient" in message:
         return Recognition(Layout("harmony", columns), f"{evidence}, and channels")
-    if not isinstance(message.get("content"), list):
+    content, invoked = message.get("content"), "toolInvocations" in message
+    if not invoked and not isinstance(content, list):
         return None
-    blocks = _types(message["content"])
+    blocks = _types(content)
     if blocks & _ANTHROPIC:
         return Recognition(Layout("anthropic", columns), f"{evidence}, and blocks of type {_shown(blocks)}")
-    parts = {key for part in _items(message["content"]) if "type" not in part for key in part}
-    if {"tool_call", "tool_call_result"} & parts or any(kind.startswith("tool-") for kind in blocks):
+    parts = {key for part in _items(content) if "type" not in part for key in part}
+    if invoked or {"tool_call", "tool_call_result"} & parts or any(kind.startswith("tool-") for kind in blocks):
         return Recognition(Layout("app_messages", columns), f"{evidence}, and the parts of a chat library")
     if parts & _BEDROCK or (parts == {"text"} and {"schemaVersion", "toolConfig"} & record.keys()):
         return Recognition(Layout("bedrock", columns), f"{evidence}, and parts with {_shown(parts)}")

@@ -20,10 +20,8 @@ __all__ = ["PLAIN_RULES", "ROW_RULES", "RULES", "Profile", "Rule", "apply_rules"
 
 ROW_RULES: tuple[RowRule, ...] = (
     content.reasoning_apart,
-    # Stop tokens stand behind calls, and in the text before them.
     content.no_leaked_stop,
     content.calls_out_of_text,
-    content.no_leaked_stop,
     content.results_out_of_tags,
     content.not_yet_templated,
     content.sound_encoding,

@@ -71,8 +71,7 @@ def _unwrapped(text: str) -> str:
 
 def calls_out_of_text(row: Row, conversation: Conversation) -> Conversation:
     """TC519, TC520: calls that are written as text in an answer are read; what does not parse stays text."""
-    names = _names_known(conversation)
-    return _answers(conversation, lambda index, message: _calls_of(row, index, message, conversation, names))
+    return _answers(conversation, lambda index, message: _calls_of(row, index, message, conversation))
 
 
 def _names_known(conversation: Conversation) -> frozenset[str]:
@@ -83,14 +82,19 @@ def _names_known(conversation: Conversation) -> frozenset[str]:
     return frozenset(_NAMED.findall(first.content))
 
 
+# What a call without any mark ends with, in JSON, as Python, or in a fence.
+_ENDS_OF_CALLS = frozenset("}])`")
 _NAMED = re.compile(r"""["']name["']\s*:\s*["']([^"']+)["']""")
 
 
-def _calls_of(row: Row, index: int, message: Message, of: Conversation, names: frozenset[str]) -> Message:
+def _calls_of(row: Row, index: int, message: Message, of: Conversation) -> Message:
     if not message.content:
         return message
-    answered = any(after.role == "tool" for after in of.messages[index + 1 : index + 2])
-    found = find_calls(message.content, None if answered and not message.tool_calls else names)
+    known: frozenset[str] | None = frozenset()
+    if message.content.rstrip()[-1:] in _ENDS_OF_CALLS:
+        answered = not message.tool_calls and any(after.role == "tool" for after in of.messages[index + 1 : index + 2])
+        known = None if answered else _names_known(of)
+    found = find_calls(message.content, known)
     if found is None:
         return message
     path = f"messages[{index}].content"
@@ -107,12 +111,15 @@ def _calls_of(row: Row, index: int, message: Message, of: Conversation, names: f
     rest = replace(message, content=found.text, tool_calls=(*message.tool_calls, *found.calls))
     if any(rest.content.startswith(opened) and closed in rest.content for opened, closed in _PAIRS):
         rest = _reasoning_of(row, index, rest)
-    return _calls_of(row, index, rest, of, names)
+    if not row.formatted:
+        rest = _without_stop(row, index, rest)
+    return _calls_of(row, index, rest, of)
 
 
 def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:
     """TC519: results in `<tool_response>` tags are taken out of them, one message for each; the user may say them."""
-    if not any(_says_results(conversation, index) for index in range(1, len(conversation.messages))):
+    called = any(message.tool_calls or message.role == "tool" for message in conversation.messages)
+    if not called or not any(_says_results(conversation, index) for index in range(1, len(conversation.messages))):
         return conversation
     messages: list[Message] = []
     for index, given in enumerate(conversation.messages):
@@ -166,21 +173,20 @@ def _result_in(message: Message) -> Message:
 
 def no_leaked_stop(row: Row, conversation: Conversation) -> Conversation:
     """CT307: a stop token at the end of an answer leaked out of a template; it is removed."""
-
     if row.formatted:
         return conversation
+    return _answers(conversation, lambda index, message: _without_stop(row, index, message))
 
-    def cleaned(index: int, message: Message) -> Message:
-        if not message.content.rstrip().endswith(">"):
-            return message
-        leaked = _LEAKED.search(message.content)
-        if leaked is None:
-            return message
-        token = leaked.group().strip()
-        row.repaired("CT307", f"messages[{index}].content", f"removed leaked {token}", message.content[-60:], "")
-        return replace(message, content=message.content[: leaked.start()])
 
-    return _answers(conversation, cleaned)
+def _without_stop(row: Row, index: int, message: Message) -> Message:
+    if not message.content.rstrip().endswith(">"):
+        return message
+    leaked = _LEAKED.search(message.content)
+    if leaked is None:
+        return message
+    token = leaked.group().strip()
+    row.repaired("CT307", f"messages[{index}].content", f"removed leaked {token}", message.content[-60:], "")
+    return replace(message, content=message.content[: leaked.start()])
 
 
 def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
