@@ -9,6 +9,7 @@ import pytest
 
 from core.conversation import Conversation, Message, RowRefusedError, ToolCall
 from core.evaluate import same_value
+from core.template.choose import text_template
 from core.template.derive import answer_syntax
 from core.template.losses import lost_calls, lost_in_calls
 from core.template.reader import behind, call_syntax, read, read_answer, read_so_far, visible
@@ -78,6 +79,17 @@ def test_rows_that_lose_something_are_named(name: str) -> None:
     conversation = Conversation((Message("user", "q"), call), tools)
     (finding,) = lost_calls(conversation, render(conversation, template), template)
     assert finding.code == "TC523"
+
+
+def test_what_is_lost_is_found_where_parameters_must_be_described() -> None:
+    source = (
+        "{% for t in tools or [] %}{% for p in t.function.parameters.properties.values() %}"
+        "{{ p.description.strip() }}{% endfor %}{% endfor %}"
+        "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{% for c in m.tool_calls or [] %}"
+        "{{ '<call>' + {'name': c.function.name, 'arguments': c.function.arguments} | tojson | indent(2) + '</call>' }}"
+        "{% endfor %}{{ '</s>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
+    assert lost_in_calls(text_template(source, "described")) == ("line breaks",)
 
 
 def takes(name: str, seed: int) -> bool:

@@ -20,7 +20,7 @@ from core.template.style import ANSWER, QUESTION, RESULT, TOOL
 _ARGUMENTS: dict[str, JsonObject] = {
     "no arguments": {},
     "quotation marks": {"a": 'say "hi"', "b": "it's", "c": "back\\slash"},
-    "line breaks": {"a": "one\ntwo"},
+    "line breaks": {"a": "one\ntwo", "b": "one\u2028two"},
     "punctuation": {"a": "x=1, y=2)", "b": "z]", "c": "<b>&amp;</b>"},
     "white space": {"a": "  two  ", "b": ""},
     "numbers": {"a": 0, "b": -7, "c": 1.5},
@@ -32,6 +32,7 @@ _ARGUMENTS: dict[str, JsonObject] = {
     "texts that look like other values": {"a": "true", "b": "12", "c": "null"},
 }
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+_OR_NULL = ["string", "null"]
 
 
 def lost_in_calls(template: Template) -> tuple[str, ...]:
@@ -65,7 +66,9 @@ def lost_calls(conversation: Conversation, samples: Sequence[Rendered], template
 
 
 def _calling(*given: JsonObject, words: str = "") -> Conversation:
-    types = {key: {"type": _TYPES.get(type(value), ["string", "null"])} for one in given for key, value in one.items()}
+    values = {key: value for one in given for key, value in one.items()}
+    # Some templates want a description of every parameter.
+    types = {key: {"type": _TYPES.get(type(value), _OR_NULL), "description": key} for key, value in values.items()}
     parameters = {"type": "object", "properties": types, "required": list(types)}
     tool = {"type": "function", "function": {"name": TOOL, "description": "a tool", "parameters": parameters}}
     calls = tuple(ToolCall(TOOL, arguments, f"abcdefgh{number}") for number, arguments in enumerate(given))
