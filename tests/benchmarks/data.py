@@ -6,9 +6,9 @@
 a file as a stream and shows its first page (--mb 1000 is the file of a gigabyte); `peer` prepares the same file with
 LLaMA-Factory, by the Python that has it (or $TUNEBOARD_PEER_PYTHON), and is skipped where there is none.
 
-Measured on two idle cores: `encoding` 0.38 for tool conversations and 0.6 for long chats, by CPU time. The peer's rows
-are prepared at 1.0 to 1.1 times LLaMA-Factory 0.9.5's pace from 4 MB (2,309 rows), where the start of two helpers is
-most of it, and at 1.7 to 1.8 times from 16 to 24 MB, by the clock and by CPU time, both sides' start included.
+Measured on two busy cores, by CPU time alone: `encoding` 0.57 to 0.58 for tool conversations and 0.92 to 1.03 for long
+chats. Rows are prepared at 2.0 times LLaMA-Factory 0.9.5's pace from 4 MB (2,309 rows) and at 2.3 times from 16 MB,
+both sides' start included.
 Measured under load: a file of 1,044 MB (561,976 rows) is checked, without encoding, in 301 CPU seconds by a process
 that takes 121 MB at its peak and two helpers that take 56 MB each; its first twenty rows are read in 0.1 s, imports not
 counted. One of 160 MB (65,479 rows) is checked and encoded in 184 CPU seconds, with 430 MB in all processes at most.
