@@ -49,6 +49,8 @@ def measured(label: str, rows: list[Conversation], tokenizer: Any, rounds: int) 
     """Both sides on the conversations that the template takes."""
     template = choose_template("auto", tokenizer)
     taken = [row for row in rows if _takes(row, template)]
+    if not taken:
+        return f"{label} takes none of the rows"
     once = [(styled_messages(template, row.messages), list(row.tools) or None) for row in taken]
     each = [part for row in taken for part in _parts(row, template)]
 
