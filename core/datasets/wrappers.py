@@ -46,7 +46,8 @@ def wrapping(file: Path, head: str, parser: Parser, *, cut: bool) -> str:
         raise UnusableError("IO006", said, file, remedy="write each into a file of its own")
     if lists:
         return _UNDER + lists[0]
-    if all(_is_row(value, "") for value in members.values()):
+    # A single list of messages is a row under a name of its own.
+    if all(_is_row(value, "") for value in members.values()) and (len(members) > 1 or not firsts):
         return _BY_KEY
     first = next(_rows_of_columns(members), None) if closed else None
     return _COLUMNS if first is not None and _is_read(first) else ""
