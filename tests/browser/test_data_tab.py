@@ -183,6 +183,13 @@ def test_a_check_tells_how_far_it_is_and_ends_when_another_begins(monkeypatch: p
     assert ended.wait(60)
 
 
+def test_a_check_that_is_overtaken_leaves_what_came_after_it(tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.checks.Job.run", lambda *_: iter([64]))
+    waits, last = tab.account(values_of(tab))
+    assert "64 rows" in waits[2]
+    assert last == (gr.skip(),) * 9
+
+
 def test_the_same_is_not_checked_twice(tab: Any) -> None:
     values = values_of(tab)
     begun = tab.account(values)

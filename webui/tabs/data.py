@@ -228,11 +228,10 @@ class DataTab:
             for told in values[self.job].run(name, config):
                 if isinstance(told, Report):
                     yield self.accounted(told)
-                else:
-                    wait = (
-                        f'<div class="tb-wait" role="status">{escape(t("Checking … {n} rows", n=amount(told)))}</div>'
-                    )
-                    yield gr.skip(), gr.skip(), wait, *([gr.skip()] * 6)
+                    return
+                yield gr.skip(), gr.skip(), waiting(t("Checking … {n} rows", n=amount(told))), *([gr.skip()] * 6)
+            # It was overtaken. The page shows what comes last once more when this ends, over what is there by then.
+            yield (gr.skip(),) * 9
         except UserError as error:
             values[self.job].asked = ""
             said = wrong(error, t)
