@@ -6,12 +6,12 @@
 a file as a stream and shows its first page (--mb 1000 is the file of a gigabyte); `peer` prepares the same file with
 LLaMA-Factory, by the Python that has it (or $TUNEBOARD_PEER_PYTHON), and is skipped where there is none.
 
-Measured on two busy cores, by CPU time alone: `encoding` 0.57 to 0.58 for tool conversations and 0.92 to 1.03 for long
-chats. Rows are prepared at 2.0 times LLaMA-Factory 0.9.5's pace from 4 MB (2,309 rows) and at 2.3 times from 16 MB,
-both sides' start included.
-Measured under load: a file of 1,044 MB (561,976 rows) is checked, without encoding, in 301 CPU seconds by a process
-that takes 121 MB at its peak and two helpers that take 56 MB each; its first twenty rows are read in 0.1 s, imports not
-counted. One of 160 MB (65,479 rows) is checked and encoded in 184 CPU seconds, with 430 MB in all processes at most.
+Measured on two idle cores: `encoding` 0.57 for tool conversations at 8 MB, where the start of the helpers is a part of
+it, and 0.67 at 32 MB (0.72 by the clock); 0.99 and 1.03 for long chats. Rows are prepared at 1.9 times LLaMA-Factory
+0.9.5's pace from 4 MB (2,309 rows) and at 2.3 times from 16 MB, both sides' start included. A file of 1,045 MB (562,861
+rows) is checked in 75 s by a process that takes 121 MB at its peak and two helpers that take 59 MB each, and a second
+time in 1.3 s; checked and encoded in 205 s (269 MB, and 187 MB each), a second time in 3.2 s. Its first row shows after
+0.95 s, imports counted.
 
 CPU seconds are of the process and its helpers, all threads; a busy neighbour changes them less than it changes the
 clock.
