@@ -149,6 +149,8 @@ def test_a_run_outlives_page_and_server_and_can_be_talked_to(page: Any, server: 
     page.reload()
     open_tab(page, "Train")
     page.wait_for_selector("#train-status .tb-run")
+    # The page is closed: one that is left open loads itself anew when the server is back.
+    page.goto("about:blank")
     server.stop()
     server.start()
     # The browser is still logged in, though the token is another one.
