@@ -68,7 +68,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.quickstart
 
 screenshots: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/browser --screenshots data/screenshots --showcase "$$(ls -d runs/*-quickstart | tail -1)"
+	$(BIN)/python -m pytest tests/browser/test_board.py -k pictures --screenshots data/screenshots --showcase "$$(ls -d runs/*-quickstart | tail -1)"
 
 samples: $(VENV)/.run
 	$(BIN)/python data/generate.py
