@@ -5,8 +5,9 @@ from __future__ import annotations
 from core.checked import kept_lengths
 from core.config import TrainConfig
 from core.errors import UserError
-from core.gate import is_small, require_datasets, require_possible
+from core.gate import require_possible
 from core.model import load_vocabulary
+from core.sources import is_small, require_datasets
 from core.window_length import decided, lengths_of
 
 

@@ -6,7 +6,6 @@ worker looks again, for the data may be large, or may have changed.
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Iterable
@@ -15,17 +14,12 @@ from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Finding
-from core.datasets import find_source
-from core.datasets.load import files_of
 from core.datasets.mix import held_lines, require_weights
 from core.errors import UserError
-from core.hub import hub_fault
 from core.report import Report, by_code
 from core.run import runs_folder
+from core.sources import is_small, require_datasets
 from core.template.sandbox import Template
-
-# Larger data is left to the worker, which shows its progress: whoever starts a run should not wait for minutes.
-SMALL_BYTES = 64 * 2**20
 
 
 class ConsentNeededError(UserError):
@@ -54,23 +48,6 @@ def look_first(config: TrainConfig) -> list[Report]:
     require_consent(reports, config)
     require_no_stop(entry.report for entry in held_out.values())
     return reports
-
-
-def require_datasets(config: TrainConfig) -> None:
-    """There are datasets, and each name leads somewhere that answers. Raises one `UserError` for all that do not."""
-    if not config.dataset:
-        raise UserError("no dataset", remedy="give --dataset with a name from dataset_info.json or a file")
-    faults = []
-    for name in [*config.dataset, *config.eval_dataset]:
-        try:
-            fault = hub_fault() if find_source(name, config.dataset_dir).hub else ""
-        except UserError as error:
-            fault = str(error)
-        else:
-            fault = fault and f'the dataset "{name}" is on the Hub, and {fault} — check the network'
-        faults += [fault] if fault else []
-    if faults:
-        raise UserError("; ".join(dict.fromkeys(faults)))
 
 
 def require_mixture(config: TrainConfig) -> None:
@@ -157,16 +134,3 @@ def _why(report: Report, stops: list[Finding]) -> str:
         return f"no row can be trained on; the first finding: {lost}"
     count = sum(number for (code, action), number in report.counts.items() if action == "stopped" and code != "DS905")
     return f"{others[0]} (and {count - 1} more that stop)" if count > 1 else str(others[0])
-
-
-def is_small(config: TrainConfig) -> bool:
-    """Whether the data is read in a moment."""
-    return bytes_of(config) < SMALL_BYTES
-
-
-def bytes_of(config: TrainConfig) -> float:
-    """How large the files of the config's datasets are together; infinite where one is on the Hub."""
-    sources = [find_source(name, config.dataset_dir) for name in [*config.dataset, *config.eval_dataset]]
-    if any(source.hub for source in sources):
-        return math.inf
-    return sum(file.stat().st_size for source in sources for file in files_of(source))

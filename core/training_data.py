@@ -27,12 +27,13 @@ from core.datasets import Converted, convert_rows, find_source, interleaved, sam
 from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError
-from core.gate import require_consent, require_datasets, require_mixture, require_no_stop
+from core.gate import require_consent, require_mixture, require_no_stop
 from core.model import load_vocabulary, model_stops, training_tokenizer
 from core.report import together
 from core.rules.dataset import said_hashes
 from core.run import Run
 from core.samples import HeldTurn, choose_turns, keep_turns, kept_turns
+from core.sources import require_datasets
 from core.stops import stop_findings
 from core.template.choose import choose_template
 from core.template.sandbox import Template

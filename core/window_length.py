@@ -55,7 +55,7 @@ def lengths_of(config: TrainConfig, template: Template, tokenizer: Any) -> Lengt
     """
     from core.datasets import load_conversations
     from core.encode import prepare
-    from core.gate import bytes_of, require_datasets
+    from core.sources import bytes_of, require_datasets
 
     changes = {"max_length": LONGEST, "swallowed": "ignore"}
     try:

@@ -14,8 +14,8 @@ from huggingface_hub import constants
 from core import hub
 from core.config import TrainConfig
 from core.errors import UserError
-from core.gate import require_datasets
 from core.model import load_tokenizer
+from core.sources import require_datasets
 
 
 @pytest.fixture(autouse=True)

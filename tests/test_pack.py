@@ -60,7 +60,7 @@ def rows() -> list[dict[str, Any]]:
     """Three rows of several lengths, longer than the windows, with weights and kinds; a label on a first token too."""
     rng = np.random.default_rng(0)
     made = []
-    for length in (22, 11, 28):
+    for length in (19, 11, 30):
         ids = rng.integers(1, 128, length)
         trained = rng.random(length) < 0.4
         trained[0] = True
@@ -114,7 +114,7 @@ def assert_same(a: tuple[float, dict[str, torch.Tensor]], b: tuple[float, dict[s
     assert a[1].keys() == b[1].keys()
     for name, grad in a[1].items():
         torch.testing.assert_close(
-            grad, b[1][name], rtol=1e-4, atol=2e-6, msg=lambda text, name=name: f"{name}: {text}"
+            grad, b[1][name], rtol=1e-4, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}"
         )
 
 
