@@ -129,7 +129,7 @@ def _parquet(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]
         try:
             for batch in parquet.ParquetFile(source).iter_batches(_BATCH):
                 yield from _batch(batch)
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, MemoryError) as error:
             raise UnusableError("IO001", f"damaged parquet file: {_first_line(error)}", file) from None
 
 
@@ -147,7 +147,7 @@ def _arrow(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
                 batches = iter(pyarrow.ipc.open_stream(source))
             for batch in batches:
                 yield from _batch(batch)
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, MemoryError) as error:
             raise UnusableError("IO001", f"damaged arrow file: {_first_line(error)}", file) from None
 
 
@@ -239,4 +239,6 @@ def _cell(value: Any) -> Any:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
