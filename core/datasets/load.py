@@ -227,9 +227,9 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
         raise row.refuse("IO006", "$", found.refused)
     if found.also and layout is None:
         raise row.refuse("IO007", "$", f"could be read from {found.evidence}; choose one with --formatting")
-    if found.layout is None:
+    absent = "" if layout is None or found.record is not None else _absent(row, layout, found)
+    if found.layout is None or absent:
         keys = ", ".join(sorted(map(str, row.data))[:12])
-        absent = next((name for name in layout.columns.values() if name not in row.data), "") if layout else ""
         if absent:
             raise row.refuse("IO006", "$", f'columns: there is no column "{absent}" in the row; it has: {keys}')
         hint = nearest(row.data)
@@ -237,6 +237,12 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
     if found.record is not None:
         row.kept("SH115", "$", f"read as {found.layout.formatting}: {found.reshaped}")
     return replace(found, layout=_overlaid(found.layout, layout)) if layout is not None else found
+
+
+def _absent(row: Row, layout: Layout, found: Recognition) -> str:
+    """The name that a person gives to a column and that the row does not have; others than these may be missing."""
+    needed = layout.columns if found.layout is None else {"prompt", "response", "messages"} & layout.columns.keys()
+    return next((name for word in needed if (name := layout.columns[word]) not in row.data), "")
 
 
 def _is_a_talk(data: Any) -> bool:

@@ -7,7 +7,7 @@ LLaMA-Factory's dataset_info.json, so that files written for it work unchanged.
 """
 
 from core.formats import apps, chat, foreign, lmflow, plain, vendors
-from core.formats.detect import Recognition, detect, nearest, recognise
+from core.formats.detect import Recognition, detect, recognise
 from core.formats.layout import (
     COLUMNS,
     FORMATS,
@@ -19,6 +19,7 @@ from core.formats.layout import (
     read_row,
     reader,
 )
+from core.formats.nearest import nearest
 from core.formats.roles import ROLE_ALIASES
 from core.formats.text import parse_object_text, text_of
 from core.formats.tools import read_tools

@@ -15,6 +15,7 @@ from core.formats.roles import (
     CALL_NAMES,
     OWN_NAMES,
     SHAREGPT_NAMES,
+    in_keys_of,
     leading_system,
     message_list,
     require,
@@ -41,6 +42,7 @@ _MESSAGE_KEYS |= {
     "additional_kwargs",
 }
 _HOLD_CALLS = frozenset({"tool_calls", "function_call", "additional_kwargs"})
+_HOLD_REASONING = frozenset(REASONING_KEYS)
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
     *("messages", "tools", *OTHER_COLUMNS, "system", "developer", "id", "conversation_id"),
@@ -73,6 +75,8 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
     messages: list[Message] = []
     for index, turn in enumerate(message_list(row, columns["messages"])):
         path = f"{columns['messages']}[{index}]"
+        if tags["role_tag"] not in turn or tags["content_tag"] not in turn:
+            turn = in_keys_of(row, path, turn, tags["role_tag"], tags["content_tag"])
         named = require(row, path, turn, tags["role_tag"])
         calls = () if _HOLD_CALLS.isdisjoint(turn) else _calls(row, path, turn)
         value = turn.get(tags["content_tag"]) if calls else require(row, path, turn, tags["content_tag"])
@@ -87,8 +91,10 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
             message = Message("tool", result_text(row, at, value), tool_call_id=identity, name=name)
         else:
             message = _from_content(row, at, role, value)[0]
-            if calls and role == "assistant":
-                message = replace(message, tool_calls=(*message.tool_calls, *calls))
+            reasoning = "" if role != "assistant" or _HOLD_REASONING.isdisjoint(turn) else _reasoning(row, path, turn)
+            if (calls or reasoning) and role == "assistant":
+                thought = reasoning or message.reasoning
+                message = replace(message, reasoning=thought, tool_calls=(*message.tool_calls, *calls))
         messages.append(flagged(row, path, turn, message))
     return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 
@@ -130,7 +136,7 @@ def read_messages(row: Row, column: str, layout: Layout) -> list[Message]:
 
 def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[Message]:
     """One raw message; several when its parts hold results among the text."""
-    tags = {"role_tag": "role", "content_tag": "content"} | dict(layout.tags)
+    tags, raw = _by_tags(row, path, raw, layout)
     named = require(row, path, raw, tags["role_tag"])
     role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, _OPENAI_NAMES)
     _note_unknown(row, path, raw, role, tags)
@@ -162,6 +168,14 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
             if reasoning or calls:
                 read[0] = replace(read[0], reasoning=reasoning, tool_calls=(*read[0].tool_calls, *calls))
     return [flagged(row, path, raw, message) for message in read]
+
+
+def _by_tags(row: Row, path: str, raw: JsonObject, layout: Layout) -> tuple[dict[str, str], JsonObject]:
+    """The keys of a message's role and content, and the message under them."""
+    tags = {"role_tag": "role", "content_tag": "content"} | dict(layout.tags)
+    if tags["role_tag"] in raw and tags["content_tag"] in raw:
+        return tags, raw
+    return tags, in_keys_of(row, path, raw, tags["role_tag"], tags["content_tag"])
 
 
 def _from_content(row: Row, path: str, role: Role, content: Any) -> list[Message]:
@@ -253,9 +267,11 @@ def _reasoning(row: Row, path: str, raw: JsonObject) -> str:
 
 
 def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mapping[str, str]) -> None:
-    if raw.keys() <= _MESSAGE_KEYS:
+    others_call = role != "assistant" and "tool_calls" in raw
+    if raw.keys() <= _MESSAGE_KEYS and not others_call:
         return
     known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
+    known -= {"tool_calls"} if others_call else set()
     if role == "system" and not row.data.get("tools"):
         known |= {"tools"}
     if not raw.keys() <= known:

@@ -19,12 +19,15 @@ from core.formats.names import (
     MESSAGE_KEYS,
     PAIRS,
     REASONING_COLUMNS,
+    REQUEST_BODIES,
+    REQUEST_MESSAGES,
     REQUESTS,
     RESPONSES,
     TURN_KEYS,
 )
 from core.formats.refused import refusal, refusal_when_nothing_fits
 from core.formats.reshape import candidates
+from core.formats.roles import messages_in_text
 from core.formats.text import object_in, parse_object_text
 
 _LOGGED = frozenset({*REQUESTS, *RESPONSES})
@@ -84,19 +87,6 @@ def _as_it_stands(record: JsonObject) -> Recognition | None:
     return next((found for test in _TESTS if (found := test(record)) is not None), None)
 
 
-def nearest(record: Any) -> str:
-    """The format that comes closest and the key that is missing, for the message that nothing fits."""
-    keys = set(record) if isinstance(record, dict) else set()
-    needs = {"openai": {"messages"}, "sharegpt": {"conversations"}, "alpaca": {"instruction", "output"}}
-    needs |= {"prompt_completion": {"prompt", "completion"}, "xlam": {"query", "tools", "answers"}, "text": {"text"}}
-    partly = {name: need - keys for name, need in needs.items() if need & keys}
-    if not partly:
-        return "No format has these keys; map them with --columns"
-    name = min(partly, key=lambda name: len(partly[name]))
-    missing = ", ".join(sorted(partly[name]))
-    return f"Closest: {name} (missing {missing})" if missing else f"Closest: {name}, but its value is of another type"
-
-
 def _refused(record: JsonObject) -> Recognition | None:
     why = refusal(record)
     return Recognition(None, refused=why) if why else None
@@ -120,11 +110,25 @@ def _own_keys(record: JsonObject) -> Recognition | None:
 
 
 def _completion(record: JsonObject) -> Recognition | None:
-    if "choices" not in record or not isinstance(record.get("messages"), list):
-        return None
-    if _first(record["choices"], "message") is not None:
-        return Recognition(Layout("request_log"), "column messages, and choices with the answer")
+    column = _request_column(record) if "choices" in record else ""
+    if column and _first(record["choices"], "message") is not None:
+        return Recognition(Layout("request_log"), f"column {column}, and choices with the answer")
     return None
+
+
+def _request_column(request: JsonObject) -> str:
+    """The column of a request that holds its messages; empty when there is none."""
+    return next((key for key in REQUEST_MESSAGES if _is_listed(request.get(key))), "")
+
+
+def _is_listed(value: Any) -> bool:
+    return isinstance(value, list) or bool(messages_in_text(value))
+
+
+def body_of(value: Any) -> JsonObject:
+    """The request or the response that a column holds, without what programs wrap around it."""
+    whole = object_in(value)
+    return next((body for key in REQUEST_BODIES if (body := object_in(whole.get(key)))), whole)
 
 
 def _export(record: JsonObject) -> Recognition | None:
@@ -139,15 +143,16 @@ def _request_log(record: JsonObject) -> Recognition | None:
         return None
     answer = next((name for name in RESPONSES if object_in(record.get(name))), "")
     for name in REQUESTS:
-        request = object_in(record.get(name))
-        if any(isinstance(request.get(key), list) for key in ("messages", "contents", "input")) or (
+        request = body_of(record.get(name))
+        if _request_column(request) or (
             isinstance(request.get("input"), str) and _types(object_in(record.get(answer)).get("output"))
         ):
             said = f" and {answer}" if answer else ""
             return Recognition(Layout("request_log"), f"column {name} with messages{said}")
-    response = object_in(record.get(answer))
-    if isinstance(record.get("messages"), list) and {"choices", "message", "body"} & response.keys():
-        return Recognition(Layout("request_log"), f"column messages, and {answer} with the answer")
+    response = object_in(record.get(answer)) or _first(record.get("output"), "message") or {}
+    column = _request_column(record)
+    if column and {"choices", "message", "body"} & response.keys():
+        return Recognition(Layout("request_log"), f"column {column}, and {answer or 'output'} with the answer")
     return None
 
 
@@ -245,7 +250,7 @@ def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str]
     ):
         return Recognition(Layout("anthropic", columns), f"{evidence}, and tools with input_schema")
     last = listed[-1] if isinstance(listed[-1], dict) else {}
-    answer = next((name for name in ANSWERS if isinstance(record.get(name), str) and record[name]), "")
+    answer = next((name for name in ANSWERS if _says(record.get(name))), "")
     if answer and last.get("role") in ("user", "tool"):
         columns = {"prompt": columns.pop("messages", "messages"), "response": answer, **columns}
         return Recognition(Layout("prompt_completion", columns), f"{evidence}, and its answer in column {answer}")
@@ -282,9 +287,9 @@ def _pairs(record: JsonObject) -> Recognition | None:
         if pair[0] == "input" and "instruction" in named and "instruction" not in record:
             continue  # Alpaca under other names.
         prompt, response = (named.get(word, word) for word in pair)
-        answer = record.get(response)
-        said = isinstance(answer, str) or "role" in object_in(answer) or _first(answer, "role") is not None
-        if said and _first(record.get(prompt), "content") is not None:
+        said = _says(record.get(response))
+        asked = record.get(prompt)
+        if said and (_first(asked, "content") is not None or messages_in_text(asked)):
             columns = {"prompt": prompt, "response": response} | _system_column(record)
             return Recognition(Layout("prompt_completion", columns), f"columns {prompt} (messages) and {response}")
         if _is_pair(record, prompt, response):
@@ -347,6 +352,13 @@ _TESTS: tuple[_Test, ...] = (
     _text,
     _no_messages,
 )
+
+
+def _says(value: Any) -> bool:
+    """Whether a column holds what was answered: words, a message, or a list of messages."""
+    if isinstance(value, str):
+        return bool(value)
+    return (isinstance(value, dict) and "role" in value) or _first(value, "role") is not None
 
 
 def _given(value: Any) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row, json_text
 from core.formats.chat import conversation_of, read_message
-from core.formats.detect import recognise
+from core.formats.detect import body_of, recognise
 from core.formats.layout import Layout, reader, reads
-from core.formats.names import REQUESTS, RESPONSES
-from core.formats.roles import message_list
+from core.formats.names import REQUEST_MESSAGES, REQUESTS, RESPONSES
+from core.formats.roles import message_list, messages_in_text
 from core.formats.text import object_in
 from core.formats.vendors import read_anthropic
 
@@ -27,42 +27,71 @@ def read_request_log(row: Row, layout: Layout) -> Conversation:
 
     The request may also be the row itself; OpenAI's batch files have it under `body`, and no response.
     """
-    named = ((name, found) for name in REQUESTS if (found := object_in(row.data.get(name))))
+    named = ((name, found) for name in REQUESTS if (found := body_of(row.data.get(name))))
     beside = {key: value for key, value in row.data.items() if key not in (*RESPONSES, "choices")}
-    name, request = next(named, ("$", beside))
-    if isinstance(request.get("input"), str):
-        request = {**request, "input": [{"role": "user", "content": request["input"]}]}
-    column = next((key for key in ("messages", "contents", "input") if isinstance(request.get(key), list)), "")
-    if not column:
-        raise row.refuse("SH102", name, "no list of messages in the request")
-    response = next((key for key in RESPONSES if row.data.get(key) is not None), "")
+    name, request = next(((n, r) for n, r in named if not {*REQUEST_MESSAGES}.isdisjoint(r)), ("$", beside))
+    column, asked = _asked(row, name, request)
+    response = next((key for key in RESPONSES if key in row.data and row.data[key] is not None), "")
     if "choices" in row.data:
-        answer = _answer(row, "$", row.data)
+        answer = _answer(row, "$", row.data, asked)
     else:
-        answer = _answer(row, response, object_in(row.data[response])) if response else []
-    whole = {**request, column: [*request[column], *answer]}
+        answer = _answer(row, response, row.data[response], asked) if response else []
+    whole = {key: value for key, value in request.items() if key not in ("input", "prompt")}
+    whole |= {column: [*asked, *answer]}
     inner = recognise(whole)
     if inner.layout is None or inner.also or inner.record is not None or inner.layout.formatting == "request_log":
         raise row.refuse("IO006", name, inner.refused or "the request has no format that is known")
     return reader(inner.layout.formatting)(replace(row, data=whole), inner.layout)
 
 
-def _answer(row: Row, path: str, response: JsonObject) -> list[JsonObject]:
-    """The message (OpenAI Responses: the items) in a response."""
-    body = object_in(response.get("body")) or response
-    for key, inner in (("choices", "message"), ("candidates", "content")):
-        if isinstance(body.get(key), list) and body[key] and isinstance(body[key][0], dict):
-            if len(body[key]) > 1:
-                row.kept("SH107", f"{path}.{key}", f"{len(body[key])} answers to one request; the first is read")
-            body = {"message": body[key][0].get(inner)}
+def _asked(row: Row, name: str, request: JsonObject) -> tuple[str, list[Any]]:
+    """The messages of a request, and the column to read them from with the answer behind them."""
+    for key in REQUEST_MESSAGES:
+        value = request.get(key)
+        if isinstance(value, str):
+            value = messages_in_text(value) or ([{"role": "user", "content": value}] if key == "input" else None)
+        if isinstance(value, list):
+            # LangSmith has a list of messages for each of several prompts.
+            value = value[0] if len(value) == 1 and isinstance(value[0], list) else value
+            plain = key == "prompt" or (key == "input" and not any("type" in i for i in value if isinstance(i, dict)))
+            return "messages" if plain and not isinstance(request.get(key), str) else key, value
+    raise row.refuse("SH102", name, "no list of messages in the request")
+
+
+def _answer(row: Row, path: str, response: Any, asked: list[Any]) -> list[JsonObject]:
+    """The message (OpenAI Responses: the items) in a response to what was asked."""
+    if isinstance(response, str) and not object_in(response):
+        return [{"role": "assistant", "content": response}]
+    if isinstance(response, list):
+        response = {"choices": response}
+    whole = object_in(response)
+    body = body_of(whole)
+    for key, inner in (("choices", "message"), ("candidates", "content"), ("generations", "message")):
+        listed = body.get(key)
+        listed = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], list) else listed
+        if isinstance(listed, list) and listed and isinstance(listed[0], dict):
+            if len(listed) > 1:
+                row.kept("SH107", f"{path}.{key}", f"{len(listed)} answers to one request; the first is read")
+            body = {"message": listed[0].get(inner)}
+    if isinstance(body.get("messages"), list):
+        return _behind(asked, body["messages"])
     output = body.get("output")
     if isinstance(output, list):
         return [item for item in output if isinstance(item, dict)]
     message = output.get("message") if isinstance(output, dict) else body.get("message")
     message = body if message is None and "role" in body else message
+    if isinstance(message, dict) and message.get("lc"):
+        return [message]
     if not isinstance(message, dict):
         raise row.refuse("SH102", path, "no message in the response")
     return [{key: value for key, value in message.items() if key in _OF_A_MESSAGE}]
+
+
+def _behind(asked: list[Any], listed: list[Any]) -> list[JsonObject]:
+    """The messages of a response, without those of the request where it begins with them."""
+    said = [one.get("content") if isinstance(one, dict) else None for one in asked]
+    begins = [one.get("content") if isinstance(one, dict) else None for one in listed[: len(said)]] == said
+    return [one for one in listed[len(said) if begins else 0 :] if isinstance(one, dict)]
 
 
 _OF_A_MESSAGE = {"role", "content", "parts", "tool_calls", "function_call", "refusal", "tool_plan"}

@@ -32,6 +32,7 @@ MESSAGE_KEYS = (
     ("sender", "content"),
     ("sender", "text"),
     ("role", "blocks"),
+    ("role", "contentParts"),
 )
 # The two keys of a turn that holds a question and its answer.
 TURN_KEYS = (
@@ -44,8 +45,11 @@ TURN_KEYS = (
     ("human", "bot"),
 )
 # Where logs have a request, and where they have what came back.
-REQUESTS = ("request", "body", "request_body", "input", "inputs")
-RESPONSES = ("response", "response_body", "output", "outputs")
+REQUESTS = ("request", "body", "request_body", "input", "inputs", "params")
+RESPONSES = ("response", "response_body", "output", "outputs", "result")
+# Where a request has its messages, and where programs wrap the request or the response once more.
+REQUEST_MESSAGES = ("messages", "contents", "input", "prompt")
+REQUEST_BODIES = ("body", "inputBodyJson", "outputBodyJson")
 # Columns with the answer to messages that end with a question.
 ANSWERS = ("response", "output", "completion", "answer")
 PAIRS = (
@@ -70,6 +74,19 @@ PAIRS = (
     ("instruction", "generation"),
     ("input", "content"),
     ("context", "response"),
+    ("question", "output"),
+    ("input", "answer"),
+    ("input", "response"),
+    ("user", "bot"),
+    ("human", "bot"),
+    ("human", "ai"),
+    ("q", "a"),
+    ("ask", "answer"),
+    ("message", "response"),
+    ("message", "reply"),
+    ("input_text", "output_text"),
+    ("input_text", "target_text"),
+    ("text", "completion"),
 )
 # Columns with the reasoning for an answer in another column, and what some of them say instead of it.
 REASONING_COLUMNS = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot")
@@ -83,7 +100,8 @@ _TRANSLATED = {
     "answer": "回答 答案 답변 대답 Antwort respuesta réponse resposta risposta ответ جواب إجابة",
     "instruction": "指令 指示 지시 명령어 Anweisung instrucción instrução istruzione инструкция",
     "input": "输入 入力 입력 Eingabe entrada entrée ввод",
-    "output": "输出 出力 출력 Ausgabe salida saída sortie вывод ideal expected expected_output target_output",
+    "output": "输出 出力 출력 Ausgabe salida saída sortie вывод ideal expected expected_output target_output"
+    " outputs expected_response",
     "prompt": "user_message user_input user_prompt user_query human_message",
     "response": "assistant_message assistant_response bot_reply bot_response model_response model_output ai_response"
     " ai_message reply",

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.conversation import JsonObject, Row, ToolCall, json_text
 from core.formats.calls import read_call
-from core.formats.text import parse_text, part_text, text_of
+from core.formats.text import is_text_part, parse_text, part_text, text_of
 
 _REASONING = ("reasoning", "thinking", "reasoning_text", "summary_text")
 _CALLS = ("tool_call", "function_call", "tool_use")
@@ -68,6 +68,8 @@ def _call_in(part: JsonObject) -> Any:
 
 def _own_text(part: JsonObject, *keys: str) -> str:
     found = next((part[key] for key in keys if part.get(key) is not None), "")
+    if isinstance(found, list) and found and all(is_text_part(part) for part in found):
+        return "".join(str(part["text"]) for part in found)
     return found if isinstance(found, str) else json_text(found)
 
 

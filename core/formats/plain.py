@@ -7,9 +7,9 @@ from typing import Any
 from core.conversation import Conversation, Message, Row, json_text
 from core.formats.chat import read_message, read_messages
 from core.formats.layout import Layout, reads
-from core.formats.roles import leading_system, message_list, require
+from core.formats.roles import leading_system, message_list, messages_in_text, require
 from core.formats.text import parse_object_text, text_of, type_name
-from core.formats.tools import read_tools
+from core.formats.tools import OTHER_COLUMNS, read_tools, tools_elsewhere
 
 
 @reads("alpaca", "instruction", "input", "output", "system", "history", "tools", "id")
@@ -114,14 +114,19 @@ def read_turn_pairs(row: Row, layout: Layout) -> Conversation:
     user, assistant = layout.tags.get("user_tag", "input"), layout.tags.get("assistant_tag", "output")
     messages: list[Message] = []
     for index, turn in enumerate(message_list(row, column)):
+        path = f"{column}[{index}]"
+        unknown = sorted(str(key) for key in turn.keys() - {"system", user, assistant} if turn[key])
+        if unknown:
+            row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
+        if turn.get("system"):
+            messages.append(Message("system", text_of(row, f"{path}.system", turn["system"])))
         for key, role in ((user, "user"), (assistant, "assistant")):
-            path = f"{column}[{index}]"
             messages.append(Message(role, text_of(row, f"{path}.{key}", require(row, path, turn, key))))  # type: ignore[arg-type]
     messages = leading_system(row, layout.columns.get("system", "system"), messages)
     return Conversation(tuple(messages), (), row.file, row.line)
 
 
-@reads("prompt_completion", "prompt", "completion", "tools", "system")
+@reads("prompt_completion", "prompt", "completion", "tools", "system", *OTHER_COLUMNS)
 def read_prompt_completion(row: Row, layout: Layout) -> Conversation:
     """TRL's `{"prompt", "completion"}`, each a text or a list of messages; only the completion is trained."""
     prompt = _side(row, layout.columns.get("prompt", "prompt"), "user", layout)
@@ -130,6 +135,7 @@ def read_prompt_completion(row: Row, layout: Layout) -> Conversation:
     messages = [m if m.role == "assistant" else given for m, given in zip(shown, prompt, strict=True)]
     has_calls = any(message.tool_calls for message in (*prompt, *completion))
     tools = read_tools(row, layout.columns.get("tools", "tools"), has_calls=has_calls)
+    tools = tools or tools_elsewhere(row, "", has_calls=has_calls)
     messages = leading_system(row, layout.columns.get("system", "system"), [*messages, *completion])
     return Conversation(tuple(messages), tools, row.file, row.line)
 
@@ -138,6 +144,9 @@ def _side(row: Row, column: str, role: Any, layout: Layout) -> list[Message]:
     value = row.data.get(column)
     if value in (None, "", []):
         raise row.refuse("SH111", column, f'column "{column}" is empty')
+    if listed := messages_in_text(value):
+        row.repaired("SH103", column, f"{column} was a JSON string; parsed")
+        return [one for i, raw in enumerate(listed) for one in read_message(row, f"{column}[{i}]", raw, layout)]
     if isinstance(value, list) and all(isinstance(item, dict) and "role" in item for item in value):
         return read_messages(row, column, layout)
     if isinstance(value, dict) and "role" in value:

@@ -50,7 +50,8 @@ def _is_moss(record: JsonObject) -> bool:
 
 
 def _is_batch_output(record: JsonObject) -> bool:
-    return {"custom_id", "response"} <= record.keys() and {"request", "body"}.isdisjoint(record)
+    answers = "custom_id" in record and not {"response", "result"}.isdisjoint(record)
+    return answers and {"request", "body", "params"}.isdisjoint(record)
 
 
 def _says_more(record: JsonObject) -> bool:
@@ -67,8 +68,57 @@ def _is_one_message(record: JsonObject) -> bool:
 
 
 def _is_labelled(record: JsonObject) -> bool:
-    labelled = not {"intent", "slots", "sentiment", "label"}.isdisjoint(record)
+    labelled = not {"intent", "slots", "sentiment", "label", "labels", "summary", "target"}.isdisjoint(record)
     return isinstance(record.get("text"), str) and labelled and not _says_more(record)
+
+
+def _is_preference(record: JsonObject) -> bool:
+    """Two answers to one question, or a second that is worse than the conversation's own."""
+    two = any(first in record and second in record for first, second in _TWO_ANSWERS)
+    worse = "rejected_response" in record and any(record.get(name) for name in MESSAGE_COLUMNS)
+    return two or worse or {"conversation_a", "conversation_b"} <= record.keys() or "preferred_output" in record
+
+
+_TWO_ANSWERS = (
+    *(("response_a", "response_b"), ("response_j", "response_k"), ("response_0", "response_1")),
+    *(("response1", "response2"), ("human_ref_A", "human_ref_B"), ("answer_a", "answer_b"), ("winner", "loser")),
+)
+
+
+def _has_several_answers(record: JsonObject) -> bool:
+    """A list of answers to one question, none of them said to be the one to learn."""
+    asked = any(isinstance(record.get(name), str) for name in ("prompt", "instruction", "question"))
+    several = any(_is_list_of(record.get(name), str | dict) for name in ("responses", "completions", "answers"))
+    return asked and several and not any(record.get(name) for name in (*_ANSWERED, *MESSAGE_COLUMNS))
+
+
+def _is_list_of(value: Any, kinds: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(item, kinds) for item in value)
+
+
+_ANSWERED = ("response", "answer", "output", "completion", "solution", "chosen")
+
+
+def _is_multiple_choice(record: JsonObject) -> bool:
+    """A question whose options stand in columns of their own, so that the question alone does not hold them."""
+    question = record.get("question")
+    if not isinstance(question, str) or any(record.get(name) for name in MESSAGE_COLUMNS):
+        return False
+    given = next((record[name] for name in ("choices", "options") if record.get(name)), None)
+    listed = given.get("text") if isinstance(given, dict) and "text" in given else given
+    options = list(listed.values()) if isinstance(listed, dict) else listed
+    if options is None and {"A", "B"} <= record.keys():
+        options = [record["A"], record["B"]]
+    return isinstance(options, list) and bool(options) and not all(str(option) in question for option in options)
+
+
+def _is_graded(record: JsonObject) -> bool:
+    """Messages that end with a question, and what an answer to it is graded by."""
+    listed: list[Any] = next(
+        (record[name] for name in ("messages", "prompt") if isinstance(record.get(name), list)), []
+    )
+    asks = bool(listed) and isinstance(listed[-1], dict) and listed[-1].get("role") in ("user", "tool")
+    return asks and bool({"reference_answer", "reward_model", "verification_info"} & record.keys())
 
 
 def _is_answer_alone(record: JsonObject) -> bool:
@@ -83,6 +133,8 @@ _TELLING = frozenset(
         *("chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"),
         *("content", "value", "utterance", "mes", "jsonrpc", "choices", "preferred_output", "conversation_a"),
         *("question_id", "ground_truth", "correct_answer", *MEDIA),
+        *("rejected_response", "reference_answer", "reward_model", "verification_info", "responses", "completions"),
+        *(first for first, _ in _TWO_ANSWERS),
     }
 )
 # What is known and of no use to us, and why.
@@ -92,10 +144,14 @@ _REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
         lambda row: {"chosen_response", "rejected_response"} <= row.keys(),
         "preference pairs (chosen_response, rejected_response) are not trained on yet",
     ),
+    (_is_preference, "preference pairs are not trained on yet; of each keep the better answer, as the only one"),
+    (_is_graded, "tasks with a reward and without an answer are not trained on yet; write the answer as a message"),
     (
-        lambda row: "preferred_output" in row or {"conversation_a", "conversation_b"} <= row.keys(),
-        "preference pairs are not trained on yet",
+        _is_multiple_choice,
+        "the options of the question stand in a column of their own; write them into the question, for an answer"
+        " to what one cannot see is not learned",
     ),
+    (_has_several_answers, "several answers to one question; write one row for each answer that is to be learned"),
     (_is_kto, "KTO rows (an answer and a thumb) are not trained on yet"),
     (
         lambda row: {"text", "role"} <= row.keys() and bool({"parent_id", "message_id"} & row.keys()),
@@ -107,8 +163,8 @@ _REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
     ),
     (
         _is_labelled,
-        "texts with labels for a classifier; --columns '{prompt: text, response: LABEL}' teaches to answer with"
-        " the label, --formatting text trains on the text alone",
+        "texts with labels or summaries; --columns '{prompt: text, response: COLUMN}' teaches to answer with what"
+        " stands in that column, --formatting text trains on the text alone",
     ),
     (_is_one_message, "these are single messages" + _FLATTEN),
     (

@@ -16,7 +16,7 @@ from core.formats.text import parse_object_text
 
 _DEEPEST = 2
 # Columns about the conversation, never with it inside.
-_ABOUT = frozenset({"metadata", "meta", "info", "extra", "extrainfo"})
+_ABOUT = frozenset({"metadata", "meta", "info", "extra", "extrainfo", "config", "usage", "stats"})
 # Columns that may hold messages by speakers whose names say nothing about their roles.
 _TALKS = frozenset(map(folded, MESSAGE_COLUMNS)) | {"chat", "history", "log", "utterances", "content"}
 # Under which keys a message may have its role and its content, the likeliest first.

@@ -7,6 +7,7 @@ from typing import Any
 from core.conversation import JsonObject, Message, Role, Row, snippet
 from core.errors import did_you_mean
 from core.formats.layout import Layout
+from core.formats.names import MESSAGE_KEYS
 from core.formats.text import parse_object_text, text_of, type_name
 
 ROLE_ALIASES: dict[str, Role] = {
@@ -24,6 +25,8 @@ ROLE_ALIASES: dict[str, Role] = {
     "bing": "assistant",
     "bard": "assistant",
     "chatbot": "assistant",
+    "claude": "assistant",
+    "gemini": "assistant",
     "function_call": "assistant",
     "tool_call": "assistant",
     "tool": "tool",
@@ -60,7 +63,7 @@ MOST_MESSAGES = 10_000
 
 def role_word(named: str) -> Role | None:
     """The role that a name stands for everywhere; None for the names of people and the like."""
-    return ROLE_ALIASES.get(named) or ROLE_ALIASES.get(named.strip().lower())
+    return ROLE_ALIASES.get(named) or ROLE_ALIASES.get(named.strip().lower().replace("-", "_"))
 
 
 def role_of(row: Row, path: str, named: Any, layout: Layout, own: frozenset[str] = OWN_NAMES) -> Role:
@@ -114,11 +117,43 @@ def message_list(row: Row, column: str) -> list[JsonObject]:
     return messages
 
 
+def messages_in_text(value: Any) -> list[JsonObject]:
+    """The messages (one, or a list of them) that a text is the JSON of; none when it is anything else."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{") or '"role"' not in value.replace("'", '"'):
+        return []
+    parsed = parse_object_text(value)
+    listed = parsed if isinstance(parsed, list) else [parsed]
+    return listed if all(map(_is_message, listed)) else []
+
+
+def _is_message(value: Any) -> bool:
+    speaks = isinstance(value, dict) and isinstance(value.get("role"), str) and role_word(value["role"])
+    return bool(speaks) and not {"content", "tool_calls", "parts"}.isdisjoint(value)
+
+
 def require(row: Row, path: str, message: JsonObject, key: str) -> Any:
     """The value at a key that a message must have."""
     if key not in message:
         raise row.refuse("SH106", path, f'message has no "{key}"')
     return message[key]
+
+
+def in_keys_of(row: Row, path: str, message: JsonObject, role: str, content: str) -> JsonObject:
+    """The message under the keys `role` and `content` of its format, where it alone has those of another (`from`)."""
+    other = {}
+    for key, known in ((role, _ROLE_KEYS), (content, _CONTENT_KEYS)):
+        found = [name for name in known if name in message and name not in (role, content)]
+        if key not in message and len(found) == 1 and isinstance(message[found[0]], str | list):
+            other[found[0]] = key
+    if not other:
+        return message
+    said = ", ".join(f"{name} as {key}" for name, key in other.items())
+    row.kept("SH115", path, f"the message has keys of another format: {said}")
+    return {other.get(name, name): value for name, value in message.items()}
+
+
+_ROLE_KEYS = tuple(dict.fromkeys(role for role, _ in MESSAGE_KEYS))
+_CONTENT_KEYS = tuple(dict.fromkeys(content for _, content in MESSAGE_KEYS))
 
 
 def leading_system(row: Row, column: str, messages: list[Message]) -> list[Message]:

@@ -120,6 +120,9 @@ def part_text(row: Row, path: str, part: Any) -> str:
         named = f'type "{kind}"' if part.get("type") else f"with {', '.join(map(str, part)) or 'nothing'}"
         raise row.refuse("SH109", path, f"part {named} needs a vision or audio model")
     found = next((part[key] for key in _TEXT_KEYS if part.get(key) is not None), "")
+    if isinstance(found, dict) and isinstance(found.get("value"), str):
+        # The Assistants API: the text beside its annotations.
+        found = found["value"]
     return found if isinstance(found, str) else json_text(found)
 
 

@@ -25,7 +25,7 @@ _WRAPPER_KEYS = {"type", "function"}
 # The version of marshal in which equal values are equal bytes.
 _WITHOUT_REFERENCES = 2
 # Where rows have tools that have no column `tools`: other columns, and columns that hold an object with tools in it.
-OTHER_COLUMNS = ("functions", "available_tools")
+OTHER_COLUMNS = ("functions", "available_tools", "tool_definitions")
 # Under which keys a tool has its parameters and its name.
 _PARAMETERS = (
     *("parameters", "input_schema", "inputSchema", "parametersJsonSchema", "parameters_json_schema"),

@@ -1,0 +1,74 @@
+"""What to do about a row that no format fits: the option that would read it, with the row's own names in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.conversation import JsonObject
+from core.formats.names import our_name
+from core.formats.text import parse_object_text
+
+_NEEDS = {
+    "openai": {"messages"},
+    "sharegpt": {"conversations"},
+    "alpaca": {"instruction", "output"},
+    "prompt_completion": {"prompt", "completion"},
+    "xlam": {"query", "tools", "answers"},
+    "text": {"text"},
+}
+# Columns of words that are neither asked nor answered.
+_ABOUT = ("id", "uuid", "type", "model", "source", "url", "timestamp", "time", "date", "category", "language", "lang")
+_MOST_NAMED = 6
+
+
+def nearest(record: Any) -> str:
+    """What a person could do, for the message that nothing fits: columns to map, or the format that comes closest."""
+    if not isinstance(record, dict) or not record:
+        return "A row is an object with columns, for instance " + '{"messages": [{"role": …, "content": …}, …]}'
+    return _of_a_list(record) or _of_texts(record) or _closest(record) or "No format has these keys"
+
+
+def _of_a_list(record: JsonObject) -> str:
+    """A column with a list of objects: messages, if one knows under which keys they have what."""
+    for column, value in record.items():
+        listed = parse_object_text(value) if isinstance(value, str) and value.lstrip()[:1] == "[" else value
+        if not isinstance(listed, list) or not listed or not all(isinstance(item, dict) and item for item in listed):
+            continue
+        texts = [key for key, inner in listed[0].items() if isinstance(inner, str) and not _is_about(key)]
+        if len(texts) == 2:
+            said = f"If column {column} holds the messages: --formatting openai --columns '{{messages: {column}}}'"
+            return f"{said} --tags '{{role_tag: {texts[0]}, content_tag: {texts[1]}}}' (and --roles for its names)"
+        keys = ", ".join(map(str, list(listed[0])[:_MOST_NAMED]))
+        return f"Column {column} is a list of objects with {keys}; messages need a role and a content each"
+    return ""
+
+
+def _of_texts(record: JsonObject) -> str:
+    """Two columns of words or more, one of which may be the question and another the answer to it."""
+    texts = [str(key) for key, value in record.items() if isinstance(value, str) and value and not _is_about(str(key))]
+    if len(texts) < 2:
+        return ""
+    asked = next((name for name in texts if our_name(name) in ("prompt", "instruction", "question", "input")), "")
+    answered = next((n for n in texts if our_name(n) in ("completion", "response", "answer", "output")), "")
+    if len(texts) == 2 and not (asked and answered):
+        asked = asked or next(name for name in texts if name != answered)
+        answered = next(name for name in texts if name != asked)
+        answered = "" if our_name(answered) in ("context", "input") else answered
+    mapped = f"--columns '{{prompt: {asked or 'QUESTION'}, response: {answered or 'ANSWER'}}}'"
+    if asked and answered:
+        return f"If {asked} is asked and {answered} is the answer to learn: {mapped}"
+    return f"Say which column is asked and which is the answer: {mapped} (texts: {', '.join(texts[:_MOST_NAMED])})"
+
+
+def _is_about(name: str) -> bool:
+    return name.lower() in _ABOUT or name.endswith(("_id", "_at", "_type", "Id", "ID"))
+
+
+def _closest(record: JsonObject) -> str:
+    """The format that at least half of the keys are there for, and what is missing."""
+    partly = {name: need - record.keys() for name, need in _NEEDS.items() if 2 * len(need & record.keys()) >= len(need)}
+    if not partly:
+        return ""
+    name = min(partly, key=lambda name: len(partly[name]))
+    missing = ", ".join(sorted(partly[name]))
+    return f"Closest: {name} (missing {missing})" if missing else f"Closest: {name}, but its value is of another type"

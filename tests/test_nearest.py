@@ -1,0 +1,45 @@
+"""What is said of rows that no format fits: the option that reads them, with their own names, and that it works."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from core.conversation import Row
+from core.datasets import converted
+from core.formats import Layout, nearest
+
+CASES: list[tuple[Any, str]] = [
+    ({"article": "Rain all week.", "highlights": "Rain."}, "{prompt: article, response: highlights}"),
+    ({"id": "7", "problem": "1 + 1", "answer": "2"}, "{prompt: problem, response: answer}"),
+    ({"question": "Who?", "query": "SELECT name"}, "{prompt: question, response: query}"),
+    ({"src": "sea", "tgt": "mer", "lang": "fr"}, "{prompt: src, response: tgt}"),
+    ({"log": [{"who": "user", "said": "Hi"}, {"who": "bot", "said": "Yes?"}]}, "{messages: log}"),
+    ({"messages": [{"speaker_name": "user", "line": "Hi", "n": 1}, {"speaker_name": "ai", "line": "Yes?"}]}, "line}"),
+    ({"title": "T", "body": "B", "tags": "x"}, "(texts: title, body, tags)"),
+    ({"context": "Sea.", "question": "Hue?", "answers": {"text": ["blue"]}}, "{prompt: question, response: ANSWER}"),
+    ({"events": [{"n": 1, "payload": {}}]}, "Column events is a list of objects with n, payload"),
+    ({"instruction": "Greet."}, "Closest: alpaca (missing output)"),
+    ({"messages": {"a": 1}}, "Closest: openai, but its value is of another type"),
+    ({"foo": 1}, "No format has these keys"),
+    (7, "A row is an object"),
+]
+
+
+@pytest.mark.parametrize(("data", "said"), CASES)
+def test_the_hint_names_what_to_map(data: Any, said: str) -> None:
+    assert said in nearest(data)
+
+
+@pytest.mark.parametrize("data", [data for data, _ in CASES[:6]])
+def test_what_the_hint_says_reads_the_row(data: Any) -> None:
+    row = Row(data)
+    assert converted(row, None).fate == "dropped"
+    hint = row.findings[0].message
+    words = {word: dict(re.findall(r"(\w+): (\w+)", rest)) for word, rest in re.findall(r"--(\w+) '{(.*?)}'", hint)}
+    formatting = "openai" if "--formatting openai" in hint else "alpaca"
+    again = converted(Row(data), Layout(formatting, words["columns"], words.get("tags", {})))
+    assert again.conversation is not None
+    assert [message.role for message in again.conversation.messages] == ["user", "assistant"]
