@@ -9,8 +9,9 @@ from core.conversation import Finding
 from core.report import Report, by_code
 from core.rules import RULES, severity
 from webui.markup import amount, escape, note, number, pager, tiles
-from webui.rulebook import meaning, remedy, said
+from webui.rulebook import in_language, meaning, remedy, said
 from webui.texts import Texts
+from webui.told import told_finding
 
 PAGE = 50
 FATES = ("kept", "repaired", "dropped")
@@ -68,7 +69,7 @@ def formats_html(report: Report, t: Texts) -> str:
     said = (
         t("declared in dataset_info.json, or by hand")
         if report.evidence == "as declared"
-        else t("recognised by: {evidence}", evidence=report.evidence)
+        else t("recognised by: {evidence}", evidence=told_finding(report.evidence, t))
         if report.evidence
         else t("no row was recognised: choose below what the columns hold, or see the report")
         if report.rows["in"] and not report.formats
@@ -95,11 +96,7 @@ def codes_html(report: Report, t: Texts) -> str:
 
 def _code_row(code: str, action: str, count: int, examples: Sequence[Finding], t: Texts) -> str:
     head = f"{t('for example')}: " if count > 1 else ""
-    example = (
-        f'<div class="tb-dim">{escape(head)}<span lang="en">{escape(examples[0].message)}</span></div>'
-        if examples
-        else ""
-    )
+    example = f'<div class="tb-dim">{escape(head)}{in_language(examples[0].message, t)}</div>' if examples else ""
     return (
         f'<tr data-code="{escape(code)}"><td><button type="button" class="tb-link">{escape(code)}</button></td>'
         f"<td>{badge(action, code, t)}</td><td>{escape(meaning(code, t))}{example}</td><td>{number(count)}</td></tr>"
@@ -143,8 +140,9 @@ def code_html(report: Report, code: str, page: int, t: Texts) -> str:
 
 def _finding_row(place: int, finding: Finding, t: Texts) -> str:
     where = f"{Path(finding.file).name}:{finding.line}" if finding.line else Path(finding.file).name
+    after = told_finding(finding.after, t)
     change = (
-        f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{escape(finding.after)}</ins></div>'
+        f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{escape(after)}</ins></div>'
         if finding.before or finding.after
         else ""
     )

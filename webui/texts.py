@@ -8,6 +8,7 @@ is made in Python.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,7 +107,12 @@ def load_texts(language: str) -> Texts:
     meanings = yaml.safe_load(book.read_text(encoding="utf-8")) if book.is_file() else {}
     catalogue = yaml.safe_load((LOCALES / f"{language}.yaml").read_text(encoding="utf-8"))
     wrong = yaml.safe_load((LOCALES / "told" / f"{language}.yaml").read_text(encoding="utf-8"))
-    return Texts(language, catalogue | {"rules": meanings, "told": wrong["code"] | wrong["others"]})
+    found = wrong["findings"] | wrong["parts"]
+    # Values of errors may all be messages; those of findings are data, but for some.
+    errors = {
+        english: re.sub(r"\{(\d?)\}", r"{\1:s}", said) for english, said in (wrong["code"] | wrong["others"]).items()
+    }
+    return Texts(language, catalogue | {"rules": meanings, "told": found | errors, "found": found})
 
 
 def preferred(accept_language: str) -> str:

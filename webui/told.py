@@ -1,14 +1,19 @@
 """What is wrong, in the language of the page.
 
-A `UserError` is English, for the terminal and the log too. `locales/told/<language>.yaml` holds its texts with `{}` for
-each value; what a message is made of (file, what is wrong, remedy, several faults, values that are messages) is looked
-up piece by piece, and a piece without a translation stays English.
+A `UserError` and the message of a `Finding` are English, for the terminal and for reports too.
+`locales/told/<language>.yaml` holds their texts with `{}` for each value; what a message is made of (file, what is
+wrong, remedy, several faults, values that are messages) is looked up piece by piece, and a piece without a translation
+stays English. In a finding a value is somebody's data and stays as it is, but for those that its translation marks as
+words of ours (`{:s}`).
 """
 
 from __future__ import annotations
 
 import re
+import string
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from core.errors import UserError
 from webui.markup import note
@@ -17,46 +22,75 @@ from webui.texts import Texts
 # A longer one holds somebody's data; it is shown as it is.
 LONGEST = 2000
 REMEDY, FAULTS, PLACE = " — ", "; ", ": "
-Patterns = tuple[tuple[re.Pattern[str], str], ...]
+# What a text looks like, whether it is of several parts, and its translation.
+Patterns = tuple[tuple[re.Pattern[str], bool, str], ...]
 
 
 def told(error: UserError | str, t: Texts) -> str:
     """The message in the page's language."""
-    message = str(error)
-    known = t.catalogue.get("told", {})
-    return _said(message, _patterns(tuple(known.items()))) if known and len(message) <= LONGEST else message
+    return _in_language(str(error), t.catalogue.get("told", {}))
+
+
+def told_finding(message: str, t: Texts) -> str:
+    """What a finding says, or the evidence for a format, in the page's language."""
+    return _in_language(message, t.catalogue.get("found", {}))
 
 
 def wrong(error: UserError | str, t: Texts) -> str:
-    """The same in a box."""
+    """What is wrong in a box."""
     return note(told(error, t), "bad")
+
+
+def _in_language(message: str, known: Mapping[str, str]) -> str:
+    return _said(message, _patterns(tuple(known.items()))) if known and len(message) <= LONGEST else message
 
 
 @lru_cache(maxsize=8)
 def _patterns(known: tuple[tuple[str, str], ...]) -> Patterns:
     """The texts with the most letters of their own first: others may fit what they fit."""
     ordered = sorted(known, key=lambda pair: len(pair[0].replace("{}", "")), reverse=True)
-    return tuple((_pattern(english), translated) for english, translated in ordered)
+    return tuple((_pattern(english), FAULTS in english, translated) for english, translated in ordered)
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    return re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL)
+    """What the text says with values in it; an ending of a word, or of a value, may be empty."""
+    first, *others = english.split("{}")
+    pattern, before = re.escape(first), first
+    for place, text in enumerate(others):
+        ending = before[-1:].isalpha() or (place > 0 and before in ("", '"'))
+        pattern += ("(.*?)" if ending else "(.+?)") + re.escape(text)
+        before = text
+    return re.compile(pattern, re.DOTALL)
 
 
 def _said(message: str, patterns: Patterns) -> str:
     if whole := _whole(message, patterns):
         return whole
     for sign in (REMEDY, FAULTS):
-        if sign in message:
-            return sign.join(_said(part, patterns) for part in message.split(sign))
-    return _behind_its_place(message, patterns)
+        parts = message.split(sign)
+        said = [_said(part, patterns) for part in parts] if len(parts) > 1 else parts
+        if said != parts:
+            return (_whole(sign, patterns) or sign).join(said)
+    return _whole(message, patterns, across=True) or _behind_its_place(message, patterns)
 
 
-def _whole(message: str, patterns: Patterns) -> str:
-    for pattern, translated in patterns:
-        if found := pattern.fullmatch(message):
-            return translated.format(*(_said(value, patterns) for value in found.groups()))
+def _whole(message: str, patterns: Patterns, *, across: bool = False) -> str:
+    """The message as one text; what is of several parts is not taken for a value, unless `across`."""
+    for pattern, several, translated in patterns:
+        match = pattern.fullmatch(message)
+        if match and (several or across or not any(FAULTS in value for value in match.groups())):
+            return _Filled(patterns).vformat(translated, match.groups(), {})
     return ""
+
+
+class _Filled(string.Formatter):
+    """Fills values into a translation; those that it marks with `:s` are said in its language too."""
+
+    def __init__(self, patterns: Patterns) -> None:
+        self.patterns = patterns
+
+    def format_field(self, value: Any, spec: str) -> str:
+        return _said(value, self.patterns) if spec == "s" else str(value)
 
 
 def _behind_its_place(message: str, patterns: Patterns) -> str:
