@@ -243,7 +243,8 @@ class Reader:
                 yield from self._each(module, one.value) if isinstance(one, ast.Starred) else [(module, one)]
         elif isinstance(value, ast.Name):
             for where, one in self._sources(module, value):
-                yield from self._each(where, one)
+                if not isinstance(one, ast.Name):
+                    yield from self._each(where, one)
         else:
             yield from self._sources(module, value)
 

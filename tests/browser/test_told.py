@@ -99,7 +99,7 @@ def test_every_text_of_a_finding_is_translated(texts: dict[str, dict[str, str]])
 
 def test_a_translation_has_a_place_for_each_value(texts: dict[str, dict[str, str]]) -> None:
     for english, translated in (pair for part in texts.values() for pair in part.items()):
-        values = english.replace('{"', "").count("{}")
+        values = english.count("{}")
         translated.format(*"abcdefgh"[:values])
         numbered, plain = set(re.findall(r"\{\d(?::s)?\}", translated)), re.findall(r"\{(?::s)?\}", translated)
         assert len(numbered) + len(plain) == values, english
