@@ -362,6 +362,7 @@ def test_every_reader_has_a_row_here_or_below() -> None:
         "turn_pairs",
         "chatgpt_export",
         "app_messages",
+        "transcript",
     }
     assert {formatting for formatting, _, _ in ROWS.values()} | read_elsewhere == set(FORMATS)
 

@@ -29,8 +29,11 @@ from core.formats.refused import refusal, refusal_when_nothing_fits
 from core.formats.reshape import candidates
 from core.formats.roles import messages_in_text
 from core.formats.text import object_in, parse_object_text
+from core.formats.transcript import style_of
 
 _LOGGED = frozenset({*REQUESTS, *RESPONSES})
+# Columns with what is to be said of a chat that is one text: the chat alone is not what such a row teaches.
+_SAID_OF_A_TALK = frozenset({*ANSWERS, "summary", "label", "intent", "question", "instruction", "prompt"})
 _SWITCHES = ("", "on", "off", "true", "false", "yes", "no")
 _RESPONSES = {"function_call", "function_call_output", "reasoning"}
 _LANGCHAIN = {"human", "ai", "system", "tool", "function", "chat", "AIMessageChunk"}
@@ -176,6 +179,9 @@ def _messages(record: JsonObject) -> Recognition | None:
 
 def _message_column(record: JsonObject, column: str) -> Recognition | None:
     value = record.get(column)
+    style = style_of(value) if isinstance(value, str) and _SAID_OF_A_TALK.isdisjoint(record) else ""
+    if style:
+        return Recognition(Layout("transcript", {"text": column}), f"column {column} with turns as {style}")
     as_text = isinstance(value, str) and value.lstrip()[:1] == "["
     listed = parse_object_text(value) if isinstance(value, str) and as_text else value
     if not isinstance(listed, list) or not listed:

@@ -16,6 +16,8 @@ MESSAGE_COLUMNS = (
     "trajectory",
     "chat_history",
     "chat_messages",
+    "chat",
+    "transcript",
     "data",
 )
 MESSAGE_KEYS = (

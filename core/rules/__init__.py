@@ -39,7 +39,11 @@ ROW_RULES: tuple[RowRule, ...] = (
     tools.arguments_fit_the_schema,
 )
 # Text that is trained as it is has no turns to be in order.
-PLAIN_RULES: tuple[RowRule, ...] = (content.sound_encoding, order.empty_answers_are_not_trained)
+PLAIN_RULES: tuple[RowRule, ...] = (
+    content.no_chat_as_text,
+    content.sound_encoding,
+    order.empty_answers_are_not_trained,
+)
 
 
 def apply_rules(row: Row, conversation: Conversation) -> Conversation:

@@ -10,6 +10,7 @@ from typing import Any
 from core.conversation import Conversation, Message, Row, ToolCall, json_text, snippet
 from core.formats.text import parse_text
 from core.formats.textcalls import find_calls
+from core.formats.transcript import style_of
 
 _PAIRS = (
     ("<think>", "</think>"),
@@ -204,6 +205,15 @@ def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
                 f"holds {found.group()}: looks already formatted for a model; a template would be applied twice",
             )
             break
+    return conversation
+
+
+def no_chat_as_text(row: Row, conversation: Conversation) -> Conversation:
+    """CT306: a whole chat as one text is trained as text, the user's words too; it may be meant as a conversation."""
+    style = "" if row.formatted or len(conversation.messages) != 1 else style_of(conversation.messages[0].content)
+    if style:
+        said = f"looks like a chat ({style}) and is trained as plain text, all of it"
+        row.kept("CT306", "text", f"{said}; --formatting transcript reads it as a conversation")
     return conversation
 
 
