@@ -18,6 +18,7 @@ from core.crew import parts
 from core.datasets import Source, UnusableError, mixed_formats
 from core.datasets.mix import drawn_note
 from core.datasets.pieces import pieces
+from core.disk import written_whole
 from core.encoded import Writer
 from core.errors import UserError
 from core.examine import Job, Part
@@ -113,8 +114,8 @@ def _unused(ignored: dict[str, set[str]]) -> Iterator[Finding]:
 def _files(output: Path | None, rows: Path | None) -> Iterator[Callable[[Part], None]]:
     """A function that writes what is kept of each part; the files are closed afterwards."""
     with ExitStack() as files:
-        clean = files.enter_context(_opened(output, "clean.jsonl")) if output is not None else None
-        dropped = files.enter_context(_opened(output, "dropped.jsonl")) if output is not None else None
+        clean = _opened(files, output / "clean.jsonl") if output is not None else None
+        dropped = _opened(files, output / "dropped.jsonl") if output is not None else None
         encoded = Writer(rows) if rows is not None else None
         if encoded is not None:
             files.callback(encoded.close)
@@ -129,16 +130,15 @@ def _files(output: Path | None, rows: Path | None) -> Iterator[Callable[[Part], 
         yield write
 
 
-def _opened(folder: Path, name: str) -> IO[str]:
+def _opened(files: ExitStack, path: Path) -> IO[str]:
+    """A file to write, that is at its place when all goes well. Raises `UserError`."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return (folder / name).open("w", encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return files.enter_context(written_whole(path))
     except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", file=folder) from None
+        raise UserError(f"cannot be written: {error.strerror}", file=path) from None
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", file=path) from None
+    with ExitStack() as files:
+        _opened(files, path).write(text)

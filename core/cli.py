@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import io
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 unusable input, 75 stopped and resumable."""
     share_cores()
     quiet_libraries()
+    _print_anything()
     arguments = parser().parse_args([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
     try:
         return arguments.command(arguments)
@@ -43,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {trouble}", file=sys.stderr)
         return trouble.exit_code
+
+
+def _print_anything() -> None:
+    """What a terminal or a pipe cannot take (lone surrogates, its encoding's gaps) is printed as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -125,13 +126,18 @@ def _helpers(count: int, job: Job, tokenizer: Any) -> Iterator[Callable[[Piece],
 def _started(connections: Sequence[Connection]) -> subprocess.Popen[bytes]:
     path = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     numbers = [connection.fileno() for connection in connections]
-    return subprocess.Popen(
-        [sys.executable, "-m", "core.crew", *map(str, numbers)],
-        stdin=subprocess.DEVNULL,
-        pass_fds=numbers,
-        # Each helper has a core to itself; its tokenizer must not want all of them.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "TOKENIZERS_PARALLELISM": "false"},
-    )
+    # Ctrl-C reaches every process of a terminal; the helpers leave it to this one, which closes their connections.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "core.crew", *map(str, numbers)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=numbers,
+            # Each helper has a core to itself; its tokenizer must not want all of them.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "TOKENIZERS_PARALLELISM": "false"},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _asked(idle: SimpleQueue[Connection], piece: Piece) -> Part:
@@ -156,7 +162,7 @@ def main() -> None:
     connection, *others = (Connection(int(number)) for number in sys.argv[1:])
     try:
         job, tokenizer = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):
         return
     known = Pieces(_tokenizer(tokenizer)) if tokenizer else None
     # What is to be found out about the template, and what is imported on the way, is there before it divides.
@@ -183,11 +189,16 @@ def _work(connection: Connection, job: Job, known: Pieces | None) -> None:
     """What becomes of each piece that is sent, until the connection is closed."""
     with _collecting_seldom():
         while True:
+            # Whoever asked may have been killed at any time; then nobody waits for an answer.
             try:
                 piece = connection.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return
-            connection.send(_answer(piece, job, known))
+            answer = _answer(piece, job, known)
+            try:
+                connection.send(answer)
+            except OSError:
+                return
 
 
 def _answer(piece: Piece, job: Job, known: Pieces | None) -> Part | UserError:

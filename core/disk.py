@@ -20,7 +20,7 @@ from typing import IO, Any
 from core.errors import UserError
 
 BALLAST_BYTES = 2**16
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -43,6 +43,29 @@ def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
         raise
     if durable:
         flush(path.parent)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[str]]:
+    """A text file to write, however large, that is at its place when the block ends without an error, and not before.
+
+    So the file that is read may be the one that is written, and nothing half-written is taken for the whole. What is no
+    plain file (a pipe, a device) is written to as it is.
+    """
+    place = path.resolve()
+    plain = place.is_file() or not place.exists()
+    stage = place.with_name(f".{place.name}.{os.getpid()}") if plain else place
+    try:
+        # What cannot be encoded (a lone surrogate, in a message or the name of a file) is written as an escape.
+        with stage.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            yield file
+        if plain:
+            stage.replace(place)
+    except BaseException:
+        if plain:
+            with suppress(OSError):
+                stage.unlink()
+        raise
 
 
 def write_atomic_json(path: Path, data: Any, *, durable: bool = True) -> None:
@@ -169,6 +192,8 @@ def disk_trouble(error: BaseException, place: Path | str | None = None) -> UserE
     if not isinstance(error, OSError) or error.errno not in (*_FULL, *_CLOSED):
         return None
     file = error.filename or place
+    if error.errno == errno.EFBIG:
+        return UserError("the file is larger than is allowed", file=file, remedy="see ulimit -f", exit_code=1)
     if is_full(error):
         return UserError("the disk is full", file=file, remedy="make room", exit_code=1)
     return UserError(f"it cannot be written: {os.strerror(error.errno or 0)}", file=file, exit_code=1)

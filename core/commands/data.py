@@ -92,6 +92,7 @@ def data_convert(arguments: argparse.Namespace) -> int:
 
     Exit codes: 0 every usable row was written, 1 some could not be expressed, 2 unusable.
     """
+    from core.disk import written_whole
     from core.formats.write import file_text, writer
 
     write = writer(arguments.to)
@@ -103,7 +104,7 @@ def data_convert(arguments: argparse.Namespace) -> int:
         sys.stdout.writelines(pieces)
     else:
         try:
-            with arguments.output.open("w", encoding="utf-8") as file:
+            with written_whole(arguments.output) as file:
                 file.writelines(pieces)
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror}", file=arguments.output) from None
@@ -199,7 +200,7 @@ def data_show(arguments: argparse.Namespace) -> int:
         print(json.dumps(shown.to_json(), default=str))
         return 0
     print(f"── {shown.row.file or shown.source.file}, row {arguments.row} (line {shown.row.line}) ──")
-    print(_safe(shown.row.text or json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str)))
+    print(shown.row.text or json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str))
     print_findings(shown.findings, file=sys.stdout)
     if shown.conversation is not None:
         print("\n── conversation ──")
@@ -210,11 +211,6 @@ def data_show(arguments: argparse.Namespace) -> int:
         print(f"\n── sample {number} of {len(shown.samples)}: {counts} ──")
         print(sample.marked())
     return 0
-
-
-def _safe(text: str) -> str:
-    """Text that can be printed: a raw row may hold lone surrogates."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _without_dataset(arguments: argparse.Namespace) -> argparse.Namespace:
