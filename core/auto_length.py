@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.gate import require_possible
 from core.model import load_vocabulary
 from core.sources import is_small, require_datasets
-from core.window_length import decided, lengths_of
+from core.window_length import decided
 
 
 def with_length(config: TrainConfig) -> TrainConfig:
@@ -29,6 +29,4 @@ def with_length(config: TrainConfig) -> TrainConfig:
         # Said with all else that is wrong, and not asked a second time: a hostile template has taken its seconds.
         require_possible(config, refused=error)
         raise
-    if len(config.dataset) == 1 and not config.eval_dataset and is_small(config):
-        return decided(config, kept_lengths(config.dataset[0], config, template, tokenizer))
-    return decided(config, lengths_of(config, template, tokenizer))
+    return decided(config, kept_lengths(config, template, tokenizer, use_cache=is_small(config)))

@@ -89,7 +89,8 @@ def check_dataset(
 
     tokenizer, template = load_vocabulary(config) if with_model else (None, None)
     if template is not None and config.auto_length:
-        config = fitted(config, kept_lengths(name, config, template, tokenizer, use_cache=use_cache))
+        alone = config.model_copy(update={"dataset": [name], "eval_dataset": []})
+        config = fitted(config, kept_lengths(alone, template, tokenizer, use_cache=use_cache))
     job = job_of(config, template, held_out_sets(config, template, tokenizer), scans)
     stops = list(stop_findings(template, tokenizer, model_stops(config))) if template is not None else []
     if output is None and use_cache:
@@ -101,31 +102,40 @@ def check_dataset(
     return check(source, job, tokenizer, output=output, watch=watch, known=stops).report
 
 
-def kept_lengths(
-    name: str, config: TrainConfig, template: Template, tokenizer: Any, *, use_cache: bool = True
-) -> Lengths | None:
-    """The lengths that decide the window of a training on a dataset alone; those of before if nothing changed."""
-    place = _place_of_lengths(name, config, template, tokenizer) if use_cache else None
+def kept_lengths(config: TrainConfig, template: Template, tokenizer: Any, *, use_cache: bool = True) -> Lengths | None:
+    """The lengths that decide the window of a training; those of before if nothing changed."""
+    sources = _files_to_keep(config) if use_cache else []
+    states = [_state(source) for source in sources]
+    place = _place_of_lengths(sources, config, template, tokenizer)
     kept = read_json(place) if place is not None else None
     if isinstance(kept, list) and len(kept) == len(Lengths._fields) and all(isinstance(n, int) for n in kept):
         return Lengths(*kept)
-    alone = config.model_copy(update={"dataset": [name], "eval_dataset": []})
-    lengths = lengths_of(alone, template, tokenizer)
-    if place is not None and lengths is not None:
+    lengths = lengths_of(config, template, tokenizer)
+    if place is not None and lengths is not None and states == [_state(source) for source in sources]:
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True)
             write_atomic_json(place, lengths)
     return lengths
 
 
-def _place_of_lengths(name: str, config: TrainConfig, template: Template, tokenizer: Any) -> Path | None:
-    """Where the cache has the lengths of a dataset; None for one that is not kept or cannot be read."""
+def _files_to_keep(config: TrainConfig) -> list[Source]:
+    """The datasets to train on, if all of them are files; else none."""
     try:
-        source = with_options(find_source(name, config.dataset_dir), config)
-        key = None if source.hub else _key(source, Job(config, template), tokenizer)
+        sources = [with_options(find_source(name, config.dataset_dir), config) for name in config.dataset]
+    except UserError:
+        return []
+    return sources if not any(source.hub for source in sources) else []
+
+
+def _place_of_lengths(sources: list[Source], config: TrainConfig, template: Template, tokenizer: Any) -> Path | None:
+    """Where the cache has the lengths of some datasets, mixed as the config says; None where they cannot be read."""
+    try:
+        keys = [_key(source, Job(config, template), tokenizer) for source in sources]
     except UserError:
         return None
-    return cache_dir() / LENGTHS / f"{key}.json" if key is not None else None
+    mixed = json.dumps([keys, config.mix_strategy, config.interleave_probs])
+    name = hashlib.blake2b(mixed.encode(), digest_size=20).hexdigest()
+    return cache_dir() / LENGTHS / f"{name}.json" if keys else None
 
 
 def held_out_sets(
@@ -166,6 +176,7 @@ def checked(
     `UserError`; an `OSError` when there is no room in `scratch` either.
     """
     source = with_options(find_source(name, config.dataset_dir), config)
+    state = _state(source)
     place = None if source.hub else cache_dir() / _key(source, job, tokenizer)
     found = _read(place, source, with_rows=job.template is not None) if place is not None else None
     if found is not None:
@@ -176,8 +187,8 @@ def checked(
             rows = stage / ROWS if job.template is not None else None
             done = check(source, job, tokenizer, rows=rows, watch=watch)
             _write(stage, done)
-            if place is not None and stage.parent == place.parent:
-                stage = _moved(stage, place)
+            if place is not None and stage.parent == place.parent and _state(source) == state:
+                stage = _moved(stage, place, source, with_rows=job.template is not None)
             return Entry(source, done.report, stage)
         except BaseException as error:
             shutil.rmtree(stage, ignore_errors=True)
@@ -206,6 +217,18 @@ def _key(source: Source, job: Job, tokenizer: Any) -> str:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def _state(source: Source) -> list[tuple[Any, ...]] | None:
+    """What differs when a file was changed while it was read, and its rows may not be those of the key.
+
+    None where there are no files to look at.
+    """
+    try:
+        files = [(file, file.stat()) for file in files_of(source)] if not source.hub else []
+    except (OSError, UserError):
+        return None
+    return [(file, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for file, stat in files]
 
 
 def _steady(value: Any) -> str:
@@ -262,8 +285,11 @@ def _write(stage: Path, done: Checked) -> None:
     (stage / _REPORT).write_text(json.dumps(kept), encoding="utf-8")
 
 
-def _moved(stage: Path, place: Path) -> Path:
+def _moved(stage: Path, place: Path, source: Source, *, with_rows: bool) -> Path:
     """The stage at its place in the cache, unless another process was faster; the oldest entries make room."""
+    if _read(place, source, with_rows=with_rows) is not None:
+        shutil.rmtree(stage, ignore_errors=True)
+        return place
     shutil.rmtree(place, ignore_errors=True)
     try:
         stage.rename(place)

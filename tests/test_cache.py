@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from core.cache import LENGTHS, MOST_BYTES
+from core.check import check
 from core.checked import check_dataset, checked, job_of
 from core.cli import main
 from core.config import DataOptions, TrainConfig
+from core.encoded import ROWS
 from core.model import load_vocabulary
 from core.paths import starter_dir
 from core.window_length import Lengths
@@ -88,6 +90,37 @@ def test_a_byte_in_the_middle_with_size_and_time_as_before(rows: Path) -> None:
     os.utime(rows, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert (rows.stat().st_size, rows.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
     assert place(rows) != first
+
+
+def test_rows_that_changed_while_they_were_read_are_not_kept(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rows.read_bytes()
+
+    def changed(*given: Any, **options: Any) -> Any:
+        rows.write_bytes(before.replace(b"a1", b"b1"))
+        return check(*given, **options)
+
+    monkeypatch.setattr("core.checked.check", changed)
+    seen = place(rows)
+    monkeypatch.setattr("core.checked.check", check)
+    rows.write_bytes(before)
+    again = place(rows)
+    assert (again / ROWS).read_bytes() != (seen / ROWS).read_bytes()
+    assert again.name != seen.name
+
+
+def test_who_is_slower_takes_what_is_there(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faster: list[tuple[Path, int]] = []
+
+    def overtaken(*given: Any, **options: Any) -> Any:
+        monkeypatch.setattr("core.checked.check", check)
+        there = place(rows)
+        faster.append((there, there.stat().st_ino))
+        return check(*given, **options)
+
+    monkeypatch.setattr("core.checked.check", overtaken)
+    found = place(rows)
+    assert [(found, found.stat().st_ino)] == faster, "nothing is taken away from who reads it"
+    assert list(found.parent.iterdir()) == [found]
 
 
 def test_every_option_that_says_what_becomes_of_a_row(rows: Path) -> None:

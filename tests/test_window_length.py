@@ -107,11 +107,13 @@ def test_what_a_check_found_is_not_looked_for_again(
     said = [with_length(config), capsys.readouterr().err]
     monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "other"))
     check_dataset(data, config, with_model=True)
-    both = with_length(config.model_copy(update={"dataset": [data, other]}))
+    mixed = config.model_copy(update={"dataset": [data, other], "eval_dataset": [other]})
+    both = with_length(mixed)
     capsys.readouterr()
-    monkeypatch.setattr("core.checked.lengths_of", lambda *_: pytest.fail("the rows were encoded again"))
+    monkeypatch.setattr("core.encode.prepare", lambda *_: pytest.fail("the rows were encoded again"))
     assert [with_length(config), capsys.readouterr().err] == said
     assert both.max_length > said[0].max_length, "two datasets are asked together"
+    assert with_length(mixed) == both
     beside = config.model_copy(update={"eval_dataset": [str(tmp_path / "none.jsonl")]})
     assert with_length(beside) == beside, "whoever looks at the data next says what is wrong"
 
