@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.datasets import Source, iterate_rows
+from core.datasets.archives import ARCHIVES
 from core.datasets.files import COMPRESSED, SUFFIXES, inner_suffix
 from core.errors import UserError
 from core.toolbox import offered
@@ -27,7 +28,7 @@ CODE = "tools"
 
 def accepted() -> list[str]:
     """The endings of files that a browser offers to upload."""
-    return [*SUFFIXES, *COMPRESSED]
+    return [*SUFFIXES, *COMPRESSED, *ARCHIVES]
 
 
 def uploaded(roots: Roots) -> list[str]:
@@ -92,8 +93,9 @@ def code_files(roots: Roots) -> list[str]:
 def _check(file: Path, roots: Roots) -> None:
     """Raises `UserError` for what is too large, or holds no row that could be read."""
     size = file.stat().st_size
-    if inner_suffix(file) not in SUFFIXES:
-        raise UserError(f"{file.name}: not a data file", remedy=", ".join(SUFFIXES) + ", also with .gz or .zst")
+    if inner_suffix(file) not in (*SUFFIXES, *ARCHIVES):
+        remedy = ", ".join(SUFFIXES) + ", also with .gz or .zst, or in a .zip or .tar"
+        raise UserError(f"{file.name}: not a data file", remedy=remedy)
     if size > MOST_BYTES:
         raise UserError(f"{file.name} is larger than {MOST_BYTES // MIB} MiB", remedy="put it in the working folder")
     roots.uploads.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,11 @@ import gzip
 import io
 import os
 import re
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
@@ -86,7 +88,7 @@ def readable(file: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         at = f"cannot decode byte {error.object[error.start] if error.object else 0:#04x}"
         raise UnusableError("IO002", f"is not UTF-8: {at}", file, remedy="save it as UTF-8") from None
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
         raise UnusableError("IO001", f"damaged archive: {error}", file, remedy="pack it again") from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", file=file) from None
@@ -147,16 +149,75 @@ def inner_suffix(file: Path) -> str:
 
 
 def open_bytes(file: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked when they are gzip or zstd."""
-    stream = file.open("rb")
-    magic = stream.read(4)
-    stream.seek(0)
+    """The bytes of a file, or of one in an archive, unpacked when they are gzip or zstd."""
+    stream = _open(file)
+    magic = stream.peek(4)[:4]
     if magic[:2] == b"\x1f\x8b":
-        stream.close()
-        return cast(IO[bytes], gzip.open(file, "rb"))
+        return cast(IO[bytes], _Unzipped(stream))
     if magic == b"\x28\xb5\x2f\xfd":
         return _zstd(file, stream)
     return stream
+
+
+class _Unzipped(gzip.GzipFile):
+    """The bytes of a gzip stream, which is closed with it."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        super().__init__(fileobj=packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
+
+
+def is_zip(file: Path) -> bool:
+    """Whether a file is a zip archive, and none of the documents that are zipped."""
+    with file.open("rb") as stream:
+        return stream.read(2) == b"PK" and inner_suffix(file) not in (".xlsx", *_ZIPPED)
+
+
+def is_tar(file: Path) -> bool:
+    """Whether a file is a tar archive, itself plain or compressed."""
+    with open_bytes(file) as stream:
+        return stream.read(262)[257:] == b"ustar"
+
+
+def _open(file: Path) -> io.BufferedReader:
+    """A file, or one in an archive, whose path goes on behind the archive's."""
+    try:
+        return file.open("rb")
+    except NotADirectoryError:
+        archive = next(parent for parent in file.parents if parent.is_file())
+    name = file.relative_to(archive)
+    if is_zip(archive):
+        with zipfile.ZipFile(archive) as packed:
+            stream = packed.open(next(info for info in packed.infolist() if Path(info.filename) == name))
+        return io.BufferedReader(cast(io.RawIOBase, stream), HEAD)
+    return io.BufferedReader(_OfTar(archive, name), HEAD)
+
+
+class _OfTar(io.RawIOBase):
+    """A file of a tar archive, read on from the archive's beginning; its stream is closed with it."""
+
+    def __init__(self, archive: Path, name: Path) -> None:
+        with ExitStack() as stack:
+            stream = stack.enter_context(open_bytes(archive))
+            tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
+            self._inner = tar.extractfile(next(info for info in tar if Path(info.name) == name))
+            self._packed = stack.pop_all()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._inner.read(len(buffer)) if self._inner else b""
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
 
 def _zstd(file: Path, stream: IO[bytes]) -> IO[bytes]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.conversation import Finding, Row
-from core.datasets.files import UnusableError, kind_of, splits_mixed
+from core.datasets.files import UnusableError, kind_of
 from core.datasets.jsonrows import json_mode, line_pieces, rows_of_lines
-from core.datasets.load import file_rows, files_of, iterate_rows
+from core.datasets.load import file_rows, files_to_read, iterate_rows
 from core.datasets.registry import Source
 from core.formats import Layout
 
@@ -48,9 +48,7 @@ def pieces(
     if source.hub or source.refused or most_rows is not None:
         yield from _chunks(itertools.islice(iterate_rows(source, notes, lenient=lenient), most_rows))
         return
-    files = files_of(source)
-    notes += splits_mixed(source.file, files)
-    for file in files:
+    for file in files_to_read(source, notes):
         kind = kind_of(file, notes)
         mode = json_mode(file, notes, lenient) if kind == "json" else ""
         if mode == "lines":

@@ -152,7 +152,7 @@ def _arrow(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
 
 
 def _is_plain(file: Path) -> bool:
-    return file.suffix.lower() in (".parquet", ".arrow")
+    return file.suffix.lower() in (".parquet", ".arrow") and file.is_file()
 
 
 def _batch(batch: Any) -> Iterator[tuple[int, Any, str]]:
