@@ -70,6 +70,8 @@ def check(
         except UnusableError as error:
             notes.append(error.finding)
     report = sums.report
+    if not report.rows["in"] and not any(note.action == "stopped" for note in notes):
+        notes.append(Finding("IO005", "stopped", "has no rows", str(source.file)))
     for finding in (*known, *notes, *_of_the_whole(sums, source, job, tokenizer)):
         report.add(finding)
     report.stats["dataset"] = sums.facts.stats()

@@ -125,16 +125,23 @@ def test_a_folder_that_may_not_be_read_is_named(
 ) -> None:
     (tmp_path / "a.jsonl").write_text(GOOD)
     (tmp_path / "shut").mkdir()
-    scan = os.scandir
+    scan, stat = os.scandir, Path.stat
 
     def refusing(path: str) -> object:
         if str(path).endswith("shut"):
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)
 
+    def refusing_inside(path: Path, **options: bool) -> os.stat_result:
+        if path.parent.name == "shut":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
     monkeypatch.setattr("os.scandir", refusing)
-    assert main(["data", "check", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"error: {tmp_path / 'shut'}: cannot be read: Permission denied\n"
+    monkeypatch.setattr(Path, "stat", refusing_inside)
+    for folder in (tmp_path, tmp_path / "shut"):
+        assert main(["data", "check", str(folder)]) == 2
+        assert capsys.readouterr().err == f"error: {tmp_path / 'shut'}: cannot be read: Permission denied\n"
 
 
 def test_an_empty_name_is_no_dataset(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,8 @@ LONGEST_LINE = 16 * 1024 * 1024
 HEAD = 1 << 20
 # What is held in memory of a packed table.
 MOST_UNPACKED = 512 * 1024 * 1024
+# So much of a packed file is unpacked at once: it may become ten thousand times as much.
+_PACKED = 1024
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".xlsx")
 COMPRESSED = (".gz", ".zst", ".zstd")
 _MARKS = (
@@ -89,7 +91,7 @@ def readable(file: Path) -> Iterator[None]:
         at = f"cannot decode byte {error.object[error.start] if error.object else 0:#04x}"
         raise UnusableError("IO002", f"is not UTF-8: {at}", file, remedy="save it as UTF-8") from None
     except (gzip.BadGzipFile, zlib.error, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
-        raise UnusableError("IO001", f"damaged archive: {error}", file, remedy="pack it again") from None
+        raise _damaged(error, file) from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", file=file) from None
 
@@ -155,7 +157,7 @@ def open_bytes(file: Path) -> IO[bytes]:
     if magic[:2] == b"\x1f\x8b":
         return cast(IO[bytes], _Unzipped(stream))
     if magic == b"\x28\xb5\x2f\xfd":
-        return _zstd(file, stream)
+        return io.BufferedReader(_Frames(file, stream), HEAD)
     return stream
 
 
@@ -220,27 +222,50 @@ class _OfTar(io.RawIOBase):
         self._packed.close()
 
 
-def _zstd(file: Path, stream: IO[bytes]) -> IO[bytes]:
-    import zstandard
+class _Frames(io.RawIOBase):
+    """A zstd archive, unpacked frame by frame; damage is an error, and so is an end inside a frame.
 
-    class Reader(io.RawIOBase):
-        """zstandard's own reader, with its errors as `OSError` like those of every other stream."""
+    (zstandard's own reader takes an archive that was cut off for a whole one.)
+    """
 
-        def __init__(self) -> None:
-            self.inner = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True, closefd=True)
+    def __init__(self, file: Path, stream: IO[bytes]) -> None:
+        import zstandard
 
-        def readable(self) -> bool:
-            return True
+        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._error = zstandard.ZstdError
+        self._file, self._stream, self._frame, self._begun, self._left = file, stream, self._new(), False, b""
 
-        def readinto(self, buffer: Any) -> int:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left and (packed := self._stream.read(_PACKED)):
+            self._left = self._unpacked(packed)
+        if not self._left and self._begun:
+            raise _damaged("it ends before its end mark", self._file)
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
+
+    def _unpacked(self, packed: bytes) -> bytes:
+        unpacked = b""
+        while packed:
             try:
-                piece = self.inner.read(len(buffer))
-            except zstandard.ZstdError as error:
-                raise UnusableError("IO001", f"damaged archive: {error}", file, remedy="pack it again") from None
-            buffer[: len(piece)] = piece
-            return len(piece)
+                unpacked += self._frame.decompress(packed)
+            except self._error as error:
+                raise _damaged(error, self._file) from None
+            self._begun, packed = not self._frame.eof, self._frame.unused_data
+            if not self._begun:
+                self._frame = self._new()
+        return unpacked
 
-    return io.BufferedReader(Reader(), HEAD)
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _damaged(why: object, file: Path) -> UnusableError:
+    return UnusableError("IO001", f"damaged archive: {why}", file, remedy="pack it again")
 
 
 def in_memory(file: Path) -> IO[bytes]:
@@ -302,7 +327,7 @@ def data_files(folder: Path) -> list[Path]:
 
     Raises `UserError`, also for a folder inside that cannot be read: its files must not be left out in silence.
     """
-    if (folder / "state.json").is_file():
+    if os.path.isfile(folder / "state.json"):
         return sorted(folder.glob("*.arrow"))
     found = sorted(path for path in _files_below(folder) if inner_suffix(path) in SUFFIXES)
     listed = [path for path in found if path.name not in ("dataset_info.json", "dataset_dict.json", "state.json")]

@@ -263,7 +263,8 @@ _RULES = [
          "it is kept"),
     Rule("DS904", "W", "A row asks what a set asks that is kept for measuring (--benchmarks). Training asks before it"
          " uses such rows.", "Take them out; --profile strict drops them."),
-    Rule("DS905", "W/E", "There are too few usable rows: fewer than 50; none stops.", "Collect more, or train longer."),
+    Rule("DS905", "W/E", "There are fewer than 50 usable rows. Where there is none, the dataset stops.",
+         "Collect more, or train longer."),
     Rule("DS906", "W", "One answer is more than 30 % of all final answers."),
     Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown."),
     Rule("DS908", "I", "Figures about tools: rows without calls, parallel calls, unknown tools, calls per row."),

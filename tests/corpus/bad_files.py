@@ -12,6 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import zstandard
+
 # Findings about sets of so few and such like rows say nothing about the file at hand.
 EXPECTED_ANYWAY = {"DS901", "DS902", "DS905", "DS908", "IO008", "TL411", "RS607", "TC501", "SH108"}
 
@@ -83,7 +85,7 @@ JSON = [
     text("empty.jsonl", "", stops="IO005"),
     text("empty.json", "", stops="IO005"),
     text("only_space.jsonl", " \n\t\n", stops="IO005"),
-    text("empty_list.json", "[]", stops="DS905"),
+    text("empty_list.json", "[]", stops="IO005"),
     text("list_of_nothing.json", "[,]", stops="IO001"),
     text("word.json", "hello", stops="IO001"),
     text("number.json", "42", stops="IO001"),
@@ -140,7 +142,7 @@ LMFLOW = [
     text("lmflow_not_a_list.json", json.dumps({"type": "conversation", "instances": {"a": 1}}), stops="IO010"),
     text("lmflow_no_instances.json", json.dumps({"type": "conversation"}), stops="IO010"),
     text("lmflow_other_rows.json", json.dumps({"type": "text2text", "instances": [OK]}), "k", "IO009"),
-    text("lmflow_empty.json", json.dumps({"type": "conversation", "instances": []}), stops="DS905"),
+    text("lmflow_empty.json", json.dumps({"type": "conversation", "instances": []}), stops="IO005"),
     text("lmflow_trailing_user.json", json.dumps({"type": "conversation", "instances": [talk(U, A, U)]}), "r", "RO209"),
     text("lmflow_empty_system.json",
          json.dumps({"type": "conversation", "instances": [{"system": "", "tools": [], **OK}]}), "k"),
@@ -300,8 +302,8 @@ TABLES = [
     text("a_message_a_row.csv", "session id,role,content,at\n1,user,hi\n2,user,ho\n1,assistant,yo\n2,assistant,ya\n",
          "kk", "SH107 SH115"),
     text("quoted_semicolons.csv", '"context; as; given","response"\na,b\n', "d", "IO006", "DS905"),
-    text("header_only.csv", "prompt,response\n", stops="DS905"),
-    text("empty.csv", "", stops="DS905"),
+    text("header_only.csv", "prompt,response\n", stops="IO005"),
+    text("empty.csv", "", stops="IO005"),
     text("doubled_column.csv", "prompt,prompt\na,b\n", stops="IO003"),
     text("no_header.csv", ",,\na,b,c\n", stops="IO005"),
     text("ragged.csv", "prompt,response\na,b,c\nd,e\n", "dk", "IO001"),
@@ -328,15 +330,22 @@ def _cut(data: bytes) -> bytes:
 
 
 def _many() -> bytes:
-    return gzip.compress(b"".join(GOOD.replace("yo", f"{i:x}" * 9).encode() + b"\n" for i in range(5000)))
+    return b"".join(GOOD.replace("yo", f"{i:x}" * 9).encode() + b"\n" for i in range(5000))
+
+
+def _many_in_zstd() -> bytes:
+    return zstandard.compress(_many())
 
 
 ARCHIVES = [
     Bad("good.jsonl.gz", gzip.compress(GOOD.encode()), "k"),
     Bad("named_wrongly.jsonl", gzip.compress(GOOD.encode()), "k"),
     Bad("cut.jsonl.gz", _cut(gzip.compress(io.BytesIO(GOOD.encode() * 50).getvalue())), stops="IO001"),
-    Bad("cut_late.jsonl.gz", _cut(_many()), stops="IO001"),
+    Bad("cut_late.jsonl.gz", _cut(gzip.compress(_many())), stops="IO001"),
     Bad("bad_zstd.jsonl.zst", b"\x28\xb5\x2f\xfd" + b"x" * 40, stops="IO001"),
+    Bad("cut.jsonl.zst", _cut(_many_in_zstd()), stops="IO001"),
+    Bad("cut_before_the_last_byte.jsonl.zst", _many_in_zstd()[:-1], stops="IO001"),
+    Bad("two_frames.jsonl.zst", 2 * zstandard.compress(GOOD.encode() + b"\n"), "kk"),
     Bad("zip.json", b"PK\x03\x04" + b"x" * 40, stops="IO001"),
     Bad("bzip2.jsonl.bz2", b"BZh91AY" + b"x" * 40, stops="IO001"),
     Bad("xz.jsonl.xz", b"\xfd7zXZ\0" + b"x" * 40, stops="IO001"),
