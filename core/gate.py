@@ -14,6 +14,8 @@ from typing import Any
 
 from core.config import TrainConfig
 from core.conversation import Finding
+from core.datasets import find_source
+from core.datasets.load import files_to_read
 from core.datasets.mix import held_lines, require_weights
 from core.errors import UserError
 from core.report import Report, by_code
@@ -61,6 +63,11 @@ def require_mixture(config: TrainConfig) -> None:
     if config.eval_dataset:
         raise UserError("split_file and eval_dataset both say what is held out", remedy="give one of them")
     held_lines(Path(config.split_file))
+    source = find_source(config.dataset[0], config.dataset_dir) if config.dataset else None
+    if source is not None and not source.hub and not source.refused and len(files_to_read(source, [])) > 1:
+        raise UserError(
+            "split_file: its lines are those of one file, and the dataset has several", remedy="use val_size"
+        )
 
 
 def require_possible(config: TrainConfig, refused: UserError | None = None) -> tuple[Any, Template]:

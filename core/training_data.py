@@ -146,6 +146,9 @@ def _sets(
     validation = numpy.zeros(0, dtype=numpy.int64)
     if not held_out:
         chosen, validation = _divided(entries, chosen, config)
+        if config.split_file and config.profile != "lenient":
+            chosen, left_out = _not_asked_again(entries[0], chosen, validation)
+            notes += left_out
     if len(validation) and not len(chosen):
         raise UserError("all rows are held out, and none is left to train on", remedy="lower val_size")
     sets = {TRAIN: _set(entries, chosen)}
@@ -201,6 +204,14 @@ def _divided(entries: Sequence[Entry], chosen: Numbers, config: TrainConfig) -> 
         return chosen, chosen[:0]
     # What is drawn several times for training is measured once.
     return chosen[~held[chosen]], numpy.array(list(dict.fromkeys(chosen[held[chosen]].tolist())), dtype=numpy.int64)
+
+
+def _not_asked_again(entry: Entry, chosen: Numbers, held: Numbers) -> tuple[Numbers, list[Finding]]:
+    """The conversations to train on without those that ask what held-out ones ask, and what that leaves out."""
+    prompts = entry.facts()["prompts"]
+    asked = numpy.isin(prompts[chosen], prompts[held])
+    said = f"split_file: {asked.sum()} conversations ask what held-out ones ask, and are not trained on"
+    return chosen[~asked], [Finding("DS909", "kept", said, entry.report.file)] if asked.any() else []
 
 
 def _rows_of(entries: Sequence[Entry], chosen: Numbers) -> Numbers:

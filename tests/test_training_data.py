@@ -133,6 +133,24 @@ def test_a_split_by_what_is_asked_and_by_file(runs: Path, tmp_path: Path, templa
     assert len(data.train) == 198
 
 
+def test_what_a_split_file_holds_out_is_not_asked_in_training(
+    runs: Path, tmp_path: Path, template: Template, tokenizer: Any
+) -> None:
+    name = pairs(tmp_path / "a.jsonl", 60)
+    copied = json.dumps({"instruction": "What  is 2?", "output": "two"}) + "\n"
+    (tmp_path / "a.jsonl").write_text(copied + Path(name).read_text() + copied)
+    (tmp_path / "split.json").write_text('{"validation": [4]}')
+    config = TrainConfig(dataset=[name], split_file=str(tmp_path / "split.json"))
+    run, data = made(config, template, tokenizer)
+    assert (len(data.held_out["validation"]), len(data.train)) == (1, 59)
+    assert "two<|im_end|>" not in texts(data.train, tokenizer)
+    findings = json.loads((run.path / "report.json").read_text())["findings"]
+    said = "split_file: 2 conversations ask what held-out ones ask, and are not trained on"
+    assert said in [found["message"] for found in findings if found["code"] == "DS909"]
+    _, data = made(config.model_copy(update={"profile": "lenient"}), template, tokenizer)
+    assert len(data.train) == 61
+
+
 def test_five_in_a_hundred_are_held_out_unless_said_otherwise(
     runs: Path, tmp_path: Path, template: Template, tokenizer: Any
 ) -> None:
@@ -171,8 +189,12 @@ def test_a_mixture_or_split_that_cannot_be_is_said_before_there_is_a_run(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [pairs(tmp_path / "a.jsonl", 20), pairs(tmp_path / "b.jsonl", 20)]
-    split = tmp_path / "split.json"
+    split, lines = tmp_path / "split.json", tmp_path / "lines.json"
     split.write_text('{"validation": [true]}')
+    lines.write_text('{"validation": [1]}')
+    (tmp_path / "folder").mkdir()
+    for letter in "ab":
+        shutil.copy(names[0], tmp_path / "folder" / f"{letter}.jsonl")
     mixed = ["--mix-strategy", "interleave_over"]
     for options, said in (
         ([*names, *mixed, "--interleave-probs", "1"], "needs 2 numbers above 0"),
@@ -181,6 +203,7 @@ def test_a_mixture_or_split_that_cannot_be_is_said_before_there_is_a_run(
         ([names[0], "--eval-dataset", names[1], "--split-file", str(split)], "give one of them"),
         ([names[0], "--split-file", str(split)], "a list of line numbers"),
         ([names[0], "--split-file", str(tmp_path / "none.json")], "No such file"),
+        ([str(tmp_path / "folder"), "--split-file", str(lines)], "those of one file, and the dataset has several"),
     ):
         assert main(["train", "--runs-dir", str(runs), "--model-name-or-path", "starter", "--dataset", *options]) == 2
         assert said in capsys.readouterr().err
