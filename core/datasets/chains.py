@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from core.conversation import Row
+from core.conversation import Finding, Row
 from core.formats.names import folded, our_name
 
 # Columns that say which conversation a message belongs to; who speaks; and what is said.
@@ -53,7 +54,7 @@ def _circles(by_id: dict[str, Row], parents: set[str]) -> Iterator[Row]:
 
 
 def message_columns(row: Row) -> tuple[str, str, str] | None:
-    """The columns of a table with a message in each row: conversation, role and content; None for another table."""
+    """The columns of rows that are a message each: conversation, role and content; None for other rows."""
     if not isinstance(row.data, dict):
         return None
     talk = next((name for name in row.data if folded(name) in _TALK), None)
@@ -63,10 +64,20 @@ def message_columns(row: Row) -> tuple[str, str, str] | None:
     return (talk, role, content) if talk and role and content else None
 
 
-def grouped(rows: Iterable[Row], columns: tuple[str, str, str]) -> Iterator[Row]:
-    """One row for each conversation, where its first message stands: its messages in the order of the table."""
+def grouped(first: Row, rows: Iterable[Row], columns: tuple[str, str, str], notes: list[Finding]) -> Iterator[Row]:
+    """One row for each conversation, where its first message stands; `rows` begin with the `first`.
+
+    Its messages are in the order of the file, or of the column that numbers them. What says nothing about a message or
+    its conversation is named in `notes`.
+    """
     talk, role, content = columns
+    order = next((name for name in first.data if folded(name) in _NUMBERS), "")
+    rest = sorted(set(first.data) - {*columns, order, *_OF_A_MESSAGE, *_OF_A_TALK} - {""})
+    said = f"each row is a message; those of one {talk} are a conversation"
+    said += f", in the order of {order}" if order else ""
+    notes.append(Finding("SH115", "kept", f"{said}; not used: {', '.join(rest)}" if rest else said, first.file))
     talks: dict[str, Row] = {}
+    numbers: dict[str, list[Any]] = {}
     for row in rows:
         if not isinstance(row.data, dict) or row.data.get(talk) in (None, ""):
             yield row
@@ -74,5 +85,28 @@ def grouped(rows: Iterable[Row], columns: tuple[str, str, str]) -> Iterator[Row]
         name = str(row.data[talk])
         if name not in talks:
             talks[name] = Row({talk: row.data[talk], "messages": []}, row.file, row.line, lenient=row.lenient)
-        talks[name].data["messages"].append({"role": row.data.get(role), "content": row.data.get(content)})
-    yield from talks.values()
+        given = {key: value for key in _OF_A_MESSAGE if (value := row.data.get(key)) not in (None, "")}
+        talks[name].data["messages"].append({**given, "role": row.data.get(role), "content": row.data.get(content)})
+        numbers.setdefault(name, []).append(row.data.get(order))
+        for key in _OF_A_TALK:
+            if row.data.get(key) not in (None, "", []):
+                talks[name].data.setdefault(key, row.data[key])
+    for name, whole in talks.items():
+        if order:
+            whole.data["messages"] = _in_order(whole.data["messages"], numbers[name])
+        yield whole
+
+
+def _in_order(messages: list[Any], numbers: list[Any]) -> list[Any]:
+    """The messages in the order of their numbers, where all of them have one."""
+    try:
+        keys = [float(number) for number in numbers]
+    except (TypeError, ValueError):
+        return messages
+    return [messages[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+# Columns that number the messages of a conversation; that belong to a message; and to the whole conversation.
+_NUMBERS = ("turn", "turnindex", "turnidx", "turnid", "messageindex", "messageidx", "position", "sequence", "seq")
+_OF_A_MESSAGE = ("tool_calls", "tool_call_id", "name", "reasoning_content", "reasoning", "function_call", "weight")
+_OF_A_TALK = ("tools", "system")

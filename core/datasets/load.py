@@ -309,27 +309,34 @@ def file_rows(
     file: Path, kind: Kind, mode: str, layout: Layout | None, notes: list[Finding], lenient: bool
 ) -> Iterator[tuple[Row, Layout | None]]:
     """The rows of one file of a known kind (and `mode`, where it is JSON), each with its layout."""
-    if kind == "json":
-        lmflow: list[str] = []
-        for row in json_rows(file, notes, lenient, lmflow, mode):
-            yield row, _lmflow_layout(row, layout, lmflow, notes)
-        return
-    rows = table_rows(file, kind, notes, lenient)
+    lmflow: list[str] = []
+    rows = json_rows(file, notes, lenient, lmflow, mode) if kind == "json" else table_rows(file, kind, notes, lenient)
     first = next(rows, None)
     if first is None:
         return
     whole = _with_first(first, rows)
-    if (layout is not None and layout.formatting == "h2o") or _is_chained(first, layout):
+    if kind != "json" and ((layout is not None and layout.formatting == "h2o") or _is_chained(first, layout)):
         named = dict(layout.columns) if layout else _chain_columns(first)
         chain = Layout("h2o", named, found_by="" if layout else "columns id and parent_id")
         yield from ((row, chain) for row in chained(whole))
-    elif layout is None and (columns := message_columns(first)) is not None:
-        rest = sorted(set(first.data) - set(columns))
-        said = f"each row is a message; those of one {columns[0]} are a conversation"
-        notes.append(Finding("SH115", "kept", f"{said}; not used: {', '.join(rest)}" if rest else said, str(file)))
-        yield from ((row, None) for row in grouped(whole, columns))
+    elif layout is None and (columns := _message_columns(first)) is not None:
+        yield from ((row, None) for row in grouped(first, whole, columns, notes))
+    elif kind == "json":
+        yield from ((row, _lmflow_layout(row, layout, lmflow, notes)) for row in whole)
     else:
         yield from ((row, layout) for row in whole)
+
+
+def holds_messages(file: Path, mode: str, layout: Layout | None, lenient: bool) -> bool:
+    """Whether each row of a JSON file is one message, as its first row says."""
+    first = next(json_rows(file, [], lenient, mode=mode), None) if layout is None else None
+    return first is not None and _message_columns(first) is not None
+
+
+def _message_columns(first: Row) -> tuple[str, str, str] | None:
+    columns = message_columns(first)
+    found = recognise(first.data).layout if columns is not None else None
+    return columns if found is None or found.formatting == "text" else None
 
 
 def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:

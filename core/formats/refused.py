@@ -126,7 +126,7 @@ def _is_answer_alone(record: JsonObject) -> bool:
     return answers and {"messages", "request", "prompt", "body", "input", "inputs"}.isdisjoint(record)
 
 
-_FLATTEN = "; write one conversation a row, all its messages in a list"
+_FLATTEN = "; give those of one conversation the same conversation_id, or write one conversation a row"
 # Without one of these columns a row is none of the following.
 _TELLING = frozenset(
     {
