@@ -17,6 +17,7 @@ from core.datasets import Source, find_source, load_conversations, load_dataset,
 from core.examine import Job
 from core.gate import ConsentNeededError, look_first
 from core.model import load_template
+from core.preview import first_rows, row_number
 from core.run import Run
 from core.template.sandbox import Template
 from core.training_data import training_data
@@ -52,6 +53,19 @@ def test_copies_are_dropped_when_it_is_asked_for(tmp_path: Path, profile: Any) -
     assert report.rows["in"] == sum(report.rows[fate] for fate in ("kept", "repaired", "dropped")) == 7
     assert report.stats["dataset"]["duplicates"] == 0
     assert report.stats["dataset"]["conversations"] == 4
+
+
+@pytest.mark.parametrize("around", ["{}", '{{"type": "text2text", "instances": {}}}', '{{"data": {}}}'])
+def test_rows_of_a_file_of_one_line_are_told_apart(around: str, tmp_path: Path) -> None:
+    rows = [{"input": f"question {n % 100}", "output": "yes"} for n in range(150)]
+    file = tmp_path / "a.json"
+    file.write_text(around.format(json.dumps(rows)))
+    report = check_dataset(str(file), TrainConfig(drop_duplicates=True))
+    copies = [(f.line, f.message) for f in report.findings if f.code == "DS901"]
+    assert copies == [(n + 101, f"an exact copy of the row on line {n + 1}") for n in range(50)]
+    assert row_number(str(file), str(file), 101, TrainConfig()) == 101, "from a finding to its row"
+    file.write_text("[\n" + ",\n".join(2 * (json.dumps(row) + ",") for row in rows[:3])[:-1] + "]")
+    assert [row.line for row in first_rows(str(file), TrainConfig())] == [2, 3, 4, 5, 6, 7]
 
 
 def test_tools_and_weights_make_rows_unlike(tmp_path: Path) -> None:

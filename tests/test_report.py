@@ -381,6 +381,8 @@ def test_plain_text_survives_as_itself() -> None:
     row, losses = writer("openai")(text)
     assert (row, losses) == ({"text": "once"}, [])
     assert writer("sharegpt")(text) == (None, ["text without turns"])
+    silent = Conversation((Message("user", "q"), Message("assistant", "", train=False)))
+    assert writer("alpaca")(silent) == (None, ["an empty last answer"])
 
 
 @pytest.mark.parametrize("to", WRITERS)

@@ -1,7 +1,7 @@
 """JSON files as rows, one at a time: JSON Lines, arrays, objects around rows, objects one after the other.
 
 Nothing is loaded whole. A row that cannot be read is a row with a reason, never an exception; only a file that is
-unusable as a whole raises. Line numbers are those of the file.
+unusable as a whole raises. Line numbers are those of the file; in a file that is one long line they number its rows.
 """
 
 from __future__ import annotations
@@ -51,11 +51,19 @@ def json_rows(
     with readable(file), open_utf8(file, notes) as stream:
         text = Window(file, stream, Parser(lenient))
         if mode == "array":
-            yield from array_rows(text, notes)
+            yield from _told_apart(array_rows(text, notes))
         elif mode == "values":
-            yield from value_rows(text)
+            yield from _told_apart(value_rows(text))
         else:
-            yield from wrapped_rows(text, mode, notes, [] if lmflow is None else lmflow)
+            yield from _told_apart(wrapped_rows(text, mode, notes, [] if lmflow is None else lmflow))
+
+
+def _told_apart(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows, each on a line of its own: where several share one, all but the first count on from it."""
+    last = 0
+    for row in rows:
+        row.line = last = max(row.line, last + 1)
+        yield row
 
 
 def line_pieces(file: Path, notes: list[Finding], lenient: bool = False) -> Iterator[tuple[int, bytes] | Row]:

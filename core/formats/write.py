@@ -136,6 +136,8 @@ def to_alpaca(conversation: Conversation) -> Written:
     if not ordered or not pairs:
         return None, ["turns that do not alternate"]
     question, answer = pairs[-1]
+    if not answer.content.strip():
+        return None, ["an empty last answer"]
     row: JsonObject = {"instruction": question.content, "input": "", "output": answer.content}
     if conversation.messages[0].role == "system":
         row["system"] = conversation.messages[0].content
