@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.conversation import Conversation, Message, Row, RowRefusedError, ToolCall
+from core.datasets import converted
 from core.errors import UserError
 from core.formats import FORMATS, Layout, detect, read_row, read_tools, reader, recognise
 from core.formats.textcalls import find_calls
@@ -363,6 +364,7 @@ def test_every_reader_has_a_row_here_or_below() -> None:
         "chatgpt_export",
         "app_messages",
         "transcript",
+        "span",
     }
     assert {formatting for formatting, _, _ in ROWS.values()} | read_elsewhere == set(FORMATS)
 
@@ -685,3 +687,10 @@ def test_the_same_definitions_are_read_once(written: Any) -> None:
     assert [repr(read(default)[0]["function"]["parameters"]["properties"]["a"]) for default in (1, 1.0, True)] == [
         *("{'default': 1}", "{'default': 1.0}", "{'default': True}"),
     ]
+
+
+def test_keys_with_many_dots_do_not_end_the_process() -> None:
+    attributes = {"." * 100_000: 1, "llm." + "a." * 5_000: "x", "gen_ai.prompt": 3, "gen_ai.prompt.0.role": "user"}
+    row = Row({"name": "chat", "attributes": attributes})
+    assert converted(row, None).fate == "dropped"
+    assert "a span without the messages" in row.findings[0].message

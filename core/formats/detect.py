@@ -13,25 +13,22 @@ from typing import Any
 
 from core.conversation import JsonObject
 from core.formats.layout import Layout
+from core.formats.logged import logged
 from core.formats.names import (
     ANSWERS,
     MESSAGE_COLUMNS,
     MESSAGE_KEYS,
     PAIRS,
     REASONING_COLUMNS,
-    REQUEST_BODIES,
-    REQUEST_MESSAGES,
-    REQUESTS,
-    RESPONSES,
     TURN_KEYS,
 )
 from core.formats.refused import refusal, refusal_when_nothing_fits
 from core.formats.reshape import candidates
 from core.formats.roles import messages_in_text
-from core.formats.text import object_in, parse_object_text
+from core.formats.spans import span_in
+from core.formats.text import parse_object_text
 from core.formats.transcript import style_of
 
-_LOGGED = frozenset({*REQUESTS, *RESPONSES})
 # Columns with what is to be said of a chat that is one text: the chat alone is not what such a row teaches.
 _SAID_OF_A_TALK = frozenset({*ANSWERS, "summary", "label", "intent", "question", "instruction", "prompt"})
 _SWITCHES = ("", "on", "off", "true", "false", "yes", "no")
@@ -112,28 +109,6 @@ def _own_keys(record: JsonObject) -> Recognition | None:
     return _request_log(record)
 
 
-def _completion(record: JsonObject) -> Recognition | None:
-    column = _request_column(record) if "choices" in record else ""
-    if column and _first(record["choices"], "message") is not None:
-        return Recognition(Layout("request_log"), f"column {column}, and choices with the answer")
-    return None
-
-
-def _request_column(request: JsonObject) -> str:
-    """The column of a request that holds its messages; empty when there is none."""
-    return next((key for key in REQUEST_MESSAGES if _is_listed(request.get(key))), "")
-
-
-def _is_listed(value: Any) -> bool:
-    return isinstance(value, list) or bool(messages_in_text(value))
-
-
-def body_of(value: Any) -> JsonObject:
-    """The request or the response that a column holds, without what programs wrap around it."""
-    whole = object_in(value)
-    return next((body for key in REQUEST_BODIES if (body := object_in(whole.get(key)))), whole)
-
-
 def _export(record: JsonObject) -> Recognition | None:
     if isinstance(record.get("mapping"), dict) and isinstance(record.get("current_node"), str):
         return Recognition(Layout("chatgpt_export"), "columns mapping and current_node of ChatGPT's export")
@@ -141,22 +116,8 @@ def _export(record: JsonObject) -> Recognition | None:
 
 
 def _request_log(record: JsonObject) -> Recognition | None:
-    """A request with its messages inside; the response lies beside it, or there is none (OpenAI's batch files)."""
-    if record.keys().isdisjoint(_LOGGED):
-        return None
-    answer = next((name for name in RESPONSES if object_in(record.get(name))), "")
-    for name in REQUESTS:
-        request = body_of(record.get(name))
-        if _request_column(request) or (
-            isinstance(request.get("input"), str) and _types(object_in(record.get(answer)).get("output"))
-        ):
-            said = f" and {answer}" if answer else ""
-            return Recognition(Layout("request_log"), f"column {name} with messages{said}")
-    response = object_in(record.get(answer)) or _first(record.get("output"), "message") or {}
-    column = _request_column(record)
-    if column and {"choices", "message", "body"} & response.keys():
-        return Recognition(Layout("request_log"), f"column {column}, and {answer or 'output'} with the answer")
-    return None
+    said = logged(record)
+    return Recognition(Layout("request_log"), said) if said else None
 
 
 def _response_items(record: JsonObject) -> Recognition | None:
@@ -340,6 +301,14 @@ def _text(record: JsonObject) -> Recognition | None:
     return Recognition(Layout("text"), "column text") if isinstance(record.get("text"), str) else None
 
 
+def _span(record: JsonObject) -> Recognition | None:
+    """A span of a trace, with the messages of a model's call or of something else."""
+    place, columns, why = span_in(record)
+    if why:
+        return Recognition(None, refused=why)
+    return Recognition(Layout("span", columns), f"a span with {place}") if place else None
+
+
 def _no_messages(record: JsonObject) -> Recognition | None:
     """A list of messages that has none in this row."""
     column = next((name for name in MESSAGE_COLUMNS if record.get(name) == []), None)
@@ -351,11 +320,11 @@ _TESTS: tuple[_Test, ...] = (
     _refused,
     _own_keys,
     _export,
-    _completion,
     _response_items,
     _messages,
     _pairs,
     _text,
+    _span,
     _no_messages,
 )
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row, json_text
 from core.formats.chat import conversation_of, read_message
-from core.formats.detect import body_of, recognise
+from core.formats.detect import recognise
 from core.formats.layout import Layout, reader, reads
+from core.formats.logged import body_of
 from core.formats.names import REQUEST_MESSAGES, REQUESTS, RESPONSES
 from core.formats.roles import message_list, messages_in_text
 from core.formats.text import object_in
