@@ -30,6 +30,7 @@ from core.datasets import (
     split,
     split_by_file,
 )
+from core.datasets.registry import REGISTRY
 from core.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -253,6 +254,7 @@ def test_what_is_not_trained_on_is_refused_by_name_and_spares_its_neighbours(
         ({"file_name": 7}, "file_name must be text"),
         ({"file_nam": "a"}, 'unknown key "file_nam" — did you mean "file_name"'),
         ({"file_name": "a", "formatting": "alpacca"}, 'unknown format "alpacca"'),
+        ({"file_name": "a", "formatting": ["alpaca"]}, "formatting must be text"),
         ({"file_name": "a", "num_samples": 0}, "num_samples"),
         ({"file_name": "a", "columns": ["x"]}, "columns must map"),
         ({"file_name": "a", "columns": {"promt": "x"}}, 'columns has no "promt"'),
@@ -261,8 +263,11 @@ def test_what_is_not_trained_on_is_refused_by_name_and_spares_its_neighbours(
     ],
 )
 def test_a_wrong_entry_is_one_clear_error(entry: Any, word: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=word):
-        registry(info(tmp_path, bad=entry))
+    folder = info(tmp_path, bad=entry, good={"file_name": "a.jsonl"})
+    with pytest.raises(UserError, match=f"{REGISTRY}: .*{word}"):
+        find_source("bad", folder)
+    assert word.partition(" — ")[0] in registry(folder)["bad"].refused
+    assert find_source("good", folder) == registry(folder)["good"]
 
 
 def test_hub_names() -> None:

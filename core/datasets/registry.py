@@ -1,7 +1,7 @@
 """Datasets by name or path: `dataset_info.json` with LLaMA-Factory's whole schema, files, folders and Hub names.
 
-Entries that we do not train on (ranking pairs, images, sound) and those that would run code are listed and refused by
-name when they are used, so that one of them does not make its neighbours unusable.
+Entries that we do not train on (ranking pairs, images, sound), those that would run code and those that are wrong are
+listed and refused by name when they are used, so that one of them does not make its neighbours unusable.
 """
 
 from __future__ import annotations
@@ -65,7 +65,16 @@ class Source:
 
 
 def registry(dataset_dir: str = "") -> dict[str, Source]:
-    """The datasets that `dataset_info.json` in a folder names (the shipped samples by default)."""
+    """The datasets that `dataset_info.json` in a folder names (the shipped samples by default).
+
+    Raises `UserError` where there is no such file, or none that holds entries.
+    """
+    entries, file = _entries(dataset_dir)
+    return {name: _listed(name, entry, file) for name, entry in entries.items()}
+
+
+def _entries(dataset_dir: str) -> tuple[dict[str, Any], Path]:
+    """The entries of the `dataset_info.json` in a folder, and that file."""
     folder = typed(dataset_dir) if dataset_dir else data_dir()
     file = folder / REGISTRY
     try:
@@ -78,7 +87,15 @@ def registry(dataset_dir: str = "") -> dict[str, Source]:
         raise UserError(f"cannot be read: {error}", file=file) from None
     if not isinstance(entries, dict):
         raise UserError("must be an object: a name and a description for each dataset", file=file)
-    return {name: _registered(name, entry, folder, file) for name, entry in entries.items()}
+    return entries, file
+
+
+def _listed(name: str, entry: Any, file: Path) -> Source:
+    """What is known of an entry; of a wrong one, what is wrong."""
+    try:
+        return _registered(name, entry, file)
+    except UserError as error:
+        return Source(name, file.parent, refused=str(error))
 
 
 def find_source(name: str, dataset_dir: str = "") -> Source:
@@ -93,11 +110,12 @@ def find_source(name: str, dataset_dir: str = "") -> Source:
     path = resolve_file(name)
     if os.path.isfile(path):
         return Source(path.stem, path)
-    known = registry(dataset_dir)
+    known, file = _entries(dataset_dir)
     if name in known:
-        if known[name].refused:
-            raise UserError(f'dataset "{name}": {known[name].refused}')
-        return known[name]
+        source = _registered(name, known[name], file)
+        if source.refused:
+            raise UserError(f'dataset "{name}": {source.refused}')
+        return source
     if os.path.isdir(path):
         return Source(path.resolve().name, path)
     if os.path.islink(path) and not os.path.exists(path):
@@ -118,7 +136,7 @@ def _hub_source(name: str) -> Source:
     return Source(name, Path(repo), hub=repo, subset=subset, split=split, revision=revision)
 
 
-def _registered(name: str, entry: Any, folder: Path, file: Path) -> Source:
+def _registered(name: str, entry: Any, file: Path) -> Source:
     if not isinstance(entry, dict):
         raise UserError(f'"{name}" must be an object', file=file)
     unknown = [key for key in entry if key not in _KEYS]
@@ -131,7 +149,7 @@ def _registered(name: str, entry: Any, folder: Path, file: Path) -> Source:
     file_name = _text(name, entry, "file_name", file)
     return Source(
         name,
-        Path(hub) if hub else folder / file_name,
+        Path(hub) if hub else file.parent / file_name,
         _layout(name, entry, file),
         str(entry.get("description", "")),
         count,
@@ -170,7 +188,7 @@ def _text(name: str, entry: Mapping[str, Any], key: str, file: Path) -> str:
 
 def _layout(name: str, entry: Mapping[str, Any], file: Path) -> Layout | None:
     """The layout that an entry declares; None (found by the rows) when it says nothing, as `formatting: auto` does."""
-    formatting = entry.get("formatting")
+    formatting = _text(name, entry, "formatting", file)
     columns = _mapping(name, entry, "columns", {*COLUMN_WORDS, *_KINDS}, file)
     tags = _mapping(name, entry, "tags", TAG_WORDS, file)
     roles = _mapping(name, entry, "roles", None, file)
