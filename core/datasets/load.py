@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.datasets.hub import hub_rows
 from core.datasets.jsonrows import json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
 from core.datasets.registry import COLUMN_WORDS, TAG_WORDS, Source, checked_roles, checked_words, find_source
+from core.datasets.sessions import EVENTS_LOOKED_AT, are_events, sessions
 from core.datasets.tables import table_rows
 from core.datasets.wrappers import LMFLOW_LAYOUTS
 from core.errors import UserError
@@ -311,14 +313,17 @@ def file_rows(
     """The rows of one file of a known kind (and `mode`, where it is JSON), each with its layout."""
     lmflow: list[str] = []
     rows = json_rows(file, notes, lenient, lmflow, mode) if kind == "json" else table_rows(file, kind, notes, lenient)
-    first = next(rows, None)
-    if first is None:
+    head, whole = _peeked(rows)
+    if not head:
+        yield from ((row, layout) for row in whole)
         return
-    whole = _with_first(first, rows)
+    first = head[0]
     if kind != "json" and ((layout is not None and layout.formatting == "h2o") or _is_chained(first, layout)):
         named = dict(layout.columns) if layout else _chain_columns(first)
         chain = Layout("h2o", named, found_by="" if layout else "columns id and parent_id")
         yield from ((row, chain) for row in chained(whole))
+    elif layout is None and are_events(head):
+        yield from ((row, None) for row in sessions(whole, notes))
     elif layout is None and (columns := _message_columns(first)) is not None:
         yield from ((row, None) for row in grouped(first, whole, columns, notes))
     elif kind == "json":
@@ -327,21 +332,35 @@ def file_rows(
         yield from ((row, layout) for row in whole)
 
 
-def holds_messages(file: Path, mode: str, layout: Layout | None, lenient: bool) -> bool:
-    """Whether each row of a JSON file is one message, as its first row says."""
-    first = next(json_rows(file, [], lenient, mode=mode), None) if layout is None else None
-    return first is not None and _message_columns(first) is not None
+def belong_together(file: Path, mode: str, layout: Layout | None, lenient: bool) -> bool:
+    """Whether the rows of a JSON file are messages or events of conversations, as its first rows say."""
+    head = _peeked(json_rows(file, [], lenient, mode=mode))[0] if layout is None else []
+    return bool(head) and (_message_columns(head[0]) is not None or are_events(head))
+
+
+def _peeked(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
+    """The first rows, and all of them; an error among the first is raised behind the rows before it."""
+    head: list[Row] = []
+    failed: UserError | None = None
+    try:
+        for row in islice(rows, EVENTS_LOOKED_AT):
+            head.append(row)
+    except UserError as error:
+        failed = error
+
+    def whole() -> Iterator[Row]:
+        yield from head
+        if failed is not None:
+            raise failed
+        yield from rows
+
+    return head, whole()
 
 
 def _message_columns(first: Row) -> tuple[str, str, str] | None:
     columns = message_columns(first)
     found = recognise(first.data).layout if columns is not None else None
     return columns if found is None or found.formatting == "text" else None
-
-
-def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rows
 
 
 def _is_chained(row: Row, layout: Layout | None) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from core.conversation import Finding, Row
 from core.datasets.files import UnusableError, kind_of
 from core.datasets.jsonrows import json_mode, line_pieces, rows_of_lines
-from core.datasets.load import file_rows, files_to_read, holds_messages, iterate_rows
+from core.datasets.load import belong_together, file_rows, files_to_read, iterate_rows
 from core.datasets.registry import Source
 from core.formats import Layout
 
@@ -51,7 +51,7 @@ def pieces(
     for file in files_to_read(source, notes):
         kind = kind_of(file, notes)
         mode = json_mode(file, notes, lenient) if kind == "json" else ""
-        if mode == "lines" and not holds_messages(file, mode, source.layout, lenient):
+        if mode == "lines" and not belong_together(file, mode, source.layout, lenient):
             yield from _line_pieces(file, source.layout, notes, lenient)
         else:
             yield from _chunks(file_rows(file, kind, mode, source.layout, notes, lenient))

@@ -25,6 +25,7 @@ from core.formats.names import (
 from core.formats.refused import refusal, refusal_when_nothing_fits
 from core.formats.reshape import candidates
 from core.formats.roles import messages_in_text
+from core.formats.sessions import EVENTS, logged_by
 from core.formats.spans import span_in
 from core.formats.text import parse_object_text
 from core.formats.transcript import style_of
@@ -90,6 +91,12 @@ def _as_it_stands(record: JsonObject) -> Recognition | None:
 def _refused(record: JsonObject) -> Recognition | None:
     why = refusal(record)
     return Recognition(None, refused=why) if why else None
+
+
+def _session(record: JsonObject) -> Recognition | None:
+    """The events of a coding agent's session, in a column or as the lines of a file."""
+    by = next(filter(None, map(logged_by, _items(record.get(EVENTS)))), "")
+    return Recognition(Layout("session"), f"column {EVENTS} with the events of {by}") if by else None
 
 
 def _own_keys(record: JsonObject) -> Recognition | None:
@@ -325,6 +332,7 @@ _TESTS: tuple[_Test, ...] = (
     _pairs,
     _text,
     _span,
+    _session,
     _no_messages,
 )
 

@@ -113,7 +113,7 @@ def read_responses(row: Row, layout: Layout) -> Conversation:
 def _add_item(row: Row, path: str, item: JsonObject, layout: Layout, messages: list[Message]) -> None:
     """Append an item; calls and reasoning that belong to one turn are joined into one message."""
     kind = item.get("type") or "message"
-    if kind == "function_call_output":
+    if kind in ("function_call_output", "custom_tool_call_output"):
         text = result_text(row, f"{path}.output", item.get("output"))
         messages.append(Message("tool", text, tool_call_id=str(item.get("call_id") or "")))
         return
@@ -121,15 +121,8 @@ def _add_item(row: Row, path: str, item: JsonObject, layout: Layout, messages: l
         role = role_of(row, f"{path}.role", require(row, path, item, "role"), layout)
         piece = read_parts(row, f"{path}.content", item.get("content"))[0]
         new = Message(role, piece.text, piece.reasoning, piece.calls)
-    elif kind == "function_call":
-        call = ToolCall(
-            str(item.get("name") or ""),
-            arguments_of(row, f"{path}.arguments", item.get("arguments")),
-            str(item.get("call_id") or item.get("id") or ""),
-        )
-        if not call.name:
-            raise row.refuse("TC506", path, "tool call without a name")
-        new = Message("assistant", tool_calls=(call,))
+    elif kind in ("function_call", "custom_tool_call", "local_shell_call"):
+        new = Message("assistant", tool_calls=(_item_call(row, path, item),))
     elif kind == "reasoning":
         new = Message("assistant", reasoning=_item_reasoning(row, path, item))
     else:
@@ -145,6 +138,16 @@ def _add_item(row: Row, path: str, item: JsonObject, layout: Layout, messages: l
         )
     elif new != Message("assistant"):
         messages.append(new)
+
+
+def _item_call(row: Row, path: str, item: JsonObject) -> ToolCall:
+    """A call; a tool of free text gets it as `input`, the shell what it is to run."""
+    named = str(item.get("name") or ("local_shell" if item["type"] == "local_shell_call" else ""))
+    if not named:
+        raise row.refuse("TC506", path, "tool call without a name")
+    given = {"custom_tool_call": {"input": item.get("input")}, "local_shell_call": item.get("action")}
+    arguments = arguments_of(row, f"{path}.arguments", given.get(item["type"], item.get("arguments")))
+    return ToolCall(named, arguments, str(item.get("call_id") or item.get("id") or ""))
 
 
 def _item_reasoning(row: Row, path: str, item: JsonObject) -> str:

@@ -1,0 +1,44 @@
+"""Files in which each row is an event of a coding agent's session: the events of one session are a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from core.conversation import Finding, JsonObject, Row
+from core.formats.sessions import EVENTS, logged_by
+
+# Among so many rows at the top of a file one must be an event: some programs log other things first.
+EVENTS_LOOKED_AT = 20
+
+
+def are_events(head: Sequence[Row]) -> bool:
+    """Whether rows are the events of a session, as the first of them say."""
+    typed = all(isinstance(row.data, dict) and isinstance(row.data.get("type"), str) for row in head)
+    return typed and any(logged_by(row.data) for row in head)
+
+
+def sessions(rows: Iterable[Row], notes: list[Finding]) -> Iterator[Row]:
+    """One row for each session, and for what follows after a session was summed up, where its first event stands."""
+    found: dict[object, Row] = {}
+    part, file = 0, ""
+    for row in rows:
+        if not isinstance(row.data, dict):
+            yield row
+            continue
+        event, file = row.data, row.file
+        # Codex says where a session begins, and Claude Code where it goes on from a summary of itself.
+        part += event.get("type") in ("session_meta", "session") or event.get("isCompactSummary") is True
+        if _says_nothing(event):
+            continue
+        name = (part, event.get("sessionId"), bool(event.get("isSidechain")), event.get("agentId"))
+        if name not in found:
+            found[name] = Row({EVENTS: []}, row.file, row.line, lenient=row.lenient)
+        found[name].data[EVENTS].append(event)
+    said = f"each row is an event; those of one session are a conversation: {len(found)} in all"
+    notes.append(Finding("SH115", "kept", said, file))
+    yield from found.values()
+
+
+def _says_nothing(event: JsonObject) -> bool:
+    """Whether an event only serves the program that logs it, and leads to no message."""
+    return not {"message", "payload", "content", "parentUuid", "parentId", "arguments", "output"} & event.keys()
