@@ -9,7 +9,7 @@ from typing import Any
 
 from core.config import DataOptions
 from core.conversation import Conversation, Finding, RowRefusedError
-from core.errors import UserError
+from core.errors import UserError, counted
 from core.label import Example, encode_all
 from core.overlong import shortened
 from core.rules.samples import notes_on_samples
@@ -196,7 +196,7 @@ def swallowed_words(codes: Iterable[str], rows: int, template: Template) -> tupl
     remedy = ", ".join(filter(None, ways)) + (
         ", drop those conversations (--swallowed drop) or train without it (--swallowed ignore)"
     )
-    return f"{template.name} swallows {what} of {rows} conversations", remedy
+    return f"{template.name} swallows {what} of {counted(rows, 'conversation')}", remedy
 
 
 def _rewritings(conversation: Conversation, template: Template) -> list[Finding]:

@@ -32,6 +32,11 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number of things in words: `1 row`, `2 rows`; `many` is what is said of several, where an s is not enough."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """`did you mean "x"?` for the nearest of `choices`, else the list of what exists (at most twelve)."""
     known = sorted(choices)

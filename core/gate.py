@@ -17,7 +17,7 @@ from core.conversation import Finding
 from core.datasets import find_source
 from core.datasets.load import files_to_read
 from core.datasets.mix import held_lines, require_weights
-from core.errors import UserError
+from core.errors import UserError, counted
 from core.report import Report, by_code
 from core.run import runs_folder
 from core.sources import is_small, require_datasets
@@ -121,7 +121,7 @@ def require_consent(reports: Iterable[Report], config: TrainConfig) -> None:
             raise ConsentNeededError(f"{report.name}: {said}", share, report)
         known = report.counts["DS904", "kept"]
         if known and config.max_dropped < 1:
-            said = f"{report.name}: {known} rows ask what a set asks that is kept for measuring"
+            said = f"{report.name}: {counted(known, 'row asks', 'rows ask')} what a set asks that is kept for measuring"
             raise ConsentNeededError(said, 1.0, report, "drop them with --profile strict, or train on them")
 
 

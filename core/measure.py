@@ -13,6 +13,7 @@ from typing import Any
 from core.config import DataOptions
 from core.conversation import Action, Conversation, Finding
 from core.encode import SWALLOWED, Made, swallowed_words
+from core.errors import counted
 from core.quantile import quantile
 from core.template.sandbox import Template
 from core.template.spans import Rendered
@@ -60,7 +61,7 @@ class Measure:
                 yield Finding(code, "stopped", f"{message} — {remedy}", file)
         if self.counts["without a start"] and _begins_texts(tokenizer):
             said = f"the tokenizer begins a text with {tokenizer.bos_token}; the template leaves it out"
-            yield Finding("MK710", "kept", f"{said} ({self.counts['without a start']} samples)", file)
+            yield Finding("MK710", "kept", f"{said} ({counted(self.counts['without a start'], 'sample')})", file)
         if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
             said = f"{tokenizer.pad_token} pads and ends texts; labels are set by position, so the end is learned"
             yield Finding("MK711", "kept", said, file)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core.config import DataOptions
 from core.conversation import Action, Conversation, Finding, RowRefusedError
+from core.errors import counted
 from core.label import Example, encode_all
 from core.longtext import text_pieces
 from core.rules.samples import calls_keep_their_results
@@ -52,14 +53,19 @@ def shortened(
         window = last_window(conversation, turns, attempt, hopeless_at_once)
         if window is None:
             raise _refusal(conversation, f"{too_long}, and so is its last exchange")
-        note = _finding(conversation, "LN801", f"{too_long}; {window.dropped} oldest exchanges removed", "repaired")
+        said = f"{too_long}; {counted(window.dropped, 'oldest exchange')} removed"
+        note = _finding(conversation, "LN801", said, "repaired")
         return Shortened(window.made, [note], Counter(oldest_dropped=1))
     found, hopeless = windows(conversation, turns, attempt, hopeless_at_once)
     if not found:
         raise _refusal(conversation, f"{too_long}, and so is every exchange of it")
-    notes = [_finding(conversation, "LN801", f"{too_long}; {len(found)} windows", "repaired")]
+    notes = [_finding(conversation, "LN801", f"{too_long}; {counted(len(found), 'window')}", "repaired")]
     if hopeless:
-        said = f"{len(hopeless)} turns do not fit even alone and are not trained"
+        said = counted(
+            len(hopeless),
+            "turn does not fit even alone and is not trained",
+            "turns do not fit even alone and are not trained",
+        )
         notes.append(_finding(conversation, "LN803", said, "kept"))
     counts = Counter(windowed=1, windows=len(found), turns_too_long=len(hopeless))
     return Shortened([pair for window in found for pair in window.made], notes, counts)
@@ -73,7 +79,7 @@ def _cut_text(
     if config.overlong == "drop_oldest":
         note = _finding(conversation, "LN801", f"{too_long}; only its end is used", "repaired")
         return Shortened(cut[-1:], [note], Counter(oldest_dropped=1))
-    note = _finding(conversation, "LN801", f"{too_long}; {len(cut)} pieces", "repaired")
+    note = _finding(conversation, "LN801", f"{too_long}; {counted(len(cut), 'piece')}", "repaired")
     return Shortened(cut, [note], Counter(windowed=1, windows=len(cut)))
 
 

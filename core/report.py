@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.conversation import Finding, JsonObject
-from core.errors import UserError
+from core.errors import UserError, counted
 from core.rules import RULES, severity
 from core.rules.table import ACTIONS, advice
 
@@ -139,8 +139,8 @@ def terminal(report: Report) -> str:
     ]
     figures = report.stats["dataset"]
     lines.append(
-        f"           {figures['conversations']} conversations, {figures['messages']} messages, "
-        f"{figures['calls']} calls, {figures['rows with tools']} rows with tools"
+        f"           {counted(figures['conversations'], 'conversation')}, {counted(figures['messages'], 'message')}, "
+        f"{counted(figures['calls'], 'call')}, {counted(figures['rows with tools'], 'row')} with tools"
     )
     lines += _token_lines(report.stats.get("tokens"))
     for code, action, count, examples in by_code(report):
@@ -169,9 +169,10 @@ def _line(finding: Finding) -> str:
 def _token_lines(tokens: JsonObject | None) -> list[str]:
     if not tokens or not tokens["samples"]:
         return []
+    samples = counted(tokens["samples"], "sample")
     head = (
-        f"tokens     {tokens['tokens']} in {tokens['samples']} samples, {tokens['trained %']} % of them trained\n"
-        f"           {tokens['over the window']} conversations over the window of {tokens['window']}"
+        f"tokens     {tokens['tokens']} in {samples}, {tokens['trained %']} % of them trained\n"
+        f"           {counted(tokens['over the window'], 'conversation')} over the window of {tokens['window']}"
     )
     return [head, *histogram(tokens["lengths"], tokens["window"])]
 

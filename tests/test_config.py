@@ -22,7 +22,7 @@ from core.config import (
     load_config,
     parse_config,
 )
-from core.errors import UserError, did_you_mean
+from core.errors import UserError, counted, did_you_mean
 from core.paths import data_dir
 from core.presets import PRESETS
 
@@ -112,6 +112,11 @@ def test_learning_rate_follows_the_method() -> None:
 @pytest.mark.parametrize("recipe", sorted((data_dir() / "recipes").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_is_valid(recipe: Path) -> None:
     assert load_config(TrainConfig, recipe, {}).dataset
+
+
+def test_one_thing_is_said_otherwise_than_several() -> None:
+    assert [counted(n, "row") for n in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+    assert [counted(n, "row is", "rows are") for n in (1, 2)] == ["1 row is", "2 rows are"]
 
 
 def test_did_you_mean() -> None:

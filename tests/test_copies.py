@@ -37,7 +37,7 @@ def test_copies_are_counted_and_stay(tmp_path: Path) -> None:
     report = check_dataset(file, TrainConfig())
     assert report.rows == {"in": 5, "kept": 5, "repaired": 0, "dropped": 0}
     found = [finding for finding in report.findings if finding.code == "DS901"]
-    assert [(f.action, f.message) for f in found] == [("kept", "1 rows are exact copies of earlier ones")]
+    assert [(f.action, f.message) for f in found] == [("kept", "1 row is an exact copy of an earlier one")]
 
 
 @pytest.mark.parametrize("profile", ["strict", "default", "lenient"])
@@ -162,7 +162,7 @@ def test_training_asks_before_it_uses_such_rows(tmp_path: Path, template: Templa
     file = write(tmp_path / "train.jsonl", *[pair(f"what is the number {n}?") for n in range(20)])
     known = write(tmp_path / "known.txt", "What is the number 7?\n")
     config = TrainConfig(dataset=[file], benchmarks=[known], val_size=0)
-    with pytest.raises(ConsentNeededError, match="1 rows ask what a set asks that is kept for measuring") as asked:
+    with pytest.raises(ConsentNeededError, match="1 row asks what a set asks that is kept for measuring") as asked:
         look_first(config)
     assert "--yes" in str(asked.value)
     (report,) = look_first(config.model_copy(update={"max_dropped": 1.0}))
@@ -176,8 +176,8 @@ def test_boilerplate_is_counted_when_it_is_asked_for(tmp_path: Path, capsys: pyt
     assert main(["data", "check", file, "--boilerplate", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["findings"]
     assert sorted(item["message"] for item in found if item["code"] == "CT309") == [
-        '1 answers contain "TODO"',
-        '1 answers contain "as an AI language model"',
+        '1 answer contains "TODO"',
+        '1 answer contains "as an AI language model"',
     ]
     assert main(["data", "check", file, "--json"]) == 0
     assert "CT309" not in capsys.readouterr().out

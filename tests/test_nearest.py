@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.config import DataOptions
 from core.conversation import Row
-from core.datasets import converted
+from core.datasets import converted, find_source, load_dataset, with_options
 from core.formats import Layout, nearest
 
 CASES: list[tuple[Any, str]] = [
@@ -43,3 +46,11 @@ def test_what_the_hint_says_reads_the_row(data: Any) -> None:
     again = converted(Row(data), Layout(formatting, words["columns"], words.get("tags", {})))
     assert again.conversation is not None
     assert [message.role for message in again.conversation.messages] == ["user", "assistant"]
+
+
+def test_messages_with_their_keys_mapped_need_no_format(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"log": [{"who": "user", "said": "Hi"}, {"who": "bot", "said": "Yes?"}]}), "utf-8")
+    options = DataOptions(columns={"messages": "log"}, tags={"role_tag": "who", "content_tag": "said"})
+    (conversation,) = load_dataset(with_options(find_source(str(file)), options)).conversations
+    assert [message.content for message in conversation.messages] == ["Hi", "Yes?"]

@@ -154,7 +154,7 @@ def test_many_long_rows_name_a_length_that_holds_them(checked: Any) -> None:
 def test_weights_and_parts_and_arguments_are_counted(checked: Any) -> None:
     parts = {"role": "user", "content": [{"type": "text", "text": "what "}, {"type": "text", "text": "now?"}]}
     report = checked(talk(parts, {**A, "weight": 0.5}), talk(U, CALL, RESULT, A, tools=[TOOL]))
-    for code, said in (("MK708", "1 messages have"), ("SH108", "of 1 messages"), ("TC501", "of 1 calls")):
+    for code, said in (("MK708", "1 message has"), ("SH108", "of 1 message is"), ("TC501", "of 1 call are")):
         assert actions(report, code) == {"kept": 1}
         assert said in next(f.message for f in report.findings if f.code == code)
     assert report.rows["kept"] == 2, "they are information"
@@ -218,7 +218,7 @@ def test_a_start_that_is_left_out_and_a_pad_that_ends_are_said() -> None:
     measure = Measure()
     measure.add(talked, make([talked], template, tokenizer, config)[0], config, "<s>")
     found = {f.code: f.message for f in measure.findings("x", config, template, Begins())}
-    assert found["MK710"] == "the tokenizer begins a text with <s>; the template leaves it out (1 samples)"
+    assert found["MK710"] == "the tokenizer begins a text with <s>; the template leaves it out (1 sample)"
     assert found["MK711"].startswith("</s> pads and ends texts")
     assert not {f.code for f in measure.findings("x", config, template, tokenizer)} & {"MK710", "MK711"}
 

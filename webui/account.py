@@ -13,7 +13,7 @@ from webui.rulebook import in_language, meaning, remedy, said
 from webui.texts import Texts
 from webui.told import told_finding
 
-PAGE = 50
+PAGE, MOST_REASONS = 50, 3
 FATES = ("kept", "repaired", "dropped")
 
 
@@ -23,7 +23,9 @@ def fate_words(t: Texts) -> dict[str, str]:
 
 
 def summary_html(report: Report, t: Texts) -> str:
-    """Rows in = kept + repaired + dropped, as figures and as a bar; then what is in them."""
+    """Rows in = kept + repaired + dropped, as figures and as a bar; then what is in them. Nothing without rows."""
+    if not report.rows["in"]:
+        return ""
     figures = report.stats.get("dataset", {})
     tokens = report.stats.get("tokens", {})
     shown = [
@@ -35,15 +37,24 @@ def summary_html(report: Report, t: Texts) -> str:
         (t("tokens"), tokens.get("tokens")),
         (t("trained tokens"), tokens.get("trained tokens")),
     ]
-    stop = note(t("Training would not start on this data: see what stops it below."), "bad") if report.stopped else ""
-    return f"{stop}{sum_html(report, t)}{tiles(shown)}"
+    return f"{stops_html(report, t)}{sum_html(report, t)}{tiles(shown)}"
+
+
+def stops_html(report: Report, t: Texts) -> str:
+    """Why training would not start on this data; empty where it would."""
+    if not report.stopped:
+        return ""
+    why = dict.fromkeys(told_finding(one.message, t) for one in report.findings if one.action == "stopped")
+    said = t("Training would not start on this data: {why}", why=" · ".join([*why][:MOST_REASONS]))
+    return note(said, "bad")
 
 
 def sum_html(report: Report, t: Texts) -> str:
     """Rows in = kept + repaired + dropped, as figures and as a bar."""
     rows, words = report.rows, fate_words(t)
     parts = " + ".join(f'<b class="tb-{fate}">{number(rows[fate])}</b> {escape(words[fate])}' for fate in FATES)
-    line = f'<div class="tb-sum"><b>{number(rows["in"])}</b> {escape(t("rows"))} = {parts}</div>'
+    word = t("row") if rows["in"] == 1 else t("rows")
+    line = f'<div class="tb-sum"><b>{number(rows["in"])}</b> {escape(word)} = {parts}</div>'
     return f"{line}{_fate_bar(report, t)}"
 
 
@@ -61,7 +72,9 @@ def _fate_bar(report: Report, t: Texts) -> str:
 
 
 def formats_html(report: Report, t: Texts) -> str:
-    """The formats of the rows, and how they were known."""
+    """The formats of the rows, and how they were known; where there are no rows, why."""
+    if not report.rows["in"]:
+        return stops_html(report, t)
     chips = "".join(
         f'<span class="tb-chip"><b>{escape(name)}</b> {number(count)}</span>'
         for name, count in report.formats.most_common()
@@ -72,7 +85,7 @@ def formats_html(report: Report, t: Texts) -> str:
         else t("recognised by: {evidence}", evidence=told_finding(report.evidence, t))
         if report.evidence
         else t("no row was recognised: choose below what the columns hold, or see the report")
-        if report.rows["in"] and not report.formats
+        if not report.formats
         else ""
     )
     return (
@@ -95,12 +108,29 @@ def codes_html(report: Report, t: Texts) -> str:
 
 
 def _code_row(code: str, action: str, count: int, examples: Sequence[Finding], t: Texts) -> str:
-    head = f"{t('for example')}: " if count > 1 else ""
-    example = f'<div class="tb-dim">{escape(head)}{in_language(examples[0].message, t)}</div>' if examples else ""
+    example = _example(examples[0], t) if examples else ""
     return (
         f'<tr data-code="{escape(code)}"><td><button type="button" class="tb-link">{escape(code)}</button></td>'
         f"<td>{badge(action, code, t)}</td><td>{escape(meaning(code, t))}{example}</td><td>{number(count)}</td></tr>"
     )
+
+
+def _example(finding: Finding, t: Texts) -> str:
+    """Where a finding is, what is wrong there and what was changed."""
+    where = f"<code>{escape(_place(finding))}</code> " if finding.line else ""
+    return f'<div class="tb-dim">{where}{in_language(finding.message, t)}</div>{_change(finding, t)}'
+
+
+def _place(finding: Finding) -> str:
+    name = Path(finding.file).name
+    return f"{name}:{finding.line}" if finding.line else name
+
+
+def _change(finding: Finding, t: Texts) -> str:
+    if not (finding.before or finding.after):
+        return ""
+    after = escape(told_finding(finding.after, t))
+    return f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{after}</ins></div>'
 
 
 def badge(action: str, code: str, t: Texts) -> str:
@@ -139,18 +169,12 @@ def code_html(report: Report, code: str, page: int, t: Texts) -> str:
 
 
 def _finding_row(place: int, finding: Finding, t: Texts) -> str:
-    where = f"{Path(finding.file).name}:{finding.line}" if finding.line else Path(finding.file).name
-    after = told_finding(finding.after, t)
-    change = (
-        f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{escape(after)}</ins></div>'
-        if finding.before or finding.after
-        else ""
-    )
     path = f'<div class="tb-dim"><code>{escape(finding.path)}</code></div>' if finding.path not in ("", "$") else ""
     show = escape(t("Show row"))
     jump = f'<button type="button" class="tb-button" data-finding="{place}">{show}</button>' if finding.line else ""
+    wrong = f"{said(finding.code, finding.message, t)}{_change(finding, t)}"
     return (
-        f'<tr><td><code title="{escape(finding.file)}">{escape(where)}</code>{path}</td>'
-        f"<td>{badge(finding.action, finding.code, t)}</td><td>{said(finding.code, finding.message, t)}{change}</td>"
+        f'<tr><td><code title="{escape(finding.file)}">{escape(_place(finding))}</code>{path}</td>'
+        f"<td>{badge(finding.action, finding.code, t)}</td><td>{wrong}</td>"
         f"<td>{jump}</td></tr>"
     )

@@ -28,13 +28,13 @@ def lengths_html(tokens: dict[str, Any], t: Texts) -> str:
     total = sum(count for _, count in lengths)
     over = sum(count for length, count in lengths if length > window)
     facts = [
-        t("{n} samples", n=amount(total)),
+        t("samples: {n}", n=amount(total)),
         t("half have at most {n} tokens", n=amount(quantile(lengths, 0.5))),
         t("99 % at most {n}", n=amount(quantile(lengths, 0.99))),
         t("the longest has {n}", n=amount(lengths[-1][0])),
     ]
     said = (
-        t("{n} of them ({part} %) are longer than the window.", n=amount(over), part=f"{100 * over / total:.1f}")
+        t("Longer than the window: {n} ({part} %).", n=amount(over), part=f"{100 * over / total:.1f}")
         if over
         else t("All of them fit the window.")
     )
@@ -81,9 +81,9 @@ def _histogram(lengths: Sequence[Sequence[int]], window: int, said: str, t: Text
         high = max(2.0, count / most * tall)
         low = place * step
         kind = "tb-over" if low > window else "tb-within"
-        tip = t("{low} to {high} tokens: {n} samples", low=low, high=low + step - 1, n=count)
+        tip = t("samples of {low} to {high} tokens: {n}", low=low, high=low + step - 1, n=count)
         if beyond and place == last:
-            tip = t("more than {low} tokens: {n} samples", low=(last - 1) * step - 1, n=count)
+            tip = t("samples longer than {low} tokens: {n}", low=(last - 1) * step - 1, n=count)
         body += (
             f'<rect class="{kind}" x="{x(low) + 0.5}" y="{HEIGHT - BOTTOM - high:.1f}" width="{max(1, wide - 1):.1f}" '
             f'height="{high:.1f}" rx="1.5"><title>{escape(tip)}</title></rect>'

@@ -12,8 +12,8 @@ from core.template.spans import KINDS, Kind, Rendered
 from webui.markup import amount, escape
 from webui.texts import Texts
 
-# A page with more boxes than this becomes slow; the text view shows all of it.
-MOST_TOKENS = 4000
+# A page with more boxes, or more letters, becomes slow.
+MOST_TOKENS, MOST_CHARACTERS = 4000, 200_000
 
 
 def kind_words(t: Texts) -> dict[Kind, str]:
@@ -22,12 +22,18 @@ def kind_words(t: Texts) -> dict[Kind, str]:
 
 
 def samples_html(shown: Preview, t: Texts, *, tokens: bool = False) -> str:
-    """Every sample that training makes of a row: its counts, and its text or its tokens."""
-    parts = []
+    """Every sample that training makes of a row, its counts and its text or tokens: the first, and others folded."""
+    parts, left = [], MOST_TOKENS if tokens else MOST_CHARACTERS
     for place, (sample, example) in enumerate(zip(shown.samples, shown.examples, strict=True)):
         name = t("sample {n} of {all}", n=place + 1, all=len(shown.samples)) if len(shown.samples) > 1 else ""
-        body = tokens_html(shown.tokens[place], t) if tokens else f'<pre class="tb-marked">{marked(sample)}</pre>'
-        parts.append(f'<div class="tb-sample">{counts_html(example, t, name)}{body}</div>')
+        body = tokens_html(shown.tokens[place], t, left) if tokens else marked_html(sample, t, left)
+        left = max(0, left - (len(shown.tokens[place]) if tokens else len(sample.text)))
+        head = counts_html(example, t, name)
+        parts.append(
+            f'<details class="tb-fold tb-sample"><summary>{head}</summary>{body}</details>'
+            if place
+            else f'<div class="tb-sample">{head}{body}</div>'
+        )
     return "".join(parts)
 
 
@@ -52,21 +58,29 @@ def legend(counts: Counter[Kind], t: Texts) -> str:
     return f'<span class="tb-legend">{"".join(items)}</span>'
 
 
-def marked(sample: Rendered) -> str:
-    """The text, escaped, with a `<mark>` around every trained span."""
-    out: list[str] = []
-    position = 0
+def marked_html(sample: Rendered, t: Texts, most: int) -> str:
+    """The text up to `most` characters, with its trained spans marked, and how much there is besides."""
+    more = len(sample.text) - most
+    rest = f'<div class="tb-dim">{escape(t("… and {n} more characters", n=amount(more)))}</div>' if more > 0 else ""
+    return f'<pre class="tb-marked">{marked(sample, most)}</pre>{rest}'
+
+
+def marked(sample: Rendered, most: int = MOST_CHARACTERS) -> str:
+    """The text up to `most` characters, escaped, with a `<mark>` around every trained span."""
+    text, out, position = sample.text[:most], [], 0
     for span in sample.spans:
-        out.append(escape(sample.text[position : span.start]))
-        out.append(f'<mark class="tb-m-{span.kind}">{escape(sample.text[span.start : span.end])}</mark>')
+        if span.start >= most:
+            break
+        out.append(escape(text[position : span.start]))
+        out.append(f'<mark class="tb-m-{span.kind}">{escape(text[span.start : span.end])}</mark>')
         position = span.end
-    return "".join([*out, escape(sample.text[position:])])
+    return "".join([*out, escape(text[position:])])
 
 
-def tokens_html(tokens: Sequence[Token], t: Texts) -> str:
+def tokens_html(tokens: Sequence[Token], t: Texts, most: int = MOST_TOKENS) -> str:
     """The tokens as boxes; pointing at one tells its id, its word in the vocabulary and how it is trained."""
-    boxes = "".join(_box(token, t) for token in tokens[:MOST_TOKENS])
-    more = t("… and {n} more", n=len(tokens) - MOST_TOKENS) if len(tokens) > MOST_TOKENS else ""
+    boxes = "".join(_box(token, t) for token in tokens[:most])
+    more = t("… and {n} more", n=amount(len(tokens) - most)) if len(tokens) > most else ""
     return f'<pre class="tb-marked tb-tokens">{boxes}</pre><div class="tb-dim">{escape(more)}</div>'
 
 

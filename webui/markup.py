@@ -22,7 +22,19 @@ def escape(value: Any) -> str:
 
 def pretty(value: Any) -> str:
     """JSON, indented, escaped."""
-    return escape(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    return escape(indented(value))
+
+
+def indented(value: Any) -> str:
+    """JSON, indented."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def beginning(text: str, most: int, t: Texts) -> str:
+    """A text, escaped; of one that would make the page slow its beginning, and how much there is besides."""
+    more = len(text) - most
+    rest = f'<span class="tb-dim"> {escape(t("… and {n} more characters", n=amount(more)))}</span>' if more > 0 else ""
+    return escape(text[:most]) + rest
 
 
 def title(text: str) -> str:

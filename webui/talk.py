@@ -6,8 +6,11 @@ import json
 from collections.abc import Sequence
 
 from core.conversation import JsonObject, Message, ToolCall
-from webui.markup import escape, pretty
+from webui.markup import beginning, escape, indented, pretty
 from webui.texts import Texts
+
+# Characters of a message that are shown.
+LONGEST = 20_000
 
 
 def chat_html(messages: Sequence[Message], t: Texts, *, writing: str | None = None) -> str:
@@ -30,7 +33,7 @@ def tools_html(tools: Sequence[JsonObject], t: Texts) -> str:
         f' <span class="tb-dim">({escape(", ".join(_parameters(function)))})</span></li>'
         for function in functions
     )
-    title = escape(t("{n} tools", n=len(tools)))
+    title = escape(t("Tools: {n}", n=len(tools)))
     return f'<details class="tb-tools"><summary>{title}</summary><ul>{rows}</ul></details>'
 
 
@@ -44,16 +47,16 @@ def _message(message: Message, names: dict[str, str], t: Texts) -> str:
     roles = {"system": t("System"), "user": t("User"), "assistant": t("Assistant"), "tool": t("Result")}
     if message.role == "tool":
         name = message.name or names.get(message.tool_call_id, "")
-        return _bubble("tool", f"{roles['tool']} · {name}" if name else roles["tool"], _result(message.content))
+        return _bubble("tool", f"{roles['tool']} · {name}" if name else roles["tool"], _result(message.content, t))
     body = ""
     if message.reasoning:
         title = escape(t("Reasoning"))
         body += (
             f'<details class="tb-reasoning"><summary>{title}</summary>'
-            f'<div class="tb-text">{escape(message.reasoning)}</div></details>'
+            f'<div class="tb-text">{beginning(message.reasoning, LONGEST, t)}</div></details>'
         )
     if message.content:
-        body += f'<div class="tb-text">{escape(message.content)}</div>'
+        body += f'<div class="tb-text">{beginning(message.content, LONGEST, t)}</div>'
     body += "".join(_call(call, t) for call in message.tool_calls)
     return _bubble(message.role, roles[message.role], body or '<div class="tb-text tb-dim">∅</div>')
 
@@ -69,10 +72,10 @@ def _call(call: ToolCall, t: Texts) -> str:
     )
 
 
-def _result(content: str) -> str:
+def _result(content: str, t: Texts) -> str:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
         value = None
-    body = pretty(value) if isinstance(value, dict | list) else escape(content)
-    return f"<pre>{body}</pre>"
+    text = indented(value) if isinstance(value, dict | list) else content
+    return f"<pre>{beginning(text, LONGEST, t)}</pre>"

@@ -49,7 +49,12 @@ def _in_language(message: str, known: Mapping[str, str]) -> str:
 def _patterns(known: tuple[tuple[str, str], ...]) -> Patterns:
     """The texts with the most letters of their own first: others may fit what they fit."""
     ordered = sorted(known, key=lambda pair: len(pair[0].replace("{}", "")), reverse=True)
-    return tuple((_pattern(english), FAULTS in english, translated) for english, translated in ordered)
+    return tuple((_pattern(english), _of_several(english), translated) for english, translated in ordered)
+
+
+def _of_several(text: str) -> bool:
+    """Whether a text is of several parts."""
+    return FAULTS in text or REMEDY in text
 
 
 def _pattern(english: str) -> re.Pattern[str]:
@@ -78,7 +83,7 @@ def _whole(message: str, patterns: Patterns, *, across: bool = False) -> str:
     """The message as one text; what is of several parts is not taken for a value, unless `across`."""
     for pattern, several, translated in patterns:
         match = pattern.fullmatch(message)
-        if match and (several or across or not any(FAULTS in value for value in match.groups())):
+        if match and (several or across or not any(map(_of_several, match.groups()))):
             return _Filled(patterns).vformat(translated, match.groups(), {})
     return ""
 

@@ -21,7 +21,7 @@ from core.datasets.registry import COLUMN_WORDS, TAG_WORDS, Source, checked_role
 from core.datasets.sessions import EVENTS_LOOKED_AT, are_events, sessions
 from core.datasets.tables import table_rows
 from core.datasets.wrappers import LMFLOW_LAYOUTS
-from core.errors import UserError
+from core.errors import UserError, counted
 from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
 from core.rules import Profile, apply_rules, strictly
 from core.rules.dataset import copied, whole_hash
@@ -140,7 +140,9 @@ def mixed_formats(source: Source, formats: Mapping[str, int]) -> list[Finding]:
     """IO008, when a dataset's rows are of several formats."""
     if len(formats) < 2:
         return []
-    shown = ", ".join(f"{count} rows are {name}" for name, count in Counter(formats).most_common())
+    shown = ", ".join(
+        f"{counted(count, 'row is', 'rows are')} {name}" for name, count in Counter(formats).most_common()
+    )
     return [Finding("IO008", "kept", shown, str(source.file))]
 
 
@@ -269,6 +271,8 @@ def with_options(source: Source, config: DataOptions) -> Source:
     formatting = config.formatting or own.formatting
     if not formatting and {"prompt", "response"} <= config.columns.keys():
         formatting = "alpaca"
+    if not formatting and "messages" in config.columns and {"role_tag", "content_tag"} <= config.tags.keys():
+        formatting = "openai"
     if formatting:
         reader(formatting)
     if config.formatting and config.formatting != own.formatting:

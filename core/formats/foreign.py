@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row, json_text
+from core.errors import counted
 from core.formats.chat import conversation_of, read_message
 from core.formats.detect import recognise
 from core.formats.layout import Layout, reader, reads
@@ -204,7 +205,7 @@ def read_chatgpt_export(row: Row, layout: Layout) -> Conversation:
     others = sum(bool(node.get("message")) for node in mapping.values() if isinstance(node, dict))
     others -= sum(bool(message) for _, message in branch)
     if others:
-        row.kept("SH107", "mapping", f"{others} messages on branches that were left: not read")
+        row.kept("SH107", "mapping", f"{counted(others, 'message')} on branches that were left: not read")
     messages = [
         one
         for name, message in branch

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.conversation import Conversation, Message, Row, snippet
+from core.errors import counted
 from core.formats.calls import calls_from_text
 from core.formats.chat import conversation_of, read_message
 from core.formats.layout import Layout, reads
@@ -53,7 +54,7 @@ def _function(row: Row, path: str, text: str) -> Message:
     if found is None or not found.calls:
         row.kept("TC520", path, f"could not read a call: {snippet(text)}; it stays as words of the assistant")
         return Message("assistant", text)
-    said = f"found {len(found.calls)} call{'s' * (len(found.calls) > 1)} written as text ({found.style})"
+    said = f"found {counted(len(found.calls), 'call')} written as text ({found.style})"
     row.repaired("TC519", path, said, text, ", ".join(call.name for call in found.calls))
     return Message("assistant", found.text, tool_calls=found.calls)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.conversation import Conversation, Message, Row, ToolCall, json_text, snippet
+from core.errors import counted
 from core.formats.text import parse_text
 from core.formats.textcalls import find_calls
 from core.formats.transcript import style_of
@@ -105,7 +106,7 @@ def _calls_of(row: Row, index: int, message: Message, of: Conversation) -> Messa
     row.repaired(
         "TC519",
         path,
-        f"found {len(found.calls)} call{'s' * (len(found.calls) > 1)} written as text ({found.style})",
+        f"found {counted(len(found.calls), 'call')} written as text ({found.style})",
         message.content,
         ", ".join(call.name for call in found.calls),
     )

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.conversation import Conversation, Finding, Message, Shared
+from core.errors import counted
 
 FEW, DOMINANT = 50, 0.3
 # Questions shorter than this are everybody's.
@@ -145,23 +146,16 @@ class DatasetFacts:
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         counts, total = self.counts + Counter(self._repeated()), self.counts["conversations"]
-        said = (
-            ("SH112", counts["doubled ids"], "{} rows have an id that another row has too"),
-            ("DS901", counts["duplicates"], "{} rows are exact copies of earlier ones"),
-            ("DS902", counts["conflicts"], "{} rows ask what another row asks and answer something else"),
-            ("DS907", counts["secrets"], "{} rows look like they hold secrets or addresses"),
-            (
-                "MK708",
-                counts["weighted"],
-                "{} messages have a weight other than 0 and 1; their loss is multiplied by it",
-            ),
-            ("SH108", counts["SH108"], "the content of {} messages is a list of parts; joined in order"),
-            ("TC501", counts["TC501"], "the arguments of {} calls are JSON text; parsed"),
-            *(("CT309", counts[phrase], f'{{}} answers contain "{phrase}"') for phrase in _BOILERPLATE),
-        )
-        yield from ((code, text.format(count)) for code, count, text in said if count)
+        yield from ((code, counted(counts[what], one, many)) for code, what, one, many in _SAID if counts[what])
+        if counts["SH108"]:
+            yield "SH108", f"the content of {counted(counts['SH108'], 'message')} is a list of parts; joined in order"
+        if counts["TC501"]:
+            yield "TC501", f"the arguments of {counted(counts['TC501'], 'call')} are JSON text; parsed"
+        for phrase in _BOILERPLATE:
+            if counts[phrase]:
+                yield "CT309", f'{counted(counts[phrase], "answer contains", "answers contain")} "{phrase}"'
         if 0 < total < FEW:
-            yield "DS905", f"only {total} usable row{'' if total == 1 else 's'}"
+            yield "DS905", f"only {counted(total, 'usable row')}"
         if total >= _ENOUGH_ANSWERS and counts["most"] > DOMINANT * total:
             yield "DS906", f"one answer is {100 * counts['most'] / total:.0f} % of the data"
         yield from self._tool_texts()
@@ -174,12 +168,36 @@ class DatasetFacts:
         if counts["calls"]:
             share = 100 * counts["parallel turns"] / max(1, counts["assistant turns"])
             each = counts["calls"] / max(1, counts["conversations"])
-            yield "DS908", f"{counts['calls']} calls, {each:.1f} a row; {share:.0f} % of answers make several at once"
+            several = f"{share:.0f} % of answers make several at once"
+            yield "DS908", f"{counted(counts['calls'], 'call')}, {each:.1f} a row; {several}"
         reasoned = counts["answers with reasoning"]
         if 0 < reasoned < counts["assistant turns"]:
             yield "RS607", f"{100 * reasoned / counts['assistant turns']:.0f} % of answers have reasoning"
 
 
+# What is counted, and what is said of one and of several.
+_SAID = (
+    ("SH112", "doubled ids", "row has an id that another row has too", "rows have an id that another row has too"),
+    ("DS901", "duplicates", "row is an exact copy of an earlier one", "rows are exact copies of earlier ones"),
+    (
+        "DS902",
+        "conflicts",
+        "row asks what another row asks and answers something else",
+        "rows ask what another row asks and answer something else",
+    ),
+    (
+        "DS907",
+        "secrets",
+        "row looks like it holds secrets or addresses",
+        "rows look like they hold secrets or addresses",
+    ),
+    (
+        "MK708",
+        "weighted",
+        "message has a weight other than 0 and 1; its loss is multiplied by it",
+        "messages have a weight other than 0 and 1; their loss is multiplied by it",
+    ),
+)
 _FIGURES = (
     *("conversations", "messages", "assistant turns", "calls", "parallel turns", "rows with tools"),
     *("tool rows without a call", "answers with reasoning", "characters", "characters trained"),

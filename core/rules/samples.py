@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from core.conversation import Conversation, Finding, Message, RowRefusedError, snippet
+from core.errors import counted
 from core.template.probe import leaves_out
 from core.template.sandbox import Template
 from core.template.spans import Rendered
@@ -92,7 +93,7 @@ def earlier_reasoning_is_hidden(
             and message.content.strip() in sample.text
         ]
         if hidden:
-            said = f"the reasoning of {len(hidden)} earlier turns is hidden later on, as at chat time"
+            said = f"the reasoning of {counted(len(hidden), 'earlier turn')} is hidden later on, as at chat time"
             yield "RS605", f"messages[{hidden[0]}]", said
             return
 

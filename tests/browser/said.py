@@ -90,6 +90,10 @@ def is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int)
 
 
+def is_counted(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and name_of(node) == "counted"
+
+
 def name_of(call: ast.Call) -> str:
     """The last word of what is called."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
@@ -160,11 +164,11 @@ class Reader:
     def _value(self, module: Module, node: ast.expr) -> list[str]:
         """A part of a text: written out where it is one of few endings, else `{}`; its words are texts of their own."""
         found = self.texts(module, node) or ["{}"]
-        literal = isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.IfExp)
+        literal = isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.IfExp) or is_counted(node)
         if len(found) <= FEW and (literal or max(map(len, found)) <= ENDING):
             return ["{}"] if "{}" in found else found
         for text in found:
-            if " " in text.strip():
+            if " " in text.strip() and re.search("[a-z]{3}", text):
                 self._note(module, text)
         return ["{}"]
 
@@ -252,6 +256,10 @@ class Reader:
         """What a function of ours gives back; of what is joined, or looked through, each."""
         if name_of(call) in ("next", "join", "filter", "sorted") and call.args:
             yield from ((module, value) for value in call.args)
+        elif name_of(call) == "counted":
+            words = [text for word in call.args[1:] for text in self.texts(module, word)]
+            several = words if len(call.args) > 2 else [*words, *(f"{text}s" for text in words)]
+            yield from ((module, ast.Constant(f"{{}} {text}")) for text in several)
         elif name_of(call) == "str" and call.args:
             yield module, call.args[0]
         elif name_of(call) == "format" and isinstance(call.func, ast.Attribute):

@@ -92,6 +92,52 @@ def test_an_upload_its_report_and_the_row_of_a_finding(page: Any, server: Any) -
     until(lambda: "uploads/mine.jsonl" in page.locator("#train-command").inner_text(), "the dataset in the Train tab")
 
 
+def test_rows_are_stepped_through_with_the_arrow_keys(page: Any, server: Any) -> None:
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+
+    def row() -> str:
+        return page.locator("#data-head").inner_text()
+
+    page.locator("#data-talk").click()
+    until(lambda: "row 1 of" in row(), "the first row and how many there are")
+    page.keyboard.press("ArrowRight")
+    until(lambda: "row 2 of" in row(), "the second row")
+    page.keyboard.press("ArrowLeft")
+    until(lambda: "row 1 of" in row(), "the first row again")
+    # Where a control needs the arrows they are its own.
+    page.locator("#data-row input").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Tokens").click()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#data-raw pre:visible")
+    assert page.locator("#data-row input").input_value() == "1"
+
+
+def test_the_findings_of_a_code_begin_in_view(page: Any, server: Any) -> None:
+    bad = {"messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": "c"}]}
+    odd = [
+        {"messages": []},
+        {"messages": [{"role": "user", "content": "a"}]},
+        {"foo": 1},
+        {"messages": ["a"]},
+        "[",
+        "7",
+    ]
+    lines = [*map(json.dumps, [bad] * 60), *(line if isinstance(line, str) else json.dumps(line) for line in odd)]
+    (server.folder / "codes.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    choose(page, "#data-dataset", "codes.jsonl")
+    until(lambda: "60 repaired" in page.locator("#data-summary").inner_text(), "the report")
+    page.get_by_role("tab", name="Report").click()
+    page.set_viewport_size({"width": 1400, "height": 400})
+    page.locator("#data-report tr[data-code=RO201]").click()
+    page.wait_for_selector("#data-report h3")
+    top = page.locator("#data-report h3").bounding_box()["y"]
+    assert 0 <= top < 400
+
+
 def test_only_the_printed_address_lets_in_and_no_file_of_the_machine_is_served(chromium: Any, server: Any) -> None:
     context = chromium.new_context()
     page = context.new_page()

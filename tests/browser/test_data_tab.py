@@ -24,7 +24,7 @@ from webui.checks import Job, exported
 from webui.lengths import enough, lengths_html
 from webui.mapping import column_labels, seen_in, tag_labels
 from webui.roots import Roots
-from webui.tabs.data import DataTab, stepped
+from webui.tabs.data import NOTHING, DataTab, stepped
 from webui.texts import Texts
 from webui.uploads import keep, uploaded
 
@@ -126,7 +126,8 @@ def test_names_in_the_first_rows_can_be_mapped(tab: Any, work: Path) -> None:
     (work / "odd.jsonl").write_text(json.dumps({"talk": odd}) + "\n", encoding="utf-8")
     assert report_of(tab, "odd.jsonl").rows["dropped"] == 1
     values = values_of(tab, "odd.jsonl")
-    values |= {tab.mapping.formatting: "openai", tab.mapping.columns["messages"]: "talk"}
+    values |= {tab.mapping.columns["messages"]: "talk"}
+    values |= {tab.mapping.tags["role_tag"]: "role", tab.mapping.tags["content_tag"]: "content"}
     values |= {tab.mapping.roles["user"]: ["customer"], tab.mapping.roles["assistant"]: ["agent"]}
     report = list(tab.account(values))[-1][0]
     assert report.rows["kept"] + report.rows["repaired"] == 1
@@ -187,16 +188,16 @@ def test_a_check_that_is_overtaken_leaves_what_came_after_it(tab: Any, monkeypat
     monkeypatch.setattr("webui.checks.Job.run", lambda *_: iter([64]))
     waits, last = tab.account(values_of(tab))
     assert "64 rows" in waits[2]
-    assert last == (gr.skip(),) * 9
+    assert last == NOTHING
 
 
 def test_the_same_is_not_checked_twice(tab: Any) -> None:
     values = values_of(tab)
     begun = tab.account(values)
     told = [next(begun)]
-    assert list(tab.account(values)) == [(gr.skip(),) * 9]
+    assert list(tab.account(values)) == [NOTHING]
     assert [*told, *begun][-1][0].rows["in"] == 4
-    assert list(tab.account(values)) == [(gr.skip(),) * 9]
+    assert list(tab.account(values)) == [NOTHING]
     values |= {tab.form.components["max_length"]: 64, tab.form.components["auto_length"]: False}
     assert list(tab.account(values))[-1][0].stats["tokens"]["window"] == 64
     # What failed may be asked for again.
@@ -254,7 +255,7 @@ def test_lengths_in_words_and_as_bars() -> None:
     assert [quantile(lengths, part) for part in (0.5, 0.99, 1)] == [10, 100, 900]
     assert enough(lengths) == 256
     html = lengths_html({"lengths": lengths, "window": 512}, T)
-    assert "1 of them (1.0 %) are longer" in html
+    assert "Longer than the window: 1 (1.0 %)" in html
     assert html.count('class="tb-over"') == 1
     assert html.count('class="tb-within"') == 2
     assert "window: 512" in html
@@ -265,7 +266,7 @@ def test_lengths_in_words_and_as_bars() -> None:
 def test_a_few_very_long_samples_leave_the_other_bars_apart() -> None:
     lengths = [[10, 50], [100, 149], [9000, 1]]
     html = lengths_html({"lengths": lengths, "window": 128}, T)
-    assert "more than 204 tokens: 1 samples" in html
+    assert "longer than 204 tokens: 1<" in html
     assert html.count("<rect") == 3
     assert "window: 128" in html
     # Where they are not that few, or all are short, every length has its place.
@@ -298,6 +299,9 @@ def test_a_window_is_offered_only_where_it_is_larger(tab: Any, work: Path) -> No
 def test_where_no_row_is_recognised_the_board_says_what_to_do(tab: Any, work: Path) -> None:
     (work / "strange.jsonl").write_text('{"alpha": 1}\n{"alpha": 2}\n', encoding="utf-8")
     assert "choose below what the columns hold" in formats_html(report_of(tab, "strange.jsonl"), T)
+    assert list(tab.account(values_of(tab, "strange.jsonl")))[-1][9]["open"] is True
+    # What a person opened stays open.
+    assert list(tab.account(values_of(tab)))[-1][9] == gr.skip()
 
 
 def test_a_report_without_findings_says_so() -> None:
@@ -305,4 +309,46 @@ def test_a_report_without_findings_says_so() -> None:
     report.stats = {"dataset": {}}
     assert "every row is used" in codes_html(report, T)
     assert code_html(report, "TC508", 0, T) == codes_html(report, T)
+    report.rows["in"] = 1
     assert "Training would not start" not in summary_html(report, T)
+
+
+def test_why_training_would_not_start_stands_above_the_rows(tab: Any, work: Path) -> None:
+    (work / "column.jsonl").write_text(json.dumps({**ROWS[0], "labels": [1]}) + "\n", encoding="utf-8")
+    report = report_of(tab, "column.jsonl")
+    assert "would not start on this data: column &quot;labels&quot; is reserved; rename it" in summary_html(report, T)
+    # A file without rows has nothing else to say.
+    (work / "none.jsonl").write_bytes(b"")
+    report = report_of(tab, "none.jsonl")
+    assert "the file is empty" in formats_html(report, T)
+    assert summary_html(report, T) == ""
+
+
+def test_a_code_shows_where_its_first_finding_is_and_what_was_changed(tab: Any) -> None:
+    html = codes_html(report_of(tab), T)
+    assert "<code>rows.jsonl:2</code> role &quot;bot&quot; read as &quot;assistant&quot;" in html
+    assert "<del>bot</del> → <ins>assistant</ins>" in html
+
+
+def test_a_line_that_cannot_be_read_is_shown_as_it_stands(tab: Any, work: Path) -> None:
+    (work / "broken.jsonl").write_text(json.dumps(ROWS[0]) + '\n{"messages": [oops\n', encoding="utf-8")
+    assert "&quot;messages&quot;: [oops" in tab.show(values_of(tab, "broken.jsonl", row=2))[4]
+
+
+def test_of_a_very_long_row_the_beginning_is_shown(tab: Any, work: Path) -> None:
+    turns = [{"role": "user", "content": "a" * 300_000}, {"role": "assistant", "content": "b " * 150_000}]
+    (work / "wide.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+    options = {tab.form.components["max_length"]: 1_000_000, tab.form.components["auto_length"]: False}
+    _, talk, text, tokens, raw = tab.show(values_of(tab, "wide.jsonl") | options)
+    assert all("more characters" in html for html in (talk, text, raw))
+    assert "more</div>" in tokens
+    assert max(map(len, (talk, text, raw))) < 210_000
+
+
+def test_of_many_samples_the_first_is_open(tab: Any, work: Path) -> None:
+    turns = [{"role": role, "content": "a b c d e f g h " * 4} for _ in range(9) for role in ("user", "assistant")]
+    (work / "long.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+    options = {tab.form.components["max_length"]: 256, tab.form.components["auto_length"]: False}
+    for html in tab.show(values_of(tab, "long.jsonl") | options)[2:4]:
+        assert html.count("sample ") == html.count("<details") + 1 > 2
+        assert html.index("<pre") < html.index("<details")

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from core.config import TrainConfig
+from core.conversation import Row
 from core.errors import UserError
 from core.preview import Preview, first_rows, preview, row_number
 from core.report import Report
@@ -20,8 +21,8 @@ from webui.form import Form
 from webui.lengths import enough, lengths_html
 from webui.live import findings_html
 from webui.mapping import MappingForm, Seen, seen_in
-from webui.marks import samples_html
-from webui.markup import amount, empty, escape, links, note, pretty, title, waiting
+from webui.marks import MOST_CHARACTERS, samples_html
+from webui.markup import amount, beginning, empty, escape, indented, links, note, title, waiting
 from webui.switch import panel, put_switch
 from webui.talk import chat_html, tools_html
 from webui.texts import Texts
@@ -35,15 +36,28 @@ FIELDS = (
     *("model_name_or_path", "template", "dataset_dir", "max_length", "auto_length", "overlong"),
     *("train_on", "profile"),
 )
+# What leaves a report as it is.
+NOTHING = (gr.skip(),) * 10
 READING = ("formatting", "columns", "tags", "roles")
 ON_CLICK = """
 element.addEventListener('click', (event) => {
   const hit = event.target.closest('[data-finding], [data-code]');
   if (!hit) return;
   trigger('select', {...hit.dataset});
-  if (hit.dataset.finding) {
-    element.closest('.tb-switched-panel').dispatchEvent(new CustomEvent('tb-show-panel', {detail: 1}));
-  }
+  const panels = element.closest('.tb-switched-panel');
+  if (hit.dataset.finding) panels.dispatchEvent(new CustomEvent('tb-show-panel', {detail: 1}));
+  if (panels.getBoundingClientRect().top < 0) panels.scrollIntoView();
+});
+"""
+# The arrows on the buttons are keys too, where no control needs them.
+KEYS = """
+const buttons = {ArrowLeft: 'data-previous', ArrowRight: 'data-next'};
+document.addEventListener('keydown', (event) => {
+  const button = document.getElementById(buttons[event.key]);
+  if (!button?.checkVisibility() || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (event.target.closest('input, textarea, select, [role=tab], [role=listbox], [role=slider]')) return;
+  event.preventDefault();
+  button.click();
 });
 """
 
@@ -111,7 +125,9 @@ class DataTab:
     def put_options(self) -> None:
         """How the dataset is read, and by which model and template it is measured."""
         t = self.t
-        with gr.Accordion(t("Read it another way: format, columns, roles"), open=False, elem_id="data-mapping"):
+        way = t("Read it another way: format, columns, roles")
+        self.reading = gr.Accordion(way, open=False, elem_id="data-mapping")
+        with self.reading:
             self.mapping.put()
         with gr.Accordion(t("Model, template and limits"), open=False, elem_id="data-options"):
             self.form.rows(FIELDS)
@@ -135,7 +151,7 @@ class DataTab:
             self.head = gr.HTML(elem_id="data-head")
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
-                gr.HTML(title(t("Conversation")))
+                gr.HTML(title(t("Conversation")), js_on_load=KEYS)
                 self.talk = gr.HTML(elem_id="data-talk")
             with gr.Column(scale=6, min_width=320, elem_classes="tb-switched-view"):
                 put_switch([t("What is learned"), t("Tokens"), t("Raw row")], "view", t("What is shown of the row"))
@@ -177,7 +193,7 @@ class DataTab:
     def _listen_to_checks(self, asked: list[Any], changes: list[Any]) -> None:
         settings: dict[str, Any] = {"concurrency_limit": CHECKERS, "concurrency_id": "checks", **QUIET}
         told = [self.report, self.formats, self.summary, self.findings, self.lengths, self.window, self.widen]
-        told += [self.check, self.files]
+        told += [self.check, self.files, self.reading]
         # A new check ends the one before it, so none has to wait.
         gr.on(changes, self.account, {*asked, self.job}, told, trigger_mode="multiple", **settings)
         self.check.click(self.account_of_all, {*asked, self.job}, told, trigger_mode="once", **settings)
@@ -208,7 +224,7 @@ class DataTab:
             conversation_html(shown, t),
             samples_html(shown, t) or nothing,
             samples_html(shown, t, tokens=True) or nothing,
-            f'<pre class="tb-raw">{pretty(shown.row.data)}</pre>',
+            raw_html(shown.row, t),
         )
 
     def account(self, values: Mapping[Any, Any], *, of_all: bool = False) -> Iterator[tuple[Any, ...]]:
@@ -218,24 +234,25 @@ class DataTab:
             name, config = self.read(values)
             source = self.board.roots.check_data(config, [name])[0]
             if not values[self.job].is_new(name, config) and not of_all:
-                yield (gr.skip(),) * 9
+                yield NOTHING
                 return
             size = size_of(source.file)
             if not of_all and (source.hub or size > AT_ONCE_BYTES):
                 said = t("This dataset is large or on the Hub ({n} MiB here): its report needs a click.", n=size // MIB)
-                yield None, "", note(said), empty(said), empty(said), 0, hidden, gr.update(visible=True), ""
+                shown = gr.update(visible=True)
+                yield None, "", note(said), empty(said), empty(said), 0, hidden, shown, "", gr.skip()
                 return
             for told in values[self.job].run(name, config):
                 if isinstance(told, Report):
                     yield self.accounted(told)
                     return
-                yield gr.skip(), gr.skip(), waiting(t("Checking … {n} rows", n=amount(told))), *([gr.skip()] * 6)
+                yield gr.skip(), gr.skip(), waiting(t("Checking … {n} rows", n=amount(told))), *NOTHING[3:]
             # It was overtaken. The page shows what comes last once more when this ends, over what is there by then.
-            yield (gr.skip(),) * 9
+            yield NOTHING
         except UserError as error:
             values[self.job].asked = ""
             said = wrong(error, t)
-            yield None, "", said, said, "", 0, hidden, hidden, ""
+            yield None, "", said, said, "", 0, hidden, hidden, "", gr.skip()
 
     def account_of_all(self, values: Mapping[Any, Any]) -> Iterator[tuple[Any, ...]]:
         """The report, however large the dataset is."""
@@ -250,7 +267,8 @@ class DataTab:
         offer = gr.update(visible=better, value=t("Take {n} as the window: it holds 99 %", n=window))
         hidden = gr.update(visible=False)
         views = (formats_html(report, t), summary_html(report, t), codes_html(report, t), lengths_html(tokens, t))
-        return report, *views, window, offer, hidden, ""
+        strange = report.rows["in"] > 0 and not report.formats
+        return report, *views, window, offer, hidden, "", gr.update(open=True) if strange else gr.skip()
 
     def pick(self, values: Mapping[Any, Any], event: gr.EventData) -> tuple[Any, Any]:
         """In the report a code, a page or a finding was clicked; a finding leads to its row."""
@@ -330,8 +348,14 @@ def head_html(shown: Preview, number: int, report: Report | None, config: TrainC
     )  # fmt: skip
     fate = f'<span class="tb-badge tb-{shown.fate}">{escape(words[shown.fate])}</span>'
     found = findings_html([asdict(finding) for finding in shown.findings], t)
-    line = f'<div class="tb-facts">{escape(place)} · <code>{escape(where)}</code> {fate}</div>'
+    line = f'<div class="tb-facts"><span>{escape(place)} · <code>{escape(where)}</code></span>{fate}</div>'
     return f"{line}{note(made, 'warn')}{found}"
+
+
+def raw_html(row: Row, t: Texts) -> str:
+    """The row as it stands in the file."""
+    text = row.text if row.unreadable else indented(row.data)
+    return f'<pre class="tb-raw">{beginning(text, MOST_CHARACTERS, t)}</pre>'
 
 
 def conversation_html(shown: Preview, t: Texts) -> str:
