@@ -23,6 +23,7 @@ from core.datasets.tables import table_rows
 from core.datasets.wrappers import LMFLOW_LAYOUTS
 from core.errors import UserError, counted
 from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
+from core.formats.reshape import in_own_names
 from core.rules import Profile, apply_rules, strictly
 from core.rules.dataset import copied, whole_hash
 
@@ -203,7 +204,12 @@ def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, 
             # Where another shape of the row is read, the row stays as it stands in the file.
             read = row if found.record is None else replace(row, data=found.record)
             ignored = ignored_columns(read, found.layout)
-            conversation = apply_rules(read, read_row(read, found.layout))
+            if found.record is None:
+                conversation = read_row(read, found.layout)
+            else:
+                with in_own_names(row, found.record):
+                    conversation = read_row(read, found.layout)
+            conversation = apply_rules(read, conversation)
     except RowRefusedError as refused:
         row.findings.append(refused.finding)
     if profile == "strict":

@@ -6,10 +6,13 @@ conversation stays a column. Whether a format fits a candidate is for `core.form
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from core.conversation import JsonObject
+from core.conversation import Finding, JsonObject, Row, RowRefusedError
 from core.formats.names import MESSAGE_COLUMNS, REQUESTS, RESPONSES, folded, our_name
 from core.formats.roles import role_word
 from core.formats.text import parse_object_text
@@ -154,3 +157,61 @@ def _message(item: Any) -> JsonObject:
         return {}
     ours = {role: "role", content: "content"}
     return {ours.get(key, our_name(key) or key): value for key, value in item.items()}
+
+
+@contextmanager
+def in_own_names(row: Row, record: JsonObject) -> Iterator[None]:
+    """What is found while a `record` that was made of a row is read gets the paths into the row itself."""
+
+    def own(finding: Finding) -> Finding:
+        return replace(finding, path=own_path(finding.path, record, row.data))
+
+    try:
+        yield
+    except RowRefusedError as refused:
+        raise RowRefusedError(own(refused.finding)) from None
+    finally:
+        row.findings[:] = map(own, row.findings)
+
+
+def own_path(path: str, record: JsonObject, given: Any) -> str:
+    """Where in `given` lies what `path` leads to in the `record` that was made of it; the same path if unknown."""
+    here: Any = record
+    own = ""
+    for step in re.finditer(r"\[(\d{1,9})\]|\.?([^.\[\]]+)", path):
+        index, name = step.groups()
+        if index and isinstance(here, list) and isinstance(given, list) and int(index) < len(here) == len(given):
+            own += f"[{index}]"
+            here, given = here[int(index)], given[int(index)]
+        elif name and isinstance(here, dict) and name in here and (way := _way_to(here[name], name, given)):
+            own += "".join(f".{key}" for key in way)
+            here = here[name]
+            for key in way:
+                given = given[key]
+        else:
+            return path
+        if here is given:
+            return (own + path[step.end() :]).removeprefix(".")
+    return own.removeprefix(".")
+
+
+def _way_to(value: Any, name: str, given: Any, depth: int = 0) -> tuple[str, ...]:
+    """The keys that lead to a value, or to the list that it was made of; none where that is not certain."""
+    if not isinstance(given, dict):
+        return ()
+    same = [key for key, inner in given.items() if inner is value]
+    named = [key for key in same if key == name or our_name(key) == name]
+    if len(named or same) == 1:
+        return (str((named or same)[0]),)
+    inside = [
+        (key, way)
+        for key, inner in given.items()
+        if depth < _DEEPEST and (way := _way_to(value, name, inner, depth + 1))
+    ]
+    if len(inside) == 1:
+        return (str(inside[0][0]), *inside[0][1])
+    lists = [key for key, inner in given.items() if isinstance(inner, list) and isinstance(value, list)]
+    made = [
+        key for key in lists if len(given[key]) == len(value) and all(isinstance(item, dict) for item in given[key])
+    ]
+    return (str(made[0]),) if len(made) == 1 and not same else ()
