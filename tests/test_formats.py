@@ -365,6 +365,9 @@ def test_every_reader_has_a_row_here_or_below() -> None:
         "app_messages",
         "transcript",
         "span",
+        "deepseek_export",
+        "open_webui_export",
+        "librechat_export",
         "session",
     }
     assert {formatting for formatting, _, _ in ROWS.values()} | read_elsewhere == set(FORMATS)

@@ -134,8 +134,8 @@ def test_claude_code(tmp_path: Path) -> None:
     assert said(helper) == [("user", "Look for tides", []), ("assistant", "None.", [])]
     assert said(later)[1] == ("assistant", "Going on.", [])
     told = {finding.message for finding in found.findings}
-    assert "1 messages on branches that were left: not read" in told
-    assert "1 messages about errors of the service: not read" in told
+    assert "1 message on branches that were left: not read" in told
+    assert "1 message about errors of the service: not read" in told
     assert "each row is an event; those of one session are a conversation: 3 in all" in told
 
 

@@ -16,6 +16,7 @@ from core.formats.roles import leading_system, message_list
 
 # Parts that only say where something begins or comes from.
 _SAY_NOTHING = ("step-start", "source", "source-url", "source-document", "data")
+_RESULTS = frozenset({"output", "result", "errorText"})
 _KINDS = {"system-prompt": "system", "user-prompt": "user", "tool-return": "tool-result", "thinking": "reasoning"}
 
 
@@ -26,7 +27,7 @@ def read_app_messages(row: Row, layout: Layout) -> Conversation:
     names = Layout("openai", roles=layout.roles)
     messages: list[Message] = []
     for index, raw in enumerate(message_list(row, columns["messages"])):
-        for one in _messages(raw):
+        for one in messages_of_parts(raw):
             messages += read_message(row, f"{columns['messages']}[{index}]", one, names)
     return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 
@@ -48,13 +49,13 @@ def _kind(part: JsonObject) -> str:
     return _KINDS.get(str(kind), str(kind))
 
 
-def _messages(raw: JsonObject) -> Iterator[JsonObject]:
+def messages_of_parts(raw: JsonObject) -> Iterator[JsonObject]:
     """The messages in one: what is said, the calls, and their results, in order."""
     role = raw.get("role") or ("assistant" if raw.get("kind") == "response" else "user")
     said, calls, results = list[Any](), list[JsonObject](), list[JsonObject]()
     for part in _parts(raw):
         kind = _kind(part)
-        if kind in _SAY_NOTHING:
+        if kind in _SAY_NOTHING or kind.startswith("data-"):
             continue
         if kind in ("system", "user"):
             yield {"role": kind, "content": part.get("content")}
@@ -63,7 +64,7 @@ def _messages(raw: JsonObject) -> Iterator[JsonObject]:
         elif kind.startswith("tool-") or kind == "dynamic-tool":
             call = _inner(part)
             calls.append(_call(call, kind))
-            results += [_result(call)] if "output" in call or "result" in call else []
+            results += [] if _RESULTS.isdisjoint(call) else [_result(call)]
         else:
             if results:
                 yield {"role": role, "content": said, "tool_calls": calls}
@@ -84,13 +85,13 @@ def _inner(part: JsonObject) -> JsonObject:
 
 def _call(call: JsonObject, kind: str) -> JsonObject:
     named = kind.removeprefix("tool-") if kind not in ("tool-call", "tool-invocation", "dynamic-tool") else ""
-    name = call.get("toolName") or call.get("tool_name") or named
+    name = call.get("toolName") or call.get("tool_name") or named or call.get("name")
     given: Any = next((call[key] for key in ("input", "args", "arguments") if call.get(key) is not None), {})
     return {"id": call.get("toolCallId") or call.get("tool_call_id") or call.get("id"), "name": name, "args": given}
 
 
 def _result(result: JsonObject) -> JsonObject:
-    given = next((result[key] for key in ("output", "result", "content") if key in result), None)
+    given = next((result[key] for key in ("output", "result", "content", "errorText") if key in result), None)
     value = given["value"] if isinstance(given, dict) and given.keys() == {"type", "value"} else given
     return {
         "role": "tool",

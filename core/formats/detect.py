@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.conversation import JsonObject
+from core.formats.exports import exported_by
 from core.formats.layout import Layout
 from core.formats.logged import logged
 from core.formats.names import (
@@ -117,9 +118,8 @@ def _own_keys(record: JsonObject) -> Recognition | None:
 
 
 def _export(record: JsonObject) -> Recognition | None:
-    if isinstance(record.get("mapping"), dict) and isinstance(record.get("current_node"), str):
-        return Recognition(Layout("chatgpt_export"), "columns mapping and current_node of ChatGPT's export")
-    return None
+    formatting, evidence = exported_by(record)
+    return Recognition(Layout(formatting), evidence) if formatting else None
 
 
 def _request_log(record: JsonObject) -> Recognition | None:
@@ -258,6 +258,8 @@ def _pairs(record: JsonObject) -> Recognition | None:
         return Recognition(Layout("alpaca", columns), "columns instruction and output")
     named = {str(name).lower(): name for name in record}
     for pair in PAIRS:
+        if pair[0] not in named or pair[1] not in named:
+            continue
         if pair[0] == "input" and "instruction" in named and "instruction" not in record:
             continue  # Alpaca under other names.
         prompt, response = (named.get(word, word) for word in pair)

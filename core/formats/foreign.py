@@ -1,4 +1,4 @@
-"""Records of programs that put a chat into a shape of their own: logs of requests, LangChain, Bedrock, ChatGPT.
+"""Records of programs that put a chat into a shape of their own: logs of requests, LangChain, Bedrock.
 
 Each is rewritten into the shape of a format that is read already, and read by it. Nothing is added; what has no place
 there is refused by name.
@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row, json_text
-from core.errors import counted
 from core.formats.chat import conversation_of, read_message
 from core.formats.detect import recognise
 from core.formats.layout import Layout, reader, reads
@@ -189,42 +188,3 @@ def _result_part(row: Row, path: str, part: Any) -> JsonObject:
 
 def _json_of(schema: Any) -> Any:
     return schema.get("json", schema) if isinstance(schema, dict) else schema
-
-
-@reads("chatgpt_export", "mapping", "current_node", "title", "id", "conversation_id", "create_time", "update_time")
-def read_chatgpt_export(row: Row, layout: Layout) -> Conversation:
-    """A conversation of ChatGPT's data export: a tree of messages, of which the branch shown last is read."""
-    mapping = row.data["mapping"]
-    branch: list[tuple[str, JsonObject]] = []
-    at = row.data["current_node"]
-    while isinstance(mapping.get(at), dict) and len(branch) <= len(mapping):
-        branch.insert(0, (at, mapping[at].get("message") or {}))
-        at = mapping[at].get("parent")
-    if len(branch) > len(mapping):
-        raise row.refuse("SH102", "mapping", "a message is its own ancestor")
-    others = sum(bool(node.get("message")) for node in mapping.values() if isinstance(node, dict))
-    others -= sum(bool(message) for _, message in branch)
-    if others:
-        row.kept("SH107", "mapping", f"{counted(others, 'message')} on branches that were left: not read")
-    messages = [
-        one
-        for name, message in branch
-        for raw in [_exported(row, f"mapping.{name}", message)]
-        if raw["content"] or raw.get("reasoning_content")
-        for one in read_message(row, f"mapping.{name}", raw, Layout("openai"))
-    ]
-    return conversation_of(row, {}, messages)
-
-
-def _exported(row: Row, path: str, message: JsonObject) -> JsonObject:
-    """A message of an export with OpenAI's keys; without content when it only holds what the page works with."""
-    content = message.get("content") or {}
-    hidden = (message.get("metadata") or {}).get("is_visually_hidden_from_conversation")
-    raw: JsonObject = {"role": (message.get("author") or {}).get("role"), "content": ""}
-    if content.get("content_type") == "thoughts":
-        thoughts = [str(one.get("content", "")) for one in content.get("thoughts") or [] if isinstance(one, dict)]
-        return raw | {"reasoning_content": "\n".join(thoughts)}
-    parts = content.get("parts") or [content.get("text") or ""]
-    if any(isinstance(part, dict) for part in parts):
-        raise row.refuse("SH109", f"{path}.content", "images and files need a vision or audio model")
-    return raw if hidden else raw | {"content": "".join(map(str, parts))}

@@ -14,7 +14,7 @@ _LOGGED = frozenset({*REQUESTS, *RESPONSES, "choices"})
 
 def logged(record: JsonObject) -> str:
     """The evidence that a record is a request with its messages inside; empty when it is none."""
-    if record.keys().isdisjoint(_LOGGED):
+    if not any(_may_hold(record[name]) for name in _LOGGED & record.keys()):
         return ""
     column = _messages_of(record)
     if column and _has(record.get("choices"), "message"):
@@ -31,6 +31,11 @@ def logged(record: JsonObject) -> str:
     if column and (answers or _has(record.get("output"), "message")):
         return f"column {column}, and {answer or 'output'} with the answer"
     return ""
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether a value is an object or a list, or a text that may be the JSON of one."""
+    return value.lstrip()[:1] in ("{", "[") if isinstance(value, str) else isinstance(value, dict | list)
 
 
 def body_of(value: Any) -> JsonObject:

@@ -74,6 +74,8 @@ def _is_labelled(record: JsonObject) -> bool:
 
 def _is_preference(record: JsonObject) -> bool:
     """Two answers to one question, or a second that is worse than the conversation's own."""
+    if record.keys().isdisjoint(_COMPARED):
+        return False
     two = any(first in record and second in record for first, second in _TWO_ANSWERS)
     worse = "rejected_response" in record and any(record.get(name) for name in MESSAGE_COLUMNS)
     return two or worse or {"conversation_a", "conversation_b"} <= record.keys() or "preferred_output" in record
@@ -85,11 +87,17 @@ _TWO_ANSWERS = (
 )
 
 
+_COMPARED = frozenset(
+    {"rejected_response", "preferred_output", "conversation_a", *(first for first, _ in _TWO_ANSWERS)}
+)
+
+
 def _has_several_answers(record: JsonObject) -> bool:
     """A list of answers to one question, none of them said to be the one to learn."""
+    if not any(_is_list_of(record.get(name), str | dict) for name in ("responses", "completions", "answers")):
+        return False
     asked = any(isinstance(record.get(name), str) for name in ("prompt", "instruction", "question"))
-    several = any(_is_list_of(record.get(name), str | dict) for name in ("responses", "completions", "answers"))
-    return asked and several and not any(record.get(name) for name in (*_ANSWERED, *MESSAGE_COLUMNS))
+    return asked and not any(record.get(name) for name in (*_ANSWERED, *MESSAGE_COLUMNS))
 
 
 def _is_list_of(value: Any, kinds: Any) -> bool:
@@ -114,11 +122,14 @@ def _is_multiple_choice(record: JsonObject) -> bool:
 
 def _is_graded(record: JsonObject) -> bool:
     """Messages that end with a question, and what an answer to it is graded by."""
-    listed: list[Any] = next(
-        (record[name] for name in ("messages", "prompt") if isinstance(record.get(name), list)), []
-    )
-    asks = bool(listed) and isinstance(listed[-1], dict) and listed[-1].get("role") in ("user", "tool")
-    return asks and bool({"reference_answer", "reward_model", "verification_info"} & record.keys())
+    if record.keys().isdisjoint(_GRADES):
+        return False
+    listed = record["messages"] if isinstance(record.get("messages"), list) else record.get("prompt")
+    last = listed[-1] if isinstance(listed, list) and listed else None
+    return isinstance(last, dict) and last.get("role") in ("user", "tool")
+
+
+_GRADES = ("reference_answer", "reward_model", "verification_info")
 
 
 def _is_answer_alone(record: JsonObject) -> bool:
@@ -131,10 +142,9 @@ _FLATTEN = "; give those of one conversation the same conversation_id, or write 
 _TELLING = frozenset(
     {
         *("chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"),
-        *("content", "value", "utterance", "mes", "jsonrpc", "choices", "preferred_output", "conversation_a"),
+        *("content", "value", "utterance", "mes", "jsonrpc", "choices"),
         *("question_id", "ground_truth", "correct_answer", *MEDIA),
-        *("rejected_response", "reference_answer", "reward_model", "verification_info", "responses", "completions"),
-        *(first for first, _ in _TWO_ANSWERS),
+        *("responses", "completions", *_GRADES, *_COMPARED),
     }
 )
 # What is known and of no use to us, and why.

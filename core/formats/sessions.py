@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.conversation import Conversation, JsonObject, Row
+from core.errors import counted
 from core.formats.chat import read_openai
 from core.formats.layout import Layout, reads
 from core.formats.roles import message_list
@@ -63,7 +64,7 @@ def _branch(row: Row, column: str, events: list[JsonObject], own: str, parent: s
         at = by_id[at].get(parent)
     left = sum("message" in event and event[own] not in chain for event in events)
     if left:
-        row.kept("SH107", column, f"{left} messages on branches that were left: not read")
+        row.kept("SH107", column, f"{counted(left, 'message')} on branches that were left: not read")
     return [event for event in events if event[own] in chain]
 
 
@@ -72,10 +73,10 @@ def _claude_code(row: Row, column: str, events: list[JsonObject]) -> list[JsonOb
     said = [e for e in events if e.get("type") in ("user", "assistant") and isinstance(e.get("message"), dict)]
     main = [event for event in said if not event.get("isSidechain")] or said
     if len(main) < len(said):
-        row.kept("SH107", column, f"{len(said) - len(main)} messages of subagents: not read")
+        row.kept("SH107", column, f"{counted(len(said) - len(main), 'message')} of subagents: not read")
     sound = [event for event in main if not event.get("isApiErrorMessage")]
     if len(sound) < len(main):
-        row.kept("SH107", column, f"{len(main) - len(sound)} messages about errors of the service: not read")
+        row.kept("SH107", column, f"{counted(len(main) - len(sound), 'message')} about errors of the service: not read")
     messages: list[JsonObject] = []
     for event in _gone_on_with(row, column, events, sound):
         message = event["message"]
@@ -102,7 +103,7 @@ def _gone_on_with(row: Row, column: str, events: list[JsonObject], main: list[Js
     calls = {block.get("id") for message in asked for block in _blocks(message)} - {None}
     read = [event for event, on in zip(main, kept, strict=True) if on or _answers_to(event["message"]) & calls]
     if len(read) < len(main):
-        row.kept("SH107", column, f"{len(main) - len(read)} messages on branches that were left: not read")
+        row.kept("SH107", column, f"{counted(len(main) - len(read), 'message')} on branches that were left: not read")
     return read
 
 
