@@ -127,10 +127,10 @@ def _place(finding: Finding) -> str:
 
 
 def _change(finding: Finding, t: Texts) -> str:
-    if not (finding.before or finding.after):
-        return ""
-    after = escape(told_finding(finding.after, t))
-    return f'<div class="tb-change"><del>{escape(finding.before)}</del> → <ins>{after}</ins></div>'
+    before = f"<del>{escape(finding.before)}</del>" if finding.before else ""
+    after = f"<ins>{escape(told_finding(finding.after, t))}</ins>" if finding.after else ""
+    change = " → ".join(filter(None, [before, after]))
+    return f'<div class="tb-change">{change}</div>' if change else ""
 
 
 def badge(action: str, code: str, t: Texts) -> str:

@@ -327,7 +327,13 @@ def test_why_training_would_not_start_stands_above_the_rows(tab: Any, work: Path
 def test_a_code_shows_where_its_first_finding_is_and_what_was_changed(tab: Any) -> None:
     html = codes_html(report_of(tab), T)
     assert "<code>rows.jsonl:2</code> role &quot;bot&quot; read as &quot;assistant&quot;" in html
-    assert "<del>bot</del> → <ins>assistant</ins>" in html
+    assert '<div class="tb-change"><del>bot</del> → <ins>assistant</ins></div>' in html
+
+
+def test_what_is_only_taken_away_needs_no_arrow(tab: Any, work: Path) -> None:
+    row = {"messages": [*ROWS[0]["messages"], {"role": "user", "content": "bye"}]}
+    (work / "bye.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert '<div class="tb-change"><del>bye</del></div>' in codes_html(report_of(tab, "bye.jsonl"), T)
 
 
 def test_a_line_that_cannot_be_read_is_shown_as_it_stands(tab: Any, work: Path) -> None:
