@@ -26,7 +26,7 @@ from core.conversation import Conversation, Finding
 from core.datasets import Converted, convert_rows, find_source, interleaved, sampled, split, split_by_file
 from core.datasets.load import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
-from core.errors import UserError
+from core.errors import UserError, counted
 from core.gate import require_consent, require_mixture, require_no_stop
 from core.model import load_vocabulary, model_stops, training_tokenizer
 from core.report import together
@@ -210,7 +210,12 @@ def _not_asked_again(entry: Entry, chosen: Numbers, held: Numbers) -> tuple[Numb
     """The conversations to train on without those that ask what held-out ones ask, and what that leaves out."""
     prompts = entry.facts()["prompts"]
     asked = numpy.isin(prompts[chosen], prompts[held])
-    said = f"split_file: {asked.sum()} conversations ask what held-out ones ask, and are not trained on"
+    count = counted(
+        int(asked.sum()),
+        "conversation asks what held-out ones ask, and is not trained on",
+        "conversations ask what held-out ones ask, and are not trained on",
+    )
+    said = f"split_file: {count}"
     return chosen[~asked], [Finding("DS909", "kept", said, entry.report.file)] if asked.any() else []
 
 

@@ -36,8 +36,14 @@ class Consent:
         """Show the question."""
         rows = asked.report.rows
         left = rows["kept"] + rows["repaired"]
-        drop = self.t("Drop them and train on the other {n} rows", n=left)
-        word = self.t("Train on {n} rows all the same", n=left) if asked.share == 1 else drop
+        t = self.t
+        drop = (
+            t("Drop them and train on the other row")
+            if left == 1
+            else t("Drop them and train on the other {n} rows", n=left)
+        )
+        same = t("Train on it all the same") if left == 1 else t("Train on {n} rows all the same", n=left)
+        word = same if asked.share == 1 else drop
         agree = gr.update(value=word, interactive=left > 0)
         return gr.update(visible=True), consent_html(asked.report, asked.share, self.t), agree, asked.share, queued
 
