@@ -55,6 +55,9 @@ def test_the_account_adds_up_and_files_hold_every_row(mixed: Path, tmp_path: Pat
         (["IO001"], 4, "{oops"),
     ]
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.to_json()
+    bare = write(tmp_path / "bare.jsonl", GOOD["messages"], DROPPED["messages"])
+    check(Source("bare", bare), output=tmp_path / "bare")
+    assert json.loads((tmp_path / "bare" / "dropped.jsonl").read_text())["row"] == DROPPED["messages"]
     assert "| 4 | 1 | 1 | 2 |" in (tmp_path / "out" / "report.md").read_text()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from core.config import DataOptions, ModelOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
@@ -199,10 +198,11 @@ def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, 
     conversation: Conversation | None = None
     ignored: tuple[str, ...] = ()
     try:
-        found = _recognised(row, layout)
+        # Where another shape of the row is read, the row stays as it stands in the file.
+        read = _as_object(row) if layout is None else row
+        found = _recognised(read, layout)
         if found.layout is not None:
-            # Where another shape of the row is read, the row stays as it stands in the file.
-            read = row if found.record is None else replace(row, data=found.record)
+            read = read if found.record is None else replace(row, data=found.record)
             ignored = ignored_columns(read, found.layout)
             if found.record is None:
                 conversation = read_row(read, found.layout)
@@ -226,9 +226,6 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
     declared = layout if layout is not None and layout.formatting else None
     if row.unreadable:
         raise row.refuse(row.unreadable_code, "$", row.unreadable)
-    if _is_a_talk(row.data) and layout is None:
-        row.repaired("SH101", "$", "row is a list of messages; read as its messages")
-        row.data = {"messages": row.data}
     if declared is not None:
         return Recognition(declared, declared.found_by or "as declared")
     found = recognise(row.data)
@@ -256,9 +253,13 @@ def _absent(row: Row, layout: Layout, found: Recognition) -> str:
     return next((name for word in needed if (name := layout.columns[word]) not in row.data), "")
 
 
-def _is_a_talk(data: Any) -> bool:
-    """Whether a row is nothing but a list of messages, as nanochat's are."""
-    return isinstance(data, list) and bool(data) and all(isinstance(item, dict) and "role" in item for item in data)
+def _as_object(row: Row) -> Row:
+    """The row; one that is nothing but a list of messages, as nanochat's are, as an object that holds them."""
+    data = row.data
+    if not isinstance(data, list) or not data or not all(isinstance(one, dict) and "role" in one for one in data):
+        return row
+    row.repaired("SH101", "$", "row is a list of messages; read as its messages")
+    return replace(row, data={"messages": data})
 
 
 def _overlaid(found: Layout, given: Layout) -> Layout:
