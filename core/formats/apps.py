@@ -1,4 +1,4 @@
-"""Messages as libraries for chat programs keep them: the AI SDK of Vercel, Haystack, PydanticAI.
+"""Messages as libraries for chat programs keep them: the AI SDK of Vercel, Haystack, PydanticAI, AutoGen, DataClaw.
 
 A message there is a list of parts, of which a call and its result may stand side by side. Each is rewritten into
 OpenAI's messages, and read as such.
@@ -27,9 +27,14 @@ def read_app_messages(row: Row, layout: Layout) -> Conversation:
     names = Layout("openai", roles=layout.roles)
     messages: list[Message] = []
     for index, raw in enumerate(message_list(row, columns["messages"])):
-        for one in messages_of_parts(raw):
+        for one in _of_autogen(raw) if is_of_autogen(raw) else messages_of_parts(raw):
             messages += read_message(row, f"{columns['messages']}[{index}]", one, names)
     return conversation_of(row, columns, leading_system(row, columns["system"], messages))
+
+
+def is_of_autogen(raw: JsonObject) -> bool:
+    """Whether a message is one of AutoGen's."""
+    return "source" in raw and str(raw.get("type")).endswith(("Message", "Event"))
 
 
 def _parts(message: JsonObject) -> list[JsonObject]:
@@ -39,7 +44,40 @@ def _parts(message: JsonObject) -> list[JsonObject]:
     invoked = message.get("toolInvocations")
     before = invoked if isinstance(invoked, list) and not isinstance(message.get("parts"), list) else []
     called = [{"type": "tool-invocation", "toolInvocation": one} for one in before]
-    return [part if isinstance(part, dict) else {"type": "text", "text": part} for part in [*called, *listed]]
+    thought = [{"type": "reasoning", "text": message["thinking"]}] if isinstance(message.get("thinking"), str) else []
+    uses = message.get("tool_uses")
+    used = [_used(one) for one in uses] if isinstance(uses, list) else []
+    whole = [*thought, *called, *listed, *used]
+    return [part if isinstance(part, dict) else {"type": "text", "text": part} for part in whole]
+
+
+def _used(use: Any) -> JsonObject:
+    """DataClaw's `{"tool", "input", "output"?}` as a call, with its result where it is kept."""
+    given = use if isinstance(use, dict) else {}
+    asked = given.get("input")
+    call = {"type": "tool-call", "toolName": given.get("tool")}
+    call |= {"input": asked if isinstance(asked, dict) else {"input": asked}}
+    output = given.get("output")
+    said = output.get("text", output) if isinstance(output, dict) else output
+    return call if said is None else {**call, "output": said}
+
+
+def _of_autogen(raw: JsonObject) -> Iterator[JsonObject]:
+    """AutoGen's events: who speaks is its `source`, calls and results are contents of their own."""
+    content = raw.get("content")
+    if raw["type"] == "ToolCallRequestEvent":
+        yield {"role": "assistant", "content": "", "tool_calls": content}
+    elif raw["type"] == "ToolCallExecutionEvent":
+        for one in content if isinstance(content, list) else []:
+            yield {
+                "role": "tool",
+                **{key: one.get(key) for key in ("name", "content")},
+                "tool_call_id": one.get("call_id"),
+            }
+    elif raw["type"] == "ThoughtEvent":
+        yield {"role": "assistant", "content": "", "reasoning_content": content}
+    else:
+        yield {"role": "user" if raw.get("source") in ("user", "user_proxy") else "assistant", "content": content}
 
 
 def _kind(part: JsonObject) -> str:

@@ -142,7 +142,7 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     _note_unknown(row, path, raw, role, tags)
     calls = () if role != "assistant" or _HOLD_CALLS.isdisjoint(raw) else _calls(row, path, raw)
     content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
-    if named in CALL_NAMES and role == "assistant" and not calls:
+    if role == "assistant" and not calls and str(named).replace("-", "_") in CALL_NAMES:
         return [flagged(row, path, raw, _function_call(row, at, content))]
     if not content:
         # OpenAI's refusals; the system prompt of SWE-agent's trajectories.
@@ -242,8 +242,12 @@ def result_text(row: Row, path: str, value: Any) -> str:
 
 def _function_call(row: Row, path: str, value: Any) -> Message:
     """A ShareGPT `function_call` turn; LLaMA-Factory allows `<think>…</think>` before the JSON."""
+    if isinstance(value, list) and value and all(is_text_part(part) for part in value):
+        value = "".join(str(part.get("text") or "") for part in value)
     thought = _THINK.match(value) if isinstance(value, str) else None
     rest = value[thought.end() :] if thought else value
+    # The words of smolagents before its calls.
+    rest = rest.removeprefix("Calling tools:") if isinstance(rest, str) else rest
     return Message("assistant", "", thought.group(1).strip() if thought else "", calls_from_text(row, path, rest))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.conversation import JsonObject
+from core.formats.apps import is_of_autogen
 from core.formats.exports import exported_by
 from core.formats.layout import Layout
 from core.formats.logged import logged
@@ -189,6 +190,8 @@ def _of_a_library(first: JsonObject, listed: list[Any], columns: dict[str, str],
     """Messages with the keys of LangChain, of Gemini, or of a library for chat programs."""
     if "lc" in first or (_types([first]) & _LANGCHAIN and {"data", "content"} & first.keys()):
         return Recognition(Layout("langchain", columns), f"{where} with LangChain's types")
+    if is_of_autogen(first):
+        return Recognition(Layout("app_messages", columns), f"{where} with AutoGen's types")
     if "parts" not in first:
         return None
     items = _items(listed)
@@ -235,7 +238,7 @@ def _by_parts(record: JsonObject, message: JsonObject, columns: dict[str, str], 
     """The format that one message tells by a key or by the parts of its content; None for OpenAI's own."""
     if "channel" in message or "recipient" in message:
         return Recognition(Layout("harmony", columns), f"{evidence}, and channels")
-    content, invoked = message.get("content"), "toolInvocations" in message
+    content, invoked = message.get("content"), "toolInvocations" in message or bool(message.get("tool_uses"))
     if not invoked and not isinstance(content, list):
         return None
     blocks = _types(content)

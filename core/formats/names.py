@@ -91,7 +91,10 @@ PAIRS = (
     ("text", "completion"),
 )
 # Columns with the reasoning for an answer in another column, and what some of them say instead of it.
-REASONING_COLUMNS = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot")
+REASONING_COLUMNS = (
+    *("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot", "think"),
+    *("thinking_content", "reasoning_trace", "reasoning_process", "thoughts"),
+)
 # Our names by the words of other languages and of programs; their spelling does not matter.
 _TRANSLATED = {
     "messages": "消息 Nachrichten mensajes mensagens messaggi сообщения",

@@ -17,7 +17,23 @@ _NEEDS = {
     "text": {"text"},
 }
 # Columns of words that are neither asked nor answered.
-_ABOUT = ("id", "uuid", "type", "model", "source", "url", "timestamp", "time", "date", "category", "language", "lang")
+_ABOUT = (
+    "id",
+    "uuid",
+    "type",
+    "model",
+    "source",
+    "url",
+    "timestamp",
+    "time",
+    "date",
+    "category",
+    "language",
+    "lang",
+    "role",
+    "split",
+    "name",
+)
 _MOST_NAMED = 6
 
 

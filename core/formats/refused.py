@@ -94,7 +94,9 @@ _COMPARED = frozenset(
 
 def _has_several_answers(record: JsonObject) -> bool:
     """A list of answers to one question, none of them said to be the one to learn."""
-    if not any(_is_list_of(record.get(name), str | dict) for name in ("responses", "completions", "answers")):
+    if not any(
+        _is_list_of(record.get(name), str | dict) for name in ("responses", "completions", "answers", "outputs")
+    ):
         return False
     asked = any(isinstance(record.get(name), str) for name in ("prompt", "instruction", "question"))
     return asked and not any(record.get(name) for name in (*_ANSWERED, *MESSAGE_COLUMNS))
@@ -144,7 +146,7 @@ _TELLING = frozenset(
         *("chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"),
         *("content", "value", "utterance", "mes", "jsonrpc", "choices"),
         *("question_id", "ground_truth", "correct_answer", *MEDIA),
-        *("responses", "completions", *_GRADES, *_COMPARED),
+        *("responses", "completions", "outputs", *_GRADES, *_COMPARED),
     }
 )
 # What is known and of no use to us, and why.

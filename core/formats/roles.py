@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from core.conversation import JsonObject, Message, Role, Row, snippet
@@ -114,7 +115,22 @@ def message_list(row: Row, column: str) -> list[JsonObject]:
                 "left out",
                 message,
             )
+    if len(messages) > 1 and _newest_first(messages):
+        row.kept("SH115", column, "the messages stand newest first; read in the order of their times")
+        messages.reverse()
     return messages
+
+
+def _newest_first(messages: list[JsonObject]) -> bool:
+    """Whether messages begin with an answer, end with a question, and have times that fall all the way."""
+    key = next((key for key in ("created_at", "timestamp", "create_time") if key in messages[0]), "")
+    if not key or role_word(str(messages[0].get("role"))) != "assistant":
+        return False
+    times: list[Any] = [message.get(key) for message in messages]
+    if not (all(isinstance(time, int | float) for time in times) or all(isinstance(time, str) for time in times)):
+        return False
+    falls = all(later > earlier for later, earlier in pairwise(times))
+    return falls and role_word(str(messages[-1].get("role"))) == "user"
 
 
 def messages_in_text(value: Any) -> list[JsonObject]:
