@@ -103,7 +103,10 @@ def together(reports: Sequence[Report]) -> Report:
     whole = Report(", ".join(r.name for r in reports), ", ".join(r.file for r in reports), reports[0].profile)
     for report in reports:
         whole.merge(report)
-    whole.stats = {"dataset": dict(sum((Counter(r.stats["dataset"]) for r in reports), Counter()))}
+    figures = Counter[str]()
+    for report in reports:
+        figures.update(report.stats["dataset"])
+    whole.stats = {"dataset": dict(figures)}
     tokens = [report.stats["tokens"] for report in reports if "tokens" in report.stats]
     if tokens:
         whole.stats["tokens"] = _token_sums(tokens)

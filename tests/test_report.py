@@ -18,7 +18,7 @@ from core.datasets import Source, convert_row, load_conversations
 from core.errors import UserError
 from core.formats import Layout, detect
 from core.formats.write import WRITERS, writer
-from core.report import exceeds, histogram, report_from_json, terminal
+from core.report import exceeds, histogram, report_from_json, terminal, together
 from core.rules import RULES
 from core.rules.dataset import DatasetFacts
 from core.rules.table import advice
@@ -386,6 +386,14 @@ def test_plain_text_survives_as_itself() -> None:
     assert writer("sharegpt")(text) == (None, ["text without turns"])
     silent = Conversation((Message("user", "q"), Message("assistant", "", train=False)))
     assert writer("alpaca")(silent) == (None, ["an empty last answer"])
+
+
+def test_one_account_of_several_has_every_figure(mixed: Path) -> None:
+    report = check(Source("mixed", mixed)).report
+    whole = together([report, report])
+    assert whole.stats["dataset"] == {name: 2 * figure for name, figure in report.stats["dataset"].items()}
+    assert whole.rows == {"in": 8, "kept": 2, "repaired": 2, "dropped": 4}
+    assert "8 in = 2 kept + 2 repaired + 4 dropped" in terminal(whole)
 
 
 @pytest.mark.parametrize("to", WRITERS)
