@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import TrainConfig
@@ -19,6 +19,7 @@ from core.errors import UserError
 from core.formats import Layout
 from core.label import Example
 from core.model import load_vocabulary
+from core.report import finding_json
 from core.template.sandbox import Template
 from core.template.spans import KINDS, Kind, Rendered
 from core.tokens import tokenise
@@ -63,7 +64,10 @@ class Preview:
         return self.row.findings
 
     def to_json(self) -> dict[str, Any]:
-        """`{"conversation", "samples": [{"text", "spans", "input_ids", "labels"}], "findings"}`."""
+        """`{"row", "conversation", "samples": [{"text", "spans", "input_ids", "labels"}], "findings"}`.
+
+        A row that cannot be read is its text.
+        """
         samples = [
             {
                 "text": sample.text,
@@ -74,8 +78,13 @@ class Preview:
             for sample, example in zip(self.samples, self.examples, strict=True)
         ]
         conversation = self.conversation.to_openai() if self.conversation else None
-        findings = [asdict(finding) for finding in self.findings]
-        return {"row": self.row.data, "conversation": conversation, "samples": samples, "findings": findings}
+        findings = [finding_json(finding) for finding in self.findings]
+        return {
+            "row": self.row.text or self.row.data,
+            "conversation": conversation,
+            "samples": samples,
+            "findings": findings,
+        }
 
 
 def preview(name: str, number: int, config: TrainConfig) -> Preview:

@@ -117,6 +117,14 @@ def test_data_show_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(sample["input_ids"]) == len(sample["labels"])
 
 
+def test_data_show_of_a_row_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jsonl").write_text('{"instruction": "q", "output": "a"}\n{oops\n')
+    assert main(["data", "show", str(tmp_path / "a.jsonl"), "--row", "2", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["row"], shown["conversation"], shown["samples"]) == ("{oops", None, [])
+    assert [(found["code"], found["severity"]) for found in shown["findings"]] == [("IO001", "error")]
+
+
 def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list"]) == 0
     assert "tools_heldout" in capsys.readouterr().out
