@@ -13,6 +13,7 @@ from core.conversation import Conversation, JsonObject, Message, Row, json_text
 from core.formats.chat import conversation_of, read_message
 from core.formats.layout import Layout, reads
 from core.formats.roles import leading_system, message_list
+from core.formats.text import object_in
 
 # Parts that only say where something begins or comes from.
 _SAY_NOTHING = ("step-start", "source", "source-url", "source-document", "data")
@@ -68,7 +69,7 @@ def _of_autogen(raw: JsonObject) -> Iterator[JsonObject]:
     if raw["type"] == "ToolCallRequestEvent":
         yield {"role": "assistant", "content": "", "tool_calls": content}
     elif raw["type"] == "ToolCallExecutionEvent":
-        for one in content if isinstance(content, list) else []:
+        for one in filter(None, map(object_in, content if isinstance(content, list) else [])):
             yield {
                 "role": "tool",
                 **{key: one.get(key) for key in ("name", "content")},

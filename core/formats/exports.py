@@ -17,7 +17,7 @@ from core.formats.apps import messages_of_parts
 from core.formats.chat import conversation_of, read_message
 from core.formats.layout import Layout, reads
 from core.formats.roles import message_list
-from core.formats.text import parse_object_text
+from core.formats.text import object_in, parse_object_text
 
 _OPENAI = Layout("openai")
 _ABOUT = ("id", "title", "conversation_id", "conversationId", "create_time", "update_time", "created_at", "updated_at")
@@ -43,7 +43,7 @@ def read_chatgpt_export(row: Row, layout: Layout) -> Conversation:
     """A conversation of ChatGPT's data export: `{"mapping": {id: {"message", "parent"}}, "current_node"}`."""
     mapping = row.data["mapping"]
     branch = _branch(row, "mapping", mapping, row.data["current_node"], "parent")
-    raws = ((name, _of_chatgpt(row, f"mapping.{name}", mapping[name].get("message") or {})) for name in branch)
+    raws = ((name, _of_chatgpt(row, f"mapping.{name}", object_in(mapping[name].get("message")))) for name in branch)
     messages = [
         one
         for name, raw in raws
@@ -93,7 +93,7 @@ def read_librechat_export(row: Row, layout: Layout) -> Conversation:
     """A conversation of LibreChat's export: `{"messages": [{"isCreatedByUser", "text", "content"?, …}]}`."""
     listed = list(_flat(message_list(row, "messages")))
     by_id = {str(raw.get("messageId") or at): raw for at, raw in enumerate(listed)}
-    linked = any(raw.get("parentMessageId") in by_id for raw in listed)
+    linked = any(str(raw.get("parentMessageId")) in by_id for raw in listed)
     branch = _branch(row, "messages", by_id, next(reversed(by_id), ""), "parentMessageId") if linked else list(by_id)
     messages = []
     for name in branch:
@@ -124,13 +124,18 @@ def _branch(row: Row, path: str, nodes: Mapping[str, Any], last: Any, parent: st
 
 def _of_chatgpt(row: Row, path: str, message: JsonObject) -> JsonObject:
     """A message of an export with OpenAI's keys; without content when it only holds what the page works with."""
-    content = message.get("content") or {}
-    hidden = (message.get("metadata") or {}).get("is_visually_hidden_from_conversation")
-    raw: JsonObject = {"role": (message.get("author") or {}).get("role"), "content": ""}
+    content = object_in(message.get("content"))
+    hidden = object_in(message.get("metadata")).get("is_visually_hidden_from_conversation")
+    raw: JsonObject = {"role": object_in(message.get("author")).get("role"), "content": ""}
+    thoughts, parts = content.get("thoughts"), content.get("parts")
     if content.get("content_type") == "thoughts":
-        thoughts = [str(one.get("content", "")) for one in content.get("thoughts") or [] if isinstance(one, dict)]
-        return raw | {"reasoning_content": "\n".join(thoughts)}
-    parts = content.get("parts") or [content.get("text") or ""]
+        told = (
+            [str(one.get("content", "")) for one in thoughts if isinstance(one, dict)]
+            if isinstance(thoughts, list)
+            else []
+        )
+        return raw | {"reasoning_content": "\n".join(told)}
+    parts = parts if isinstance(parts, list) and parts else [content.get("text") or ""]
     if any(isinstance(part, dict) for part in parts):
         raise row.refuse("SH109", f"{path}.content", "images and files need a vision or audio model")
     return raw if hidden else raw | {"content": "".join(map(str, parts))}

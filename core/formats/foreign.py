@@ -117,9 +117,10 @@ def _langchain_message(raw: JsonObject) -> JsonObject:
     inner = next((raw[key] for key in ("kwargs", "data") if isinstance(raw.get(key), dict)), raw)
     kind = str(inner.get("type") or raw.get("type") or "")
     if raw.get("lc") and kind in ("", "constructor"):
-        kind = str((raw.get("id") or [""])[-1])
+        named = raw.get("id")
+        kind = str(named[-1]) if isinstance(named, list) and named else ""
     kind = kind.removesuffix("Chunk").removesuffix("Message").lower()
-    more = inner.get("additional_kwargs") or {}
+    more = object_in(inner.get("additional_kwargs"))
     message = {key: inner[key] for key in ("content", "tool_call_id", "name") if key in inner}
     message["role"] = inner.get("role", kind) if kind == "chat" else kind
     calls = inner.get("tool_calls") or more.get("tool_calls")

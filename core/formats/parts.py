@@ -69,7 +69,7 @@ def _call_in(part: JsonObject) -> Any:
 def _own_text(part: JsonObject, *keys: str) -> str:
     found = next((part[key] for key in keys if part.get(key) is not None), "")
     if isinstance(found, list) and found and all(is_text_part(part) for part in found):
-        return "".join(str(part["text"]) for part in found)
+        return "".join(_own_text(part, "text", "content") for part in found)
     return found if isinstance(found, str) else json_text(found)
 
 

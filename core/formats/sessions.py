@@ -15,6 +15,7 @@ from core.errors import counted
 from core.formats.chat import read_openai
 from core.formats.layout import Layout, reads
 from core.formats.roles import message_list
+from core.formats.text import object_in
 from core.formats.vendors import read_anthropic, read_responses
 
 EVENTS = "traces"
@@ -39,7 +40,7 @@ def logged_by(event: Any) -> str:
 def read_session(row: Row, layout: Layout) -> Conversation:
     """`{"traces": [{"type", "message" or "payload", …}, …]}`, or the lines of a session's file."""
     column = layout.columns.get("messages", EVENTS)
-    events = message_list(row, column)
+    events = [event for event in message_list(row, column) if isinstance(event.get("type"), str)]
     by = next(filter(None, map(logged_by, events)), "")
     if by == "Codex":
         items = list(_codex(row, column, events))
@@ -59,7 +60,7 @@ def _branch(row: Row, column: str, events: list[JsonObject], own: str, parent: s
     by_id = {event[own]: event for event in events}
     at: Any = events[-1][own] if events else None
     chain = dict[str, None]()
-    while at in by_id and at not in chain:
+    while isinstance(at, str) and at in by_id and at not in chain:
         chain[at] = None
         at = by_id[at].get(parent)
     left = sum("message" in event and event[own] not in chain for event in events)
@@ -93,14 +94,15 @@ def _gone_on_with(row: Row, column: str, events: list[JsonObject], main: list[Js
     """The messages that lead to the last one, with all blocks of their answers and the results of all their calls."""
     parents = {event["uuid"]: event.get("parentUuid") for event in events if isinstance(event.get("uuid"), str)}
     at: Any = main[-1].get("uuid") if main else None
-    chain = set[Any]()
-    while at in parents and at not in chain:
+    chain = set[str]()
+    while isinstance(at, str) and at in parents and at not in chain:
         chain.add(at)
         at = parents[at]
-    answers = {event["message"].get("id") for event in main if event.get("uuid") in chain} - {None}
-    kept = [event.get("uuid") in chain or event["message"].get("id") in answers for event in main]
+    on_it = [str(event.get("uuid")) in chain for event in main]
+    answers = {str(event["message"].get("id") or "") for event, on in zip(main, on_it, strict=True) if on} - {""}
+    kept = [on or str(event["message"].get("id")) in answers for event, on in zip(main, on_it, strict=True)]
     asked = (event["message"] for event, on in zip(main, kept, strict=True) if on)
-    calls = {block.get("id") for message in asked for block in _blocks(message)} - {None}
+    calls = {str(block["id"]) for message in asked for block in _blocks(message) if block.get("id")}
     read = [event for event, on in zip(main, kept, strict=True) if on or _answers_to(event["message"]) & calls]
     if len(read) < len(main):
         row.kept("SH107", column, f"{counted(len(main) - len(read), 'message')} on branches that were left: not read")
@@ -113,17 +115,17 @@ def _blocks(message: JsonObject) -> list[Any]:
     return [block if isinstance(block, dict) else {"type": "text", "text": block} for block in listed]
 
 
-def _answers_to(message: JsonObject) -> set[Any]:
-    """The calls whose results are all that a message holds."""
-    return {block.get("tool_use_id") for block in _blocks(message)} - {None}
+def _answers_to(message: JsonObject) -> set[str]:
+    """The calls whose results a message holds."""
+    return {str(block["tool_use_id"]) for block in _blocks(message) if block.get("tool_use_id")}
 
 
 def _codex(row: Row, column: str, events: list[JsonObject]) -> Iterator[JsonObject]:
     """The items of the model's input and output, in order."""
     others: dict[str, int] = {}
     for event in events:
-        item = event["payload"] if event.get("type") == "response_item" else event
-        kind = item.get("type") if isinstance(item, dict) else None
+        item = object_in(event.get("payload")) if event["type"] == "response_item" else event
+        kind = str(item.get("type"))
         if kind in _ITEMS and event.get("type") not in _CODEX - {"response_item"}:
             yield item
         elif event.get("type") in ("response_item", "compacted"):

@@ -145,7 +145,8 @@ def _messages(raw: JsonObject) -> Iterator[JsonObject]:
         given = part.get("response", part.get("result"))
         yield {"role": "tool", "tool_call_id": part.get("id"), "content": _text(given)}
     calls = [part for part in parts if part.get("type") == "tool_call"]
-    calls += [object_in(call.get("tool_call")) or call for call in _listed(inner.get("tool_calls")) if call]
+    named = [object_in(call) for call in _listed(inner.get("tool_calls"))]
+    calls += [object_in(call.get("tool_call")) or call for call in named if call]
     message = {"role": inner.get("role"), "content": _content(inner, parts)}
     message |= {key: inner[key] for key in ("tool_call_id", "name", "reasoning_content") if inner.get(key)}
     thought = "".join(_text(part.get("content")) for part in parts if part.get("type") in ("reasoning", "thinking"))

@@ -48,7 +48,7 @@ def _plainly_fit(arguments: JsonObject, schema: JsonObject) -> bool:
         return False
     if not isinstance(properties, dict) or not isinstance(required, list | tuple):
         return False
-    return all(map(arguments.__contains__, required)) and all(
+    return all(isinstance(key, str) and key in arguments for key in required) and all(
         key in properties and _plainly_is(item, properties[key]) for key, item in arguments.items()
     )
 
@@ -70,7 +70,7 @@ def _check(value: Any, schema: Any, root: JsonObject, path: str, depth: int) -> 
     name = path.lstrip(".") or "arguments"
     wanted = schema.get("type")
     if not _is(value, wanted):
-        words = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        words = " or ".join(map(str, wanted)) if isinstance(wanted, list) else wanted
         yield path, f"argument {name} must be {words}, got {type_name(value)}"
         return
     allowed = [schema["const"]] if "const" in schema else schema.get("enum")
@@ -89,7 +89,7 @@ def _check(value: Any, schema: Any, root: JsonObject, path: str, depth: int) -> 
 def _check_object(value: JsonObject, schema: JsonObject, root: JsonObject, path: str, depth: int) -> Iterator[Any]:
     given, needed = schema.get("properties"), schema.get("required")
     properties: JsonObject = given if isinstance(given, dict) else {}
-    required: list[Any] = needed if isinstance(needed, list) else []
+    required = [key for key in needed if isinstance(key, str)] if isinstance(needed, list) else []
     for key in required:
         if key not in value:
             yield f"{path}.{key}", f"argument {key} is missing"

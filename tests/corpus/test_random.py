@@ -65,6 +65,50 @@ def test_random_json_never_raises_and_is_kept_or_explained(value: Any, profile: 
         json.dumps(conversation.to_openai(), ensure_ascii=False).encode("utf-8")
 
 
+KNOWN = [
+    json.loads(line)["row"] for line in Path(__file__).with_name("known_sets.jsonl").read_text("utf-8").splitlines()
+]
+ODD = [None, "", 0, 1.5, True, [], {}, "x", [None], [1], {"a": 1}, "[{", [[]], [{}], {"role": "user"}, "User: a"]
+NAMES = ["content", "role", "from", "id", "parentId", "type", "messages", "parts", "message", "history", "attributes"]
+
+
+def disfigured(value: Any, seed: int) -> Any:
+    """A row with some of its values made odd, left out, doubled, or given another name."""
+    chance = random.Random(seed)
+    whole = json.loads(json.dumps(value))
+    for _ in range(chance.randint(1, 4)):
+        places = [(at, key) for at in _containers(whole) for key in (at if isinstance(at, dict) else range(len(at)))]
+        if not places:
+            break
+        at, key = chance.choice(places)
+        what = chance.randrange(5)
+        if what == 0 and isinstance(at, dict):
+            del at[key]
+        elif what == 1 and isinstance(at, dict):
+            at[chance.choice(NAMES)] = at[key]
+        elif what == 1:
+            at.append(at[key])
+        else:
+            at[key] = json.loads(json.dumps(chance.choice(ODD)))
+        whole = json.loads(json.dumps(whole))
+    return whole
+
+
+def _containers(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    found = [value] if isinstance(value, dict | list) else []
+    return found + [one for item in inner for one in _containers(item)]
+
+
+@given(st.sampled_from(KNOWN), st.integers(0, 2**32))
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_disfigured_rows_of_known_sets_never_raise(known: Any, seed: int) -> None:
+    row = Row(disfigured(known, seed), "x", 1)
+    fate, conversation = convert_row(row, None)
+    assert (conversation is None) == (fate == "dropped")
+    assert conversation is not None or row.findings
+
+
 def damaged(data: bytes, seed: int) -> bytes:
     """Bytes flipped, cut, doubled, or swapped."""
     chance = random.Random(seed)
