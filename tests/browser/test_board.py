@@ -105,6 +105,13 @@ def test_rows_are_stepped_through_with_the_arrow_keys(page: Any, server: Any) ->
     until(lambda: "row 2 of" in row(), "the second row")
     page.keyboard.press("ArrowLeft")
     until(lambda: "row 1 of" in row(), "the first row again")
+    page.keyboard.press("ArrowRight")
+    until(lambda: "row 2 of" in row(), "the second row")
+    # Another dataset begins with its first row; it has no second one.
+    only = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    (server.folder / "only.jsonl").write_text(json.dumps(only) + "\n", encoding="utf-8")
+    choose(page, "#data-dataset", "only.jsonl")
+    until(lambda: "row 1 of 1" in row(), "the only row")
     # Where a control needs the arrows they are its own.
     page.locator("#data-row input").focus()
     page.keyboard.press("ArrowRight")

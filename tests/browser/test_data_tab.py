@@ -108,6 +108,14 @@ def test_a_finding_leads_to_its_row_and_the_row_says_what_became_of_it(tab: Any)
     assert [stepped(1, 4, report), stepped(-1, 1, report), stepped(1, 4, None)] == [4, 1, 5]
 
 
+def test_another_dataset_begins_with_its_first_row(tab: Any, work: Path) -> None:
+    report = report_of(tab)
+    (work / "one.jsonl").write_text(json.dumps(ROWS[0]) + "\n", encoding="utf-8")
+    head = tab.show(values_of(tab, "one.jsonl", row=4, report=report))[0]
+    assert "row 1 · <code>one.jsonl:1</code>" in head
+    assert "row 4 of 4" in tab.show(values_of(tab, row=4, report=report))[0]
+
+
 def test_tokens_are_marked_one_by_one(tab: Any) -> None:
     _, _, text, tokens, _ = tab.show(values_of(tab))
     assert '<mark class="tb-m-text">b</mark>' in text
@@ -136,8 +144,8 @@ def test_names_in_the_first_rows_can_be_mapped(tab: Any, work: Path) -> None:
     assert handed["roles"] == {"customer": "user", "agent": "assistant"}
     TrainConfig(**handed)
     # Another dataset begins with nothing mapped.
-    number, _, formatting, *others = tab.chosen(values)
-    assert (number, formatting["value"]) == (1, "")
+    _, formatting, *others = tab.chosen(values)
+    assert formatting["value"] == ""
     assert all(update["value"] in (None, []) for update in others)
 
 
@@ -286,6 +294,16 @@ def test_a_row_that_is_cut_or_does_not_fit_says_what_the_report_says(tab: Any, w
     assert (report.rows["repaired"], report.rows["dropped"]) == (1, 1)
     for number, fate in ((1, "repaired"), (2, "dropped")):
         assert f'<span class="tb-badge tb-{fate}">' in tab.show(values | {tab.number: number})[0].split("</div>")[0]
+
+
+def test_a_window_that_is_not_known_yet_is_not_compared_with(tab: Any, work: Path) -> None:
+    turns = [{"role": role, "content": "a b c d e f g h " * 99} for _ in range(4) for role in ("user", "assistant")]
+    (work / "long.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+    values = values_of(tab, "long.jsonl")
+    assert values[tab.form.components["auto_length"]] is True
+    assert "more than the window" not in tab.show(values)[0]
+    values |= {tab.form.components["max_length"]: 1024, tab.form.components["auto_length"]: False}
+    assert "more than the window of 1024; samples that training makes of it: " in tab.show(values)[0]
 
 
 def test_a_window_is_offered_only_where_it_is_larger(tab: Any, work: Path) -> None:

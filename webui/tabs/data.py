@@ -175,12 +175,14 @@ class DataTab:
         views = [self.head, self.talk, self.text, self.tokens, self.raw]
         changes = [self.board.page.load, *(part.change for part in asked)]
         everything = {*asked, self.number, self.report}
+        # In the browser, at once: a row of that number may not be there.
+        self.dataset.change(None, None, self.number, js="() => 1", **quick)
         # The report comes later than the first row, and knows how many there are.
         gr.on([*changes, self.number.change, self.report.change], self.show, everything, views, **slow)
         self._listen_to_checks(asked, changes)
         self.back.click(lambda *at: stepped(-1, *at), [self.number, self.report], self.number, **quick)
         self.forth.click(lambda *at: stepped(1, *at), [self.number, self.report], self.number, **quick)
-        fresh = [self.number, self.problem, *self.mapping.parts]
+        fresh = [self.problem, *self.mapping.parts]
         gr.on([self.board.page.load, self.dataset.change], self.chosen, {*asked}, fresh, **slow)
         self.findings.select(self.pick, {*asked, self.report}, [self.findings, self.number], **slow)
         folder = self.form.components["dataset_dir"]
@@ -213,14 +215,18 @@ class DataTab:
         t = self.t
         try:
             name, config = self.read(values)
+            report: Report | None = values[self.report]
             number = max(1, int(values[self.number] or 1))
-            config = windowed(config, values[self.report])
+            if report is not None and report.file != str(self.board.roots.check_data(config, [name])[0].file):
+                # Another dataset was chosen a moment ago: that row and that window are not its own.
+                report, number = None, 1
+            config = windowed(config, report)
             shown = preview(name, number, config)
         except UserError as error:
             return wrong(error, t), *([empty("–")] * 4)
         nothing = empty(t("Nothing of this row is trained."))
         return (
-            head_html(shown, number, values[self.report], config, t),
+            head_html(shown, number, report, config, t),
             conversation_html(shown, t),
             samples_html(shown, t) or nothing,
             samples_html(shown, t, tokens=True) or nothing,
@@ -285,13 +291,13 @@ class DataTab:
         return code_html(report, code, int(page) if page.isdecimal() else 0, self.t), gr.skip()
 
     def chosen(self, values: Mapping[Any, Any]) -> list[Any]:
-        """Another dataset: its first row, nothing mapped, and what there is to map."""
+        """Another dataset: nothing mapped, and what there is to map."""
         try:
             name, config = self.read(values)
             seen = seen_in(first_rows(name, config))
         except UserError:
             seen = Seen([], [], [])
-        return [1, "", *self.mapping.fresh(seen)]
+        return ["", *self.mapping.fresh(seen)]
 
     def uploaded(self, file: str, folder: str) -> tuple[Any, str]:
         """A file has come: keep it and show it, or say why not."""
@@ -341,9 +347,9 @@ def head_html(shown: Preview, number: int, report: Report | None, config: TrainC
     place = t("row {n} of {all}", n=number, all=report.rows["in"]) if report else t("row {n}", n=number)
     where = f"{Path(shown.row.file).name}:{shown.row.line}"
     made = (
-        t("{n} tokens are more than the window of {most}: training makes {parts} samples of it.",
+        t("{n} tokens are more than the window of {most}; samples that training makes of it: {parts}.",
           n=shown.longest, most=config.max_length, parts=len(shown.samples))
-        if shown.longest > config.max_length
+        if shown.longest > config.max_length and not config.auto_length
         else ""
     )  # fmt: skip
     fate = f'<span class="tb-badge tb-{shown.fate}">{escape(words[shown.fate])}</span>'
