@@ -52,6 +52,9 @@ class Piece:
     def token_at(self, at: int, *, begins: bool) -> int:
         """The first token that begins at character `at` or behind it; with `begins`, as `first_token` has it."""
         if self._words is not None:
+            near = self._words.token_near(self.text, at, begins=begins)
+            if near is not None:
+                return near
             self._layout = self._layout or self._words.layout(self.text)
             return self._words.token_at(self.text, at, self._layout, begins=begins)
         token = self._exactly_at(at)

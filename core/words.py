@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 # Words that are kept in case they recur, and characters of the longest of them.
 MOST_WORDS, _LONGEST = 65_536, 100
@@ -124,6 +124,18 @@ class Layout:
         return bisect_right(places, at) - 1
 
 
+class _Head(NamedTuple):
+    """The beginning of texts: where its last word begins, which may go on, and how many tokens it has if not.
+
+    And where the word before that begins, and how many tokens stand there.
+    """
+
+    last: int
+    tokens: int
+    before: int
+    tokens_before: int
+
+
 class Words:
     """The tokens of texts by those of their words.
 
@@ -132,10 +144,12 @@ class Words:
 
     def __init__(self, tokenizer: Any, tokens: Sequence[Any]) -> None:
         self._tokenizer = tokenizer
-        self._control = _any_of(token.content for token in tokens if not token.normalized)
+        self._contents = [token.content for token in tokens if not token.normalized]
+        self._control = _any_of(self._contents)
         self._plain = _any_of(token.content for token in tokens if token.normalized)
         # Ids as the bytes of an array, which are put together fastest.
         self._ids: dict[str, bytes] = {}
+        self._heads: dict[str, _Head | None] = {}
         # Those of all texts so far.
         self.characters: set[str] = set()
         self._starts: dict[str, list[int]] = {}
@@ -156,6 +170,8 @@ class Words:
         """The token ids of texts."""
         if len(self._ids) > MOST_WORDS:
             self._ids, self._starts = {}, {}
+        if len(self._heads) > MOST_WORDS:
+            self._heads = {}
         cut = [self.cut(text) for text in texts]
         new = list(set(chain.from_iterable(cut)).difference(self._ids))
         self.learn(new)
@@ -210,6 +226,35 @@ class Words:
         part = text[places[first] : places[number + 1]]
         starts, inside = self._starts_of(part), at - places[first]
         return tokens[first] + (first_token(part, starts, inside) if begins else bisect_left(starts, inside))
+
+    def token_near(self, text: str, at: int, *, begins: bool) -> int | None:
+        """`token_at` for a place near the beginning of a text, where many begin alike; None where that is not known."""
+        if at > _LONGEST:
+            return None
+        head = text[:at]
+        known = self._heads[head] if head in self._heads else self._learnt(head)
+        if known is None:
+            return None
+        found = _WORD.match(text, known.last) if known.last < at else None
+        if found is None or found.end() == at:
+            return known.tokens
+        part = text[known.before : found.end()]
+        starts, inside = self._starts_of(part), at - known.before
+        return known.tokens_before + (first_token(part, starts, inside) if begins else bisect_left(starts, inside))
+
+    def _learnt(self, head: str) -> _Head | None:
+        self._heads[head] = None
+        # Where a control token may end behind it, or anything be an added token, the words are not known from it.
+        if self._plain or any(len(token) > len(head) and token.startswith(head) for token in self._contents):
+            return None
+        layout = self.layout(head)
+        layout.word_at(len(head))
+        places, tokens = layout.places, layout.tokens
+        ends = len(places) < 2 or places[-1] == self._begin(head)
+        last = places[-1] if ends else places[-2]
+        number = max(len(places) - 3, 0)
+        self._heads[head] = known = _Head(last, tokens[-1], places[number], tokens[number])
+        return known
 
     def _starts_of(self, text: str) -> list[int]:
         starts = self._starts.get(text)

@@ -102,8 +102,25 @@ def test_words_make_no_difference(kind: str, composed: bool, trim: bool, data: s
         assert words.encode([text]) == [array("i", whole.ids)]
     starts = token_starts(whole)
     for at in range(len(text) + 1):
-        assert words.token_at(text, at, words.layout(text), begins=True) == first_token(text, starts, at)
-        assert words.token_at(text, at, words.layout(text), begins=False) == bisect_left(starts, at)
+        for begins, token in ((True, first_token(text, starts, at)), (False, bisect_left(starts, at))):
+            assert words.token_at(text, at, words.layout(text), begins=begins) == token
+            assert words.token_near(text, at, begins=begins) in (token, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_what_is_known_of_a_beginning_holds_for_all_texts_with_it(kind: str, data: st.DataObject) -> None:
+    words = words_of(once(kind, False, True))
+    assert words is not None
+    part = st.sampled_from(PARTS) | st.characters(exclude_categories=["Cs"])
+    first, *more = data.draw(st.lists(st.lists(part, max_size=4).map("".join), min_size=2, max_size=6))
+    head = data.draw(st.sampled_from(["", "<|im_start|>"])) + first
+    for text in [head + one for one in more]:
+        for at in range(len(head) + 1):
+            for begins in (True, False):
+                token = words.token_at(text, at, words.layout(text), begins=begins)
+                assert words.token_near(text, at, begins=begins) in (token, None)
 
 
 def test_words_are_cut_where_letters_and_digits_end() -> None:
