@@ -6,7 +6,6 @@ Text that is trained as it stands has no exchanges to cut between.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from core.label import Example, encode
@@ -47,7 +46,7 @@ def _before_a_word(text: str, starts: Sequence[int], first: int, last: int) -> i
 def part(sample: Rendered, begin: int, end: int) -> Rendered:
     """A part of a sample's text with the spans inside it."""
     spans = tuple(
-        replace(span, start=max(span.start, begin) - begin, end=min(span.end, end) - begin)
+        span._replace(start=max(span.start, begin) - begin, end=min(span.end, end) - begin)
         for span in sample.spans
         if span.start < end and span.end > begin
     )

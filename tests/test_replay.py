@@ -37,6 +37,7 @@ def test_every_part_is_what_the_template_renders(name: str) -> None:
         messages, tools = long_conversation(len(name), tools_too, system=not tools_too)
         styled = styled_messages(template, messages)
         replay = Replay(template, styled, tools)
+        assert outcome(replay.whole) == outcome(template.render, styled, tools)
         for count in [len(styled), *range(1, len(styled) + 1, 7)]:
             for ask in (False, True):
                 plain = outcome(template.render, styled[:count], tools, add_generation_prompt=ask)
@@ -290,6 +291,27 @@ def test_variables_that_only_the_end_sees_change_nothing_else() -> None:
     for given in ({}, {"thinking": True}, {"thinking": False, "other": "!"}, {"size": 3}):
         plain = template.render(messages[:4], add_generation_prompt=True, **given)
         assert steps.text(4, ask=True, **given) == (None if "size" in given else plain)
+
+
+def test_one_rendering_is_enough_where_marks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where tests are asked by number, or something is found out apart: that is compared with the plain text."""
+    rendered: list[str] = []
+    for source, plain in (
+        ("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}.", 0),
+        ("{% for m in messages %}{{ m.content }}{{ '' if loop.last else ',' }}{% endfor %}", 1),
+        ("{% for m in messages %}{% if loop.last %}!{% endif %}{% endfor %}{% for m in messages %}{{ m.content }}"
+         "{% endfor %}", 1),
+    ):  # fmt: skip
+        template = Template(source)
+        assert stepped_template(template) is not None or plain
+        messages: list[JsonObject] = [{"role": "user", "content": str(n)} for n in range(9)]
+        expected = template.render(messages)
+        monkeypatch.setattr(Template, "render", lambda *given, text=expected, **named: rendered.append("") or text)
+        replay = Replay(template, messages, ())
+        assert replay.whole() == expected
+        assert len(rendered) == plain
+        rendered.clear()
+        monkeypatch.undo()
 
 
 def test_what_remembers_is_never_taken_step_by_step() -> None:

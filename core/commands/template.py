@@ -89,7 +89,7 @@ def template_render(arguments: argparse.Namespace) -> int:
         row.findings.append(refused.finding)
     findings = [*row.findings, *(note for sample in samples for note in sample.notes)]
     if arguments.json:
-        shown = [{"text": sample.text, "spans": [asdict(span) for span in sample.spans]} for sample in samples]
+        shown = [{"text": sample.text, "spans": [span._asdict() for span in sample.spans]} for sample in samples]
         print(json.dumps({"samples": shown, "findings": [asdict(f) for f in findings]}, ensure_ascii=False, indent=1))
     else:
         print("\n\n".join(sample.marked() for sample in samples))

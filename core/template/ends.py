@@ -21,7 +21,7 @@ def with_one_start(sample: Rendered, template: Template, conversation: Conversat
     if not bos or not sample.text.startswith(bos + bos):
         return sample
     size = len(bos)
-    spans = tuple(replace(span, start=max(span.start - size, 0), end=span.end - size) for span in sample.spans)
+    spans = tuple(span._replace(start=max(span.start - size, 0), end=span.end - size) for span in sample.spans)
     breaks = tuple(place - size for place in sample.breaks)
     said = f"{bos} stands twice at the beginning; one is removed"
     note = Finding("MK710", "repaired", said, conversation.file, conversation.line, "messages")
@@ -39,7 +39,7 @@ def with_stop(sample: Rendered, template: Template) -> Rendered:
     written = next((stop for stop in template.stop if _ends_with(sample, last, stop)), "")
     if written:
         middle = last.end - len(written)
-        parts = (replace(last, end=middle), replace(last, start=middle, kind="stop"))
+        parts = (last._replace(end=middle), last._replace(start=middle, kind="stop"))
         return replace(sample, spans=(*sample.spans[:-1], *parts))
     stop = template.stop[min(last.kind == "tool_call", len(template.stop) - 1)]
     end = last.end + len(stop)
@@ -54,7 +54,7 @@ def with_stop(sample: Rendered, template: Template) -> Rendered:
     return replace(
         sample,
         text=text,
-        spans=(*sample.spans, replace(last, start=last.end, end=end, kind="stop")),
+        spans=(*sample.spans, last._replace(start=last.end, end=end, kind="stop")),
         notes=tuple(notes),
     )
 

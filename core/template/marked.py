@@ -36,6 +36,7 @@ class Marked:
     is; if `harmless`, it refuses no conversation. `tests` read the outer `names`, and so far. `sets` is what iterations
     set and others see; `closing` is given it by the names `told`. If `fixed`, what `closing` writes is the same for all
     conversations: `closings`, by whether an answer is asked for. It alone sees anything of the variables `late`.
+    `whole` is `faithful` if it is the template with nothing but marks put in, and so writes what that does.
     """
 
     whole: jinja2.Template
@@ -51,6 +52,7 @@ class Marked:
     harmless: bool
     fixed: bool
     late: frozenset[str]
+    faithful: bool
     closings: Mapping[bool, str] = field(default_factory=dict)
 
 
@@ -113,6 +115,7 @@ def marked(source: str) -> Marked | None:
         harmless,
         fixed,
         _late(before, free([loop], set()) | set(names), behind, macros),
+        not asked.tests and not asides,
     )
 
 

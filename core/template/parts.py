@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from core.conversation import Conversation, Finding, Message, RowRefusedError
 from core.template.sandbox import Template
@@ -14,8 +14,7 @@ Kind = Literal["text", "reasoning", "tool_call", "stop"]
 KINDS: tuple[Kind, ...] = ("text", "reasoning", "tool_call", "stop")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """`text[start:end]` is trained: `kind`, the index of its message, and the message's loss weight."""
 
     start: int
@@ -53,7 +52,7 @@ def turn_spans(
     after = reasoning[1] if reasoning else 0
     content = _content_place(body, message, after)
     where = (conversation.file, conversation.line, f"messages[{index}]")
-    _check_parts(message, (body, turn[len(body) :]), content, reasoning, where, notes)
+    _check_parts(message, (body, "" if stop_at is None else turn[stop_at:]), content, reasoning, where, notes)
     body_end = max(len(body.rstrip()), content[1] if content else 0) if stop_at is None else stop_at
     written = _cut(_kinds(turn, message, reasoning, content, body_end), start - begin, reasoning, content)
     if stop_at is not None:
@@ -90,9 +89,10 @@ def _cut(
     content: tuple[int, int] | None,
 ) -> list[tuple[int, int, Kind]]:
     """The parts from `start` on, or from the message's own first character if that comes before."""
-    own = min((place[0] for place in (reasoning, content) if place is not None), default=start)
-    start = min(start, own)
-    return [(max(a, start), b, kind) for a, b, kind in parts if b > start]
+    for place in (reasoning, content):
+        if place is not None and place[0] < start:
+            start = place[0]
+    return [(a if a > start else start, b, kind) for a, b, kind in parts if b > start]
 
 
 def _content_place(body: str, message: Message, after: int) -> tuple[int, int] | None:
@@ -131,7 +131,8 @@ def _check_parts(
     calls = body[reasoning[1] :] if reasoning else body
     if content:
         calls = body[reasoning[1] if reasoning else 0 : content[0]] + body[content[1] :]
-    for name, count in Counter(call.name for call in message.tool_calls).items():
+    names = [call.name for call in message.tool_calls]
+    for name, count in Counter(names).items() if len(names) > 1 else ((names[0], 1),):
         written = calls.count(name)
         if written == 0:
             reason = f"the template does not write the call {name}"

@@ -33,7 +33,7 @@ from core.template.style import (
 
 # Up to so many messages plain rendering costs less than noting what is looked at.
 _SHORT = 24
-# … and up to so many, less than one rendering in steps.
+# … and up to so many, less than one rendering in steps that has to be compared with it.
 _SHORTEST = 3
 # … or so many, where each part begins or ends in another way.
 _SHORT_ANEW = 8
@@ -44,7 +44,9 @@ class Replay:
 
     def __init__(self, template: Template, messages: Sequence[JsonObject], tools: Sequence[JsonObject]) -> None:
         self._template, self._messages, self._tools = template, messages, tools
-        marked = stepped_template(template) if len(messages) > _SHORTEST else None
+        marked = stepped_template(template)
+        if marked and len(messages) <= _SHORTEST and not marked.faithful:
+            marked = None
         if marked and (marked.cut.opens or marked.cut.ends) and len(messages) <= _SHORT_ANEW:
             marked = None
         self._steps = Steps(marked, template, messages, tools) if marked else None
@@ -55,6 +57,11 @@ class Replay:
     def plain(self) -> bool:
         """Whether everything is rendered plainly."""
         return self._recorder is None and self._steps is None
+
+    def whole(self) -> str:
+        """All messages, as the template plainly renders them. Raises `TemplateRefusedError`."""
+        known = self._steps.whole() if self._steps else None
+        return self._template.render(self._messages, self._tools) if known is None else known
 
     def text(self, count: int, *, ask: bool = False, **variables: Any) -> str:
         """The first `count` messages; with `ask`, and the generation prompt. Raises `TemplateRefusedError`."""

@@ -125,7 +125,7 @@ class _History:
     def whole(self) -> str:
         """All messages, as the template plainly renders them; what is replayed must give the same."""
         count = len(self.messages)
-        plain = self.template.render(self.messages, self.conversation.tools)
+        plain = self._replay.whole()
         if self._replay.plain:
             self._texts[count, False] = plain
         elif self.text(count) != plain:
@@ -151,7 +151,7 @@ class _History:
         return self._regions[count]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Turn:
     """An assistant turn: the text up to its end as the model saw and wrote it, and its spans in there."""
 
@@ -250,7 +250,8 @@ def _samples(history: _History, whole: str, turns: Sequence[_Turn]) -> list[Rend
         covered = [turn for turn in left if text.startswith(turn.text)]
         if covered:
             samples.append(_sample(history.template, text, covered))
-            left = [turn for turn in left if turn not in covered]
+            seen = {turn.index for turn in covered}
+            left = [turn for turn in left if turn.index not in seen]
         if left:
             last = left[-1]
             try:
@@ -347,7 +348,7 @@ def _unprotected(sample: Rendered) -> Rendered:
     def moved(offset: int) -> int:
         return offset - sum(place < offset for place in places)
 
-    spans = tuple(replace(span, start=moved(span.start), end=moved(span.end)) for span in sample.spans)
+    spans = tuple(span._replace(start=moved(span.start), end=moved(span.end)) for span in sample.spans)
     return Rendered(text, spans, breaks, sample.notes)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from core.conversation import JsonObject
@@ -30,13 +31,23 @@ class Steps:
         self._begun: Begun | None = None
         # What all messages wrote: before the loop, and the first iterations that ask nothing.
         self._before: str | None = None
+        self._whole: str | None = None
         self._sure: list[_Written] = []
+        self._sure_text, self._sure_ends = "", [0]
+        # Nothing is to be found out: any part is what its iterations, `_shift` less than its messages, wrote at first.
+        self._plain, self._shift = False, 0
         self._variants: list[list[_Written]] = []
         self._parts: dict[tuple[int, bool], Part] = {}
         self._lines: list[_Line] = []
         self._closings: list[tuple[Snapshot, str | None]] = []
         # What may be learnt by running all iterations as if so many messages, their own the first, were left.
         self._left = list({1, marked.reach.ahead + 1})
+
+    def whole(self) -> str | None:
+        """All messages as the template plainly renders them, if its form with marks is sure to give just that."""
+        if self._begun is None:
+            self._begin()
+        return self._whole
 
     def text(self, count: int, *, ask: bool, **variables: Any) -> str | None:
         """The first `count` messages; with `ask`, and the generation prompt. None where the steps do not tell.
@@ -47,6 +58,9 @@ class Steps:
         """
         if self._begun is None:
             self._begin()
+        if self._plain and not variables and count >= max(self.marked.cut.least, self._shift):
+            written_so_far = self._sure_text[: self._sure_ends[count - self._shift]]
+            return f"{self._before}{written_so_far}{self.marked.closings[ask]}"
         if self._before is None or self._begun is None or count < self.marked.cut.least:
             return None
         if not variables.keys() <= self.marked.late:
@@ -56,12 +70,14 @@ class Steps:
             return None
         if self.marked.state is not None and not self.marked.harmless:
             self._finder.found(count)
-        written = self._sure[:kept] if kept <= len(self._sure) else self._texts(kept, ask)
+        sure = kept < len(self._sure_ends)
+        written = self._sure[:kept] if sure else self._texts(kept, ask)
         closing = None if written is None else self._closing(count, ask, written, variables)
         if written is None or closing is None:
             return None
         before = self._finder.opening(count) if self.marked.cut.opens else self._before
-        return "".join([before, *[one.text for one in written], closing])
+        between = self._sure_text[: self._sure_ends[kept]] if sure else "".join([one.text for one in written])
+        return f"{before}{between}{closing}"
 
     def begin(self, items: Sequence[Any], given: Sequence[Any]) -> None:
         """The loop begins; that over all messages comes first."""
@@ -92,12 +108,17 @@ class Steps:
         if pieces is None or len(pieces) != len(self._begun.items) + 2:
             return
         self._before, *texts, _behind = pieces
+        self._whole = "".join(pieces) if self.marked.faithful else None
         for index, text in enumerate(texts):
             written = run.written.get(index) or _Written(())
             written.text = text
             self._variants.append([written])
             if not written.asked and len(self._sure) == index:
                 self._sure.append(written)
+        self._sure_text = "".join(texts[: len(self._sure)])
+        self._sure_ends += accumulate(map(len, texts[: len(self._sure)]))
+        self._shift = len(self._forms.messages) - len(texts)
+        self._plain = len(self._sure) == len(texts) and self.marked.state is None and len(self.marked.closings) == 2
 
     def _pieces(self, form: Any, run: _Run, messages: Sequence[JsonObject]) -> list[str] | None:
         """What a form writes before the loop, in each iteration, and behind; None where the template refuses."""
