@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -95,6 +96,10 @@ class Finding:
         if not (self.before or self.after):
             return ""
         return f" ({self.before} → {self.after})" if self.before and self.after else f" ({self.before or self.after})"
+
+
+# Of so many lists of tools that rows have in common, what is made of them is kept.
+KEPT_TOOLS = 1024
 
 
 class Shared:
@@ -186,6 +191,21 @@ def json_text(value: Any) -> str:
 
 # Made ready once: `json.dumps` with options makes one at each call.
 _WRITER = json.JSONEncoder(ensure_ascii=False, default=str)
+_STRICT_WRITER = json.JSONEncoder(ensure_ascii=False)
+
+
+@lru_cache(maxsize=KEPT_TOOLS)
+def function_texts(tools: Shared) -> tuple[str, ...]:
+    """The function of each of some tools as JSON, made once for all who look at it; empty where JSON cannot hold it."""
+    return tuple(_function_text(tool) for tool in tools.value)
+
+
+def _function_text(tool: JsonObject) -> str:
+    try:
+        usual = list(tool) == ["type", "function"] and tool["type"] == "function"
+        return _STRICT_WRITER.encode(tool["function"]) if usual else ""
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
 def template_messages(messages: Sequence[Message]) -> list[JsonObject]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from core.conversation import Finding, JsonObject, Row, RowRefusedError, snippet
+from core.conversation import KEPT_TOOLS, Finding, JsonObject, Row, RowRefusedError, snippet
 from core.formats.schema import json_schema
 from core.formats.text import object_in, parse_text, type_name
 
@@ -95,7 +95,7 @@ class _Value:
         return isinstance(other, _Value) and self.written == other.written
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=KEPT_TOOLS)
 def _kept(
     given: str | _Value, column: str, lenient: bool
 ) -> tuple[tuple[JsonObject, ...], tuple[Finding, ...], Finding | None]:
@@ -144,7 +144,7 @@ def foreign_style(value: Any) -> str:
     return _style_in_text(value) if isinstance(value, str) else _style_of(value)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=KEPT_TOOLS)
 def _style_in_text(text: str) -> str:
     return _style_of(parse_text(text)[0])
 

@@ -13,10 +13,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from core.conversation import Conversation, Finding, Message, Shared
+from core.conversation import Conversation, Finding, JsonObject, Message, Shared, function_texts
 from core.errors import counted
 
 FEW, DOMINANT = 50, 0.3
@@ -237,12 +236,12 @@ def whole_hash(conversation: Conversation) -> int:
         parts.append(f"{m.role}\x1f{m.content}\x1f{m.reasoning}\x1f{flags}")
         if m.tool_calls:
             parts[-1] += "".join([f"\x1f{call.name}{call.arguments!r}" for call in m.tool_calls])
-    return _hash("\x1e".join([*parts, _tools_text(Shared(conversation.tools)) if conversation.tools else ""]))
+    return _hash("\x1e".join([*parts, _tools_text(conversation.tools)]))
 
 
-@lru_cache(maxsize=256)
-def _tools_text(tools: Shared) -> str:
-    return repr(tools.value)
+def _tools_text(tools: tuple[JsonObject, ...]) -> str:
+    texts = function_texts(Shared(tools)) if tools else ()
+    return "\x1e".join(texts) if all(texts) else repr(tools)
 
 
 def copied(conversation: Conversation, line: int) -> Finding:

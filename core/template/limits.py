@@ -24,6 +24,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
+from core.conversation import KEPT_TOOLS, Shared, function_texts
+from core.template.shortcuts import OF_OBJECTS, Shortcuts
+
 # An honest template renders thousands of messages in this time; the promise to people is three seconds.
 MOST_SECONDS = 2.0
 MOST_CHARACTERS = 1 << 25
@@ -42,7 +45,6 @@ _QUICK = {"capitalize", "count", "d", "default", "e", "escape", "first", "float"
 _AT_ONCE = {"count", "d", "default", "length"}
 MOST_WORKED = 1 << 20
 _WIDE_FORMAT = re.compile(r"\d{5,}|%[^%a-zA-Z]*\*|\{[^{}]*\{")
-_OF_OBJECTS = frozenset(dir(dict))
 # Methods that the sandbox allows as they are; `format` is not among them, it wraps that.
 _OF_TEXTS = frozenset(name for name in dir(str) if not name.startswith(("_", "format")))
 _PLACES = frozenset({"index", "index0", "first", "last"})
@@ -66,16 +68,17 @@ class _Budget(threading.local):
         # Who runs the loops of the present render (`core.template.replay`), if anybody.
         self.recorder: Any = None
         self.tools: Sequence[Any] = ()
+        # The identities of what is written once, and that.
         self.shared: set[int] = set()
         self.texts: dict[Any, str] = {}
 
     def start(self, tools: Sequence[Any] = ()) -> None:
-        """Begin a render. What is written of `tools` is kept for the next render that is given the same ones."""
+        """Begin a render. What is written of `tools` is kept for the next renders that are given the same ones."""
         self.deadline = time.monotonic() + MOST_SECONDS
         self.written = self.nodes = 0
         if tools is not self.tools:
-            self.tools, self.texts = tools, {}
-            self.shared = {id(part) for tool in tools for part in (tool, tool.get("function"))}
+            self.tools = tools
+            self.shared, self.texts = _shared(Shared(tools)) if isinstance(tools, tuple) else (_ids_of(tools), {})
 
     def tick(self) -> None:
         if time.monotonic() > self.deadline:
@@ -94,9 +97,28 @@ class _Budget(threading.local):
             raise LimitError("the template makes too large a list")
 
 
+def _ids_of(tools: Sequence[Any]) -> set[int]:
+    return {id(part) for tool in tools for part in (tool, tool.get("function"))}
+
+
+@functools.lru_cache(maxsize=KEPT_TOOLS)
+def _shared(tools: Shared) -> tuple[set[int], dict[Any, str]]:
+    """The identities of tools that conversations have in common, and what was written of them.
+
+    That begins with what JSON they are, without options.
+    """
+    texts: dict[Any, str] = {}
+    for tool, text in zip(tools.value, function_texts(tools), strict=True):
+        if text:
+            texts[id(tool["function"]), (), ()] = text
+            texts[id(tool), (), ()] = f'{{"type": "function", "function": {text}}}'
+    return _ids_of(tools.value), texts
+
+
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """A sandbox in which nothing takes long or much. Call `budget.start()` before each render."""
 
+    code_generator_class = Shortcuts
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, **options: Any) -> None:
@@ -145,7 +167,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`message.content`: a key of an object, unless objects themselves have something of that name."""
-        if type(obj) is dict and attribute not in _OF_OBJECTS:
+        if type(obj) is dict and attribute not in OF_OBJECTS:
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if type(obj) is str and attribute in _OF_TEXTS:
             return getattr(obj, attribute)
@@ -197,6 +219,16 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         else:
             self._check_product(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def added(self, context: Context, *parts: Any) -> Any:
+        """`a + b + c`: texts at once, anything else from left to right."""
+        for part in parts:
+            if type(part) is not str:
+                return functools.reduce(functools.partial(self.call_binop, context, "+"), parts)
+        text = "".join(parts)
+        if len(text) > MOST_WIDTH:
+            self.budget.grow(len(text))
+        return text
 
     def _check_product(self, operator: str, left: Any, right: Any) -> None:
         for many, times in ((left, right), (right, left)):

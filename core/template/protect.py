@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from core.conversation import Conversation, Finding, Message, RowRefusedError, json_text
+from core.conversation import (
+    KEPT_TOOLS,
+    Conversation,
+    Finding,
+    Message,
+    RowRefusedError,
+    Shared,
+    function_texts,
+    json_text,
+)
 from core.template.sandbox import BREAK
 
 # The first character of each private mark that spans are found with; content that holds one could forge a mark.
@@ -46,8 +55,15 @@ def _holds_any(conversation: Conversation, tokens: _Tokens) -> bool:
     texts += [text for call in calls for text in (call.name, call.id)]
     if tokens.text.found(_BETWEEN.join(texts)):
         return True
-    objects = [*conversation.tools, *(call.arguments for call in calls)]
-    return bool(objects) and tokens.json.found(json_text(objects))
+    if calls and tokens.json.found(json_text([call.arguments for call in calls])):
+        return True
+    return bool(conversation.tools) and _tools_hold_any(Shared(conversation.tools), tokens)
+
+
+@lru_cache(maxsize=KEPT_TOOLS)
+def _tools_hold_any(tools: Shared, tokens: _Tokens) -> bool:
+    texts = function_texts(tools)
+    return tokens.json.found(_BETWEEN.join(texts) if all(texts) else json_text(tools.value))
 
 
 def _broken_message(message: Message, tokens: _Tokens) -> Message:
@@ -110,7 +126,7 @@ class _Texts:
         return any(map(text.__contains__, self.beginnings)) and self.pattern.search(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Tokens:
     """Control tokens in text, and as they are written in JSON."""
 

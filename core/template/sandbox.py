@@ -27,6 +27,8 @@ from core.template.limits import REFUSALS, BoundedEnvironment, LimitError
 # A date in the prompt is part of what a model is trained on: were it today's, no two runs and no chat would agree.
 TODAY = datetime(2026, 1, 1, 12, 0, 0)
 _LONGEST_DATE = 1000
+# Of the tools of a conversation so many texts are kept; honest templates write each in one way or two.
+_MOST_TEXTS = 1000
 # The name of the library's template for text that is already formatted for a model.
 NOTHING = "none.jinja"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -181,13 +183,14 @@ def environment() -> BoundedEnvironment:
     )
 
     def tojson(value: Any, *options: Any, **named: Any) -> str:
-        """As `_tojson`; a tool is written once per conversation, however often that is rendered."""
-        if id(value) not in env.budget.shared:
+        """As `_tojson`; a tool is written once, however many conversations have it."""
+        budget = env.budget
+        if id(value) not in budget.shared or len(budget.texts) > _MOST_TEXTS:
             return _tojson(value, *options, **named)
         key = (id(value), options, tuple(named.items()))
-        if key not in env.budget.texts:
-            env.budget.texts[key] = _tojson(value, *options, **named)
-        return env.budget.texts[key]
+        if key not in budget.texts:
+            budget.texts[key] = _tojson(value, *options, **named)
+        return budget.texts[key]
 
     env.bounded_filter("tojson", tojson)
     env.globals["raise_exception"] = _raise_exception
