@@ -65,7 +65,7 @@ def parts(pieces: Iterable[Piece], job: Job, tokenizer: Any = None, processes: i
     if count == 1 or len(first) < WORTH_HELPERS:
         known = Pieces(tokenizer) if tokenizer is not None else None
         for piece in itertools.chain(first, stream):
-            with _collecting_seldom():
+            with _collecting_afterwards():
                 part = examine(piece, job, known)
             yield part
     else:
@@ -89,14 +89,15 @@ def _until_failure(pieces: Iterable[Piece], failures: list[UserError]) -> Iterat
 
 
 @contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """What rows leave behind holds little; looking for it at every turn took an eighth of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(20_000, 20, 100)
+def _collecting_afterwards() -> Iterator[None]:
+    """The cycles that a piece leaves behind hold little; looking for them at every turn took an eighth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -187,18 +188,18 @@ def main() -> None:
 
 def _work(connection: Connection, job: Job, known: Pieces | None) -> None:
     """What becomes of each piece that is sent, until the connection is closed."""
-    with _collecting_seldom():
-        while True:
-            # Whoever asked may have been killed at any time; then nobody waits for an answer.
-            try:
-                piece = connection.recv()
-            except (EOFError, OSError):
-                return
+    while True:
+        # Whoever asked may have been killed at any time; then nobody waits for an answer.
+        try:
+            piece = connection.recv()
+        except (EOFError, OSError):
+            return
+        with _collecting_afterwards():
             answer = _answer(piece, job, known)
-            try:
-                connection.send(answer)
-            except OSError:
-                return
+        try:
+            connection.send(answer)
+        except OSError:
+            return
 
 
 def _answer(piece: Piece, job: Job, known: Pieces | None) -> Part | UserError:

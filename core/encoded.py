@@ -17,7 +17,8 @@ from core.label import IGNORED, Example, Run
 
 ROWS = "rows.arrow"
 _WEIGHT = struct.Struct("f").pack
-_NO_LABEL, _NO_WEIGHT = struct.pack("i", IGNORED), _WEIGHT(0.0)
+_NO_LABEL, _NO_WEIGHT, _ONE = struct.pack("i", IGNORED), _WEIGHT(0.0), _WEIGHT(1.0)
+_KINDS = [bytes((kind,)) for kind in range(256)]
 
 
 def schema() -> Any:
@@ -51,12 +52,15 @@ def packed(conversations: Iterable[Sequence[Example]]) -> Packed:
     weights: list[bytes] = []
     for _, example in pairs:
         at = 0
-        for run in (*example.runs, Run(len(example.ids), len(example.ids), 0, 0.0)):
-            between, trained = run.first - at, run.end - run.first
-            labels += (_NO_LABEL * between, example.ids[run.first : run.end])
-            kinds += (bytes(between), bytes((run.kind,)) * trained)
-            weights += (_NO_WEIGHT * between, _WEIGHT(run.weight) * trained)
-            at = run.end
+        for first, end, kind, weight in (*example.runs, Run(len(example.ids), len(example.ids), 0, 0.0)):
+            if first > at:
+                labels.append(_NO_LABEL * (first - at))
+                kinds.append(bytes(first - at))
+                weights.append(_NO_WEIGHT * (first - at))
+            labels.append(example.ids[first:end])
+            kinds.append(_KINDS[kind] * (end - first))
+            weights.append((_ONE if weight == 1.0 else _WEIGHT(weight)) * (end - first))
+            at = end
     lengths, rows = array("i", map(len, ids)), array("i", [row for row, _ in pairs])
     return Packed(b"".join(ids), b"".join(labels), b"".join(kinds), b"".join(weights), lengths, rows)
 

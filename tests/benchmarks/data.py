@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -43,6 +44,8 @@ from core.template.spans import Rendered, render
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ("tools", "tools_openai", "chat")
+# The name of a tool in a row, in JSON or in JSON text.
+_NAME = re.compile(r'name\\?": \\?"([a-z]\w+)\\?"')
 
 
 def cpu_s() -> float:
@@ -72,6 +75,22 @@ def write_rows(
     return path.stat().st_size
 
 
+def write_own_tools(path: Path, megabytes: float) -> int:
+    """As `write_rows`, each row with tools that no other row has: their names carry its number."""
+    shared = path.with_suffix(".shared")
+    write_rows(shared, megabytes)
+    with shared.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as file:
+        for number, line in enumerate(lines):
+            names = sorted(set(_NAME.findall(line)), key=len, reverse=True)
+            file.write(re.sub("|".join(names), partial(_numbered, number), line) if names else line)
+    shared.unlink()
+    return path.stat().st_size
+
+
+def _numbered(number: int, found: re.Match[str]) -> str:
+    return f"{found.group()}_{number}"
+
+
 def write_talks(path: Path, megabytes: float) -> int:
     """Long chats without tools: the words of the shipped ones, in turns of the length that people's chats have."""
     texts = [
@@ -98,7 +117,7 @@ def encoding(megabytes: float) -> Iterator[tuple[str, float]]:
     """Reading, checking, rendering and encoding against the tokenizer alone on the same texts, both on every core."""
     tokenizer = load_tokenizer("starter")
     template = load_template(TrainConfig(), tokenizer)
-    for label, write in (("tool conversations", write_rows), ("long chats", write_talks)):
+    for label, write in _FILES.items():
         with tempfile.TemporaryDirectory() as folder:
             path, rows = Path(folder) / "rows.jsonl", Path(folder) / "rows.arrow"
             yield f"{label}: MB", write(path, megabytes) / 1e6
@@ -122,6 +141,13 @@ def encoding(megabytes: float) -> Iterator[tuple[str, float]]:
 def render_all(conversations: Sequence[Conversation], template: Template) -> list[Rendered]:
     """The samples of conversations."""
     return [sample for conversation in conversations for sample in render(conversation, template)]
+
+
+_FILES: dict[str, Callable[[Path, float], int]] = {
+    "tool conversations": write_rows,
+    "tool conversations, each with tools of its own": write_own_tools,
+    "long chats": write_talks,
+}
 
 
 def large(megabytes: float) -> Iterator[tuple[str, float]]:
