@@ -149,3 +149,13 @@ def test_links_passwords_and_damage(tmp_path: Path) -> None:
     tar = tarred(tmp_path / "a.tar.gz", {"a.jsonl": ROW.encode()}).read_bytes()
     (tmp_path / "cut.tar.gz").write_bytes(tar[: len(tar) // 2])
     assert "damaged archive" in stop(tmp_path / "cut.tar.gz")[1]
+
+
+def test_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "a.zip", {"a": ROW.encode(), "b.jsonl": ROW.encode()}).read_bytes()
+    at = whole.index(b"PK\x01\x02")
+    nameless = bytearray(whole[: at + 28] + b"\0\0" + whole[at + 30 : at + 46] + whole[at + 47 :])
+    # The directory is a byte shorter.
+    nameless[nameless.index(b"PK\x05\x06") + 12] -= 1
+    (tmp_path / "nameless.zip").write_bytes(nameless)
+    assert "a name that leads out of it: ''" in stop(tmp_path / "nameless.zip")[1]

@@ -52,7 +52,8 @@ def _in_zip(file: Path) -> dict[str, int]:
     found = dict[str, int]()
     with zipfile.ZipFile(file) as packed:
         for info in packed.infolist():
-            if not info.is_dir() and _counted(file, found, info.filename, info.file_size) and info.flag_bits & 1:
+            folder = info.filename.endswith("/")
+            if not folder and _counted(file, found, info.filename, info.file_size) and info.flag_bits & 1:
                 raise UnusableError("IO001", "needs a password", file, remedy="unpack it and give the folder")
     return found
 
@@ -72,7 +73,7 @@ def _in_tar(file: Path) -> dict[str, int]:
 def _counted(file: Path, found: dict[str, int], given: str, size: int) -> bool:
     """Add a file of an archive to those that were found; False for what systems hide there."""
     place = PurePosixPath(given)
-    if place.is_absolute() or ".." in place.parts or "\\" in given or "\0" in given:
+    if place.is_absolute() or not place.parts or ".." in place.parts or "\\" in given or "\0" in given:
         said = f"holds a name that leads out of it: {given!r}"
         raise UnusableError("IO001", said, file, remedy="pack it again with plain names")
     if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):

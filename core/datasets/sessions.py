@@ -30,7 +30,7 @@ def sessions(rows: Iterable[Row], notes: list[Finding]) -> Iterator[Row]:
         part += event.get("type") in ("session_meta", "session") or event.get("isCompactSummary") is True
         if _says_nothing(event):
             continue
-        name = (part, event.get("sessionId"), bool(event.get("isSidechain")), event.get("agentId"))
+        name = (part, str(event.get("sessionId")), bool(event.get("isSidechain")), str(event.get("agentId")))
         if name not in found:
             found[name] = Row({EVENTS: []}, row.file, row.line, lenient=row.lenient)
         found[name].data[EVENTS].append(event)

@@ -78,11 +78,12 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
         if tags["role_tag"] not in turn or tags["content_tag"] not in turn:
             turn = in_keys_of(row, path, turn, tags["role_tag"], tags["content_tag"])
         named = require(row, path, turn, tags["role_tag"])
-        calls = () if _HOLD_CALLS.isdisjoint(turn) else _calls(row, path, turn)
+        more = len(turn) > 2
+        calls = _calls(row, path, turn) if more and not _HOLD_CALLS.isdisjoint(turn) else ()
         value = turn.get(tags["content_tag"]) if calls else require(row, path, turn, tags["content_tag"])
         role = role_of(row, f"{path}.{tags['role_tag']}", named, layout, SHAREGPT_NAMES)
         at = f"{path}.{tags['content_tag']}"
-        if len(turn) > 2:
+        if more:
             _note_unknown(row, path, turn, role, tags)
         if named == tags["function_tag"] or (named in CALL_NAMES and role == "assistant"):
             message = _function_call(row, at, value)
@@ -91,8 +92,8 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
             message = Message("tool", result_text(row, at, value), tool_call_id=identity, name=name)
         else:
             message = _from_content(row, at, role, value)[0]
-            reasoning = "" if role != "assistant" or _HOLD_REASONING.isdisjoint(turn) else _reasoning(row, path, turn)
-            if (calls or reasoning) and role == "assistant":
+            reasoning = _reasoning(row, path, turn) if more and not _HOLD_REASONING.isdisjoint(turn) else ""
+            if more and (calls or reasoning) and role == "assistant":
                 thought = reasoning or message.reasoning
                 message = replace(message, reasoning=thought, tool_calls=(*message.tool_calls, *calls))
         messages.append(flagged(row, path, turn, message))

@@ -94,12 +94,13 @@ _COMPARED = frozenset(
 
 def _has_several_answers(record: JsonObject) -> bool:
     """A list of answers to one question, none of them said to be the one to learn."""
-    if not any(
-        _is_list_of(record.get(name), str | dict) for name in ("responses", "completions", "answers", "outputs")
-    ):
+    if not any(_is_list_of(record[name], str | dict) for name in _SEVERAL & record.keys()):
         return False
     asked = any(isinstance(record.get(name), str) for name in ("prompt", "instruction", "question"))
     return asked and not any(record.get(name) for name in (*_ANSWERED, *MESSAGE_COLUMNS))
+
+
+_SEVERAL = frozenset({"responses", "completions", "answers", "outputs"})
 
 
 def _is_list_of(value: Any, kinds: Any) -> bool:
