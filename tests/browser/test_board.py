@@ -58,6 +58,8 @@ def test_data_is_text_and_nothing_else(page: Any, server: Any) -> None:
     choose(page, "#data-dataset", "hostile.jsonl")
     until(lambda: hostile in page.locator("#data-talk").inner_text(), "the hostile row, letter by letter")
     assert hostile in page.locator("#data-marked").inner_text()
+    direction = "(e) => getComputedStyle(e).unicodeBidi"
+    assert page.locator("#data-talk .tb-text").first.evaluate(direction) == "plaintext", "Arabic from right to left"
     assert page.locator("#data-talk img, #data-marked img, #data-tokens img, #data-raw img").count() == 0
 
 
