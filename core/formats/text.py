@@ -16,6 +16,8 @@ _TEXT_KEYS = ("text", "content", "value", "refusal")
 _LITERAL_STARTS = ("{", "[", "(", "'", '"')
 _LONGEST_LITERAL = 1_000_000
 _DEEPEST = 64
+# Python writes no whole number with more than 4,300 digits, though it reads longer ones that are not decimal.
+_LARGEST_BITS = 14_000
 
 
 def parse_object_text(text: str) -> Any:
@@ -61,19 +63,21 @@ def _literal(text: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _as_json(ast.literal_eval(text))
+            return as_json(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
 
 
-def _as_json(value: Any, depth: int = 0) -> Any:
+def as_json(value: Any, depth: int = 0) -> Any:
     """A literal as JSON would hold it: tuples are lists, keys are text. Raises `ValueError` for what it cannot hold."""
     if depth > _DEEPEST:
         raise ValueError("nested too deeply")
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else json_text(key): _as_json(v, depth + 1) for key, v in value.items()}
+        return {key if isinstance(key, str) else json_text(key): as_json(v, depth + 1) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item, depth + 1) for item in value]
+        return [as_json(item, depth + 1) for item in value]
+    if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+        raise ValueError("a number with too many digits")
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise ValueError(f"JSON has no {type(value).__name__}")

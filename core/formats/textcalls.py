@@ -14,7 +14,7 @@ from typing import Any
 
 from core.conversation import JsonObject, Row, RowRefusedError, ToolCall
 from core.formats.calls import read_call
-from core.formats.text import parse_text
+from core.formats.text import as_json, parse_text
 from core.formats.vendors import glaive_call
 
 
@@ -274,7 +274,6 @@ def _keywords(inside: str) -> JsonObject | None:
         tree = ast.parse(f"f({inside})", mode="eval").body
         if not isinstance(tree, ast.Call) or tree.args or any(word.arg is None for word in tree.keywords):
             return None
-        values = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
+        return {str(word.arg): as_json(ast.literal_eval(word.value)) for word in tree.keywords}
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
         return None
-    return None if any(isinstance(value, bytes | set | complex) for value in values.values()) else values

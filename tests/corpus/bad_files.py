@@ -296,6 +296,19 @@ TOOLS = [
           codes="TC504"),
     lines("sharegpt_bad_call", {"conversations": [{"from": "human", "value": "a"},
           {"from": "function_call", "value": "oops"}]}, OK, rows="dk", codes="TC504"),
+    lines("endless_hexadecimal", talk(U, called("{'a': 0x" + "f" * 5000 + "}"), **T), rows="d", codes="TC504"),
+    *(
+        lines(f"called_with_{name}", talk(U, m("assistant", f"[f(a={value})]"), **T), rows="k", codes="TC520")
+        for name, value in {
+            "a_set": "[{1, 2}]",
+            "bytes": "[b'x']",
+            "infinity": "1e999",
+            "an_ellipsis": "...",
+            "endless_digits": "0x" + "f" * 5000,
+        }.items()
+    ),
+    lines("called_with_keys_that_are_numbers", talk(U, m("assistant", "[f(a={1: 2})]"), **T), rows="r",
+          codes="TC519 TC508"),
 ]  # fmt: skip
 
 TABLES = [
