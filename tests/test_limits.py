@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,6 +152,8 @@ def test_one_thread_that_is_cut_off_does_not_cut_off_others() -> None:
 def test_commands_end_with_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "hostile.jinja"
     file.write_text(HOSTILE[name])
+    # Imports take seconds, on a busy machine more than hostile templates may.
+    importlib.import_module("core.trainer")
     for command in (
         ["template", "card", str(file)],
         ["data", "check", "identity", "--max-samples", "2", "--model-name-or-path", "starter", "--template", str(file)],

@@ -314,6 +314,19 @@ def test_one_rendering_is_enough_where_marks_change_nothing(monkeypatch: pytest.
         monkeypatch.undo()
 
 
+def test_what_is_refused_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = Template(
+        "{% for m in messages %}{{ m.content if m.content != '7' else raise_exception('no') }}{% endfor %}"
+    )
+    replay = Replay(template, [{"role": "user", "content": str(n)} for n in range(9)], ())
+    with monkeypatch.context() as patched:
+        patched.delattr(Template, "render")
+        for _ in range(2):
+            with pytest.raises(TemplateRefusedError, match="conversation: no"):
+                replay.whole()
+    assert replay.text(7) == "0123456"
+
+
 def test_what_remembers_is_never_taken_step_by_step() -> None:
     source = "{% set comma = joiner(', ') %}{% for m in messages %}{{ comma() }}{{ m.content }}{% endfor %}"
     assert stepped_template(Template(source)) is None

@@ -32,6 +32,7 @@ class Steps:
         # What all messages wrote: before the loop, and the first iterations that ask nothing.
         self._before: str | None = None
         self._whole: str | None = None
+        self._refusal: TemplateRefusedError | None = None
         self._sure: list[_Written] = []
         self._sure_text, self._sure_ends = "", [0]
         # Nothing is to be found out: any part is what its iterations, `_shift` less than its messages, wrote at first.
@@ -44,9 +45,14 @@ class Steps:
         self._left = list({1, marked.reach.ahead + 1})
 
     def whole(self) -> str | None:
-        """All messages as the template plainly renders them, if its form with marks is sure to give just that."""
+        """All messages as the template plainly renders them, if its form with marks is sure to give just that.
+
+        Raises `TemplateRefusedError`.
+        """
         if self._begun is None:
             self._begin()
+        if self._refusal is not None:
+            raise self._refusal
         return self._whole
 
     def text(self, count: int, *, ask: bool, **variables: Any) -> str | None:
@@ -102,10 +108,14 @@ class Steps:
     def _begin(self) -> None:
         """All messages, rendered."""
         run = _Run(self, None, ask=False)
-        pieces = self._pieces(self.marked.whole, run, self._forms.messages)
+        try:
+            pieces = self._forms.rendered(self.marked.whole, run, self._forms.messages, ask=False).split(MARK)
+        except TemplateRefusedError as error:
+            pieces = []
+            self._refusal = error.with_traceback(None) if self.marked.faithful else None
         if self._begun is None:
             self._begun = Begun(self.marked, (), [None] * len(self.marked.names))
-        if pieces is None or len(pieces) != len(self._begun.items) + 2:
+        if len(pieces) != len(self._begun.items) + 2:
             return
         self._before, *texts, _behind = pieces
         self._whole = "".join(pieces) if self.marked.faithful else None
