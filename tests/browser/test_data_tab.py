@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import threading
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -243,6 +245,10 @@ def test_an_upload_is_looked_at_named_and_kept(work: Path, monkeypatch: pytest.M
     other = come("my data;$(x).jsonl", good + b"\n")
     assert other != first
     assert come("..rows.jsonl.gz", gzip.compress(good)).endswith("uploads/rows.jsonl.gz")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("rows.jsonl", good)
+    assert come("packed.zip", packed.getvalue()).endswith("uploads/packed.zip")
     assert set(uploaded(roots)) >= {first, other}
     for name, content, said in (
         ("page.html", good, "not a data file"),
