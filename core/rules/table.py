@@ -121,8 +121,9 @@ _RULES = [
          " a row must not be able to replace the template or the labels. Of a row's own template variables"
          " (chat_template_kwargs), a system prompt and tools are read and the others set aside.",
          "Rename or remove the column."),
-    Rule("SH114", "D", "A line, a row's nesting, its messages or its tools are beyond the limits (16 MB, 64 levels,"
-         " 10,000 messages, 128 tools)."),
+    Rule("SH114", "D/E", "A line, a row's nesting, its messages or its tools are beyond the limits (16 MB, 64 levels,"
+         " 10,000 messages, 128 tools), or what a packed table or an archive holds is (512 MB; 1,000 files in a zip,"
+         " 100 in a tar, 64 GB).", "Divide the row; unpack the file."),
     Rule("SH115", "I", "The row has the shape of a known format under other names, inside another object, or with its"
          " messages in another kind of list; it is read as that format.",
          "--formatting and --columns choose another reading."),
