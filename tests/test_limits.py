@@ -11,8 +11,8 @@ import pytest
 
 from core.cli import main
 from core.errors import UserError
+from core.template.budget import MOST_SECONDS
 from core.template.choose import bare_template, text_template
-from core.template.limits import MOST_SECONDS
 from core.template.probe import card
 from core.template.sandbox import Template, TemplateRefusedError
 from core.template.spans import render

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from types import BuiltinMethodType
 from typing import Any
@@ -24,16 +22,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
-from core.conversation import KEPT_TOOLS, Shared, function_texts
+from core.template.budget import MOST_CHARACTERS, Budget, LimitError, size_of
 from core.template.shortcuts import OF_OBJECTS, Shortcuts
 
-# An honest template renders thousands of messages in this time; the promise to people is three seconds.
-MOST_SECONDS = 2.0
-MOST_CHARACTERS = 1 << 25
-MOST_WRITTEN = 1 << 28
 MOST_SOURCE = 1 << 17
 MOST_WIDTH = 10_000
-MOST_NODES = 1 << 21
 _SHORT_LOOP = 64
 _EACH = "tuneboard_each"
 _MADE = "tuneboard_made"
@@ -53,68 +46,6 @@ _NO_USE = ("lipsum", "cycler")
 _BY_CHANCE = "random"
 
 
-class LimitError(jinja2.TemplateError):
-    """The template took too long, or made too much text."""
-
-
-class _Budget(threading.local):
-    """What a thread's present render has left."""
-
-    deadline = float("inf")
-    written = 0
-    nodes = 0
-
-    def __init__(self) -> None:
-        # Who runs the loops of the present render (`core.template.replay`), if anybody.
-        self.recorder: Any = None
-        self.tools: Sequence[Any] = ()
-        # The identities of what is written once, and that.
-        self.shared: set[int] = set()
-        self.texts: dict[Any, str] = {}
-
-    def start(self, tools: Sequence[Any] = ()) -> None:
-        """Begin a render. What is written of `tools` is kept for the next renders that are given the same ones."""
-        self.deadline = time.monotonic() + MOST_SECONDS
-        self.written = self.nodes = 0
-        if tools is not self.tools:
-            self.tools = tools
-            self.shared, self.texts = _shared(Shared(tools)) if isinstance(tools, tuple) else (_ids_of(tools), {})
-
-    def tick(self) -> None:
-        if time.monotonic() > self.deadline:
-            raise LimitError(f"the template takes longer than {MOST_SECONDS:g} s")
-
-    def grow(self, characters: int) -> None:
-        self.written += characters
-        if characters > MOST_CHARACTERS or self.written > MOST_WRITTEN:
-            raise LimitError("the template makes too much text")
-
-    def hold(self, value: Any, times: int = 1) -> None:
-        """A list or an object that the template has made: what it holds counts as often as it is held."""
-        nodes, characters = _size(value, {})
-        self.nodes += nodes * times
-        if self.nodes > MOST_NODES or characters * times > MOST_CHARACTERS:
-            raise LimitError("the template makes too large a list")
-
-
-def _ids_of(tools: Sequence[Any]) -> set[int]:
-    return {id(part) for tool in tools for part in (tool, tool.get("function"))}
-
-
-@functools.lru_cache(maxsize=KEPT_TOOLS)
-def _shared(tools: Shared) -> tuple[set[int], dict[Any, str]]:
-    """The identities of tools that conversations have in common, and what was written of them.
-
-    That begins with what JSON they are, without options.
-    """
-    texts: dict[Any, str] = {}
-    for tool, text in zip(tools.value, function_texts(tools), strict=True):
-        if text:
-            texts[id(tool["function"]), (), ()] = text
-            texts[id(tool), (), ()] = f'{{"type": "function", "function": {text}}}'
-    return _ids_of(tools.value), texts
-
-
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """A sandbox in which nothing takes long or much. Call `budget.start()` before each render."""
 
@@ -123,7 +54,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.budget = _Budget()
+        self.budget = Budget()
         # How attributes of some types are read, without the sandbox's questions; NotImplemented: with them.
         self.readers: dict[type, Callable[[Any, str], Any]] = {Namespace: _of_namespace, LoopContext: _of_loop}
         # jinja2 looks it up on the instance, for macros and blocks as for the whole.
@@ -287,7 +218,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             found = _WIDE_FORMAT.search(pattern)
             if found is not None:
                 raise LimitError(f"a format asks for a width of {found.group()[:20]}")
-            nodes, characters = _size(given, {})
+            nodes, characters = size_of(given, {})
             self.budget.grow(places * (nodes + characters))
 
     def _concat(self, parts: Iterable[str]) -> str:
@@ -328,7 +259,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 class _Timed:
     """A long collection whose iteration looks at the clock."""
 
-    def __init__(self, items: Any, budget: _Budget) -> None:
+    def __init__(self, items: Any, budget: Budget) -> None:
         self.items, self.budget = items, budget
 
     def __len__(self) -> int:
@@ -338,29 +269,10 @@ class _Timed:
         return _timed(self.items, self.budget)
 
 
-def _timed(items: Iterable[Any], budget: _Budget) -> Iterator[Any]:
+def _timed(items: Iterable[Any], budget: Budget) -> Iterator[Any]:
     for item in items:
         budget.tick()
         yield item
-
-
-def _size(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """How many values a value holds, and how many characters they have; one that is held twice is counted twice.
-
-    `known` keeps this from taking as long.
-    """
-    if isinstance(value, str):
-        return 1, len(value)
-    if not isinstance(value, (dict, list, tuple)):
-        return 1, 0
-    if id(value) not in known:
-        parts = value.values() if isinstance(value, dict) else value
-        nodes, characters = 1, 0
-        for part in parts:
-            more, longer = _size(part, known)
-            nodes, characters = nodes + more, characters + longer
-        known[id(value)] = nodes, characters
-    return known[id(value)]
 
 
 def _without_scopes(named: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ from jinja2.parser import Parser
 
 from core.conversation import JsonObject
 from core.errors import UserError
-from core.template.limits import REFUSALS, BoundedEnvironment, LimitError
+from core.template.budget import LimitError
+from core.template.limits import REFUSALS, BoundedEnvironment
 
 # A date in the prompt is part of what a model is trained on: were it today's, no two runs and no chat would agree.
 TODAY = datetime(2026, 1, 1, 12, 0, 0)
