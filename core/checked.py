@@ -26,7 +26,7 @@ from core.config import DataOptions, TrainConfig
 from core.copies import asked_in_benchmarks
 from core.datasets import Source, find_source, with_options
 from core.datasets.files import readable
-from core.datasets.load import files_of
+from core.datasets.folders import files_of
 from core.disk import is_full, read_json, write_atomic_json
 from core.encoded import ROWS
 from core.errors import UserError

@@ -15,7 +15,7 @@ from typing import Any
 from core.config import TrainConfig
 from core.conversation import Finding
 from core.datasets import find_source
-from core.datasets.load import files_to_read
+from core.datasets.folders import files_to_read
 from core.datasets.mix import held_lines, require_weights
 from core.errors import UserError, counted
 from core.report import Report, by_code

@@ -101,7 +101,7 @@ def preview(name: str, number: int, config: TrainConfig) -> Preview:
             vocabulary = load_vocabulary(config)
             done = converted(row, layout, config.profile, formatted=vocabulary[1].adds_nothing)
             return _walk(source, done, config, *vocabulary)
-    raise UserError(f"there is no row {number}: it has {count} rows", file=source.file)
+    raise UserError(f"there is no row {number}: the last is {count}", file=source.file)
 
 
 def row_number(name: str, file: str, line: int, config: TrainConfig) -> int:

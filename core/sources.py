@@ -6,7 +6,7 @@ import math
 
 from core.config import TrainConfig
 from core.datasets import find_source
-from core.datasets.load import files_of
+from core.datasets.folders import files_of
 from core.errors import UserError
 from core.hub import hub_fault
 

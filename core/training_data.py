@@ -24,7 +24,7 @@ from core.checkpoint import write_whole
 from core.config import TrainConfig
 from core.conversation import Conversation, Finding
 from core.datasets import Converted, convert_rows, find_source, interleaved, sampled, split, split_by_file
-from core.datasets.load import files_of
+from core.datasets.folders import files_of
 from core.disk import read_json, write_atomic, write_atomic_json
 from core.errors import UserError, counted
 from core.gate import require_consent, require_mixture, require_no_stop

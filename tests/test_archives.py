@@ -79,6 +79,7 @@ def test_an_archive_is_a_folder_of_its_files(name: str, pack: Pack, tmp_path: Pa
         "d.parquet": table.getvalue(),
         "e.json": json.dumps([json.loads(ROW)] * 2).encode(),
         "README.md": b"# Tides",
+        "talks/notes.txt": b"tides",
         "__MACOSX/._a.csv": b"\0",
         "talks/.hidden.jsonl": b"{",
     }
@@ -87,7 +88,7 @@ def test_an_archive_is_a_folder_of_its_files(name: str, pack: Pack, tmp_path: Pa
     assert report.rows == {"in": 7, "kept": 6, "repaired": 0, "dropped": 1}
     found = {finding.code: finding for finding in report.findings}
     assert (found["IO001"].file, found["IO001"].line) == (str(file / "talks/b.jsonl"), 2)
-    assert found["SH107"].message == "files of the archive that are not read: README.md"
+    assert found["IO015"].message == "files that are not read: talks/notes.txt"
 
 
 def test_files_of_several_splits_are_said(tmp_path: Path) -> None:

@@ -275,6 +275,25 @@ def test_a_row_that_is_read_in_another_shape_stays_as_it_is() -> None:
     assert [finding.code for finding in row.findings] == ["SH115"]
 
 
+def test_what_a_folder_holds_beside_data_is_named(tmp_path: Path) -> None:
+    for name in ("data/a.jsonl", "data/old.zip", "data/b.txt", "README.md", "LICENSE", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({"messages": [USER, ASSISTANT]}) + "\n")
+    [finding] = load_dataset(find_source(str(tmp_path))).findings
+    assert (finding.code, finding.action) == ("IO015", "kept")
+    assert finding.message == "files that are not read: data/b.txt, data/old.zip"
+    openai = {"formatting": "openai"}
+    registered = {
+        "a": {"file_name": ".", "folder": "data", **openai},
+        "b": {"file_name": ".", "folder": "more", **openai},
+    }
+    (tmp_path / "dataset_info.json").write_text(json.dumps(registered))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/a.jsonl").write_text((tmp_path / "data/a.jsonl").read_text())
+    assert [one.code for one in load_dataset(find_source("a", str(tmp_path))).findings] == ["IO015"]
+    assert not load_dataset(find_source("b", str(tmp_path))).findings
+
+
 def test_a_folder_with_several_splits_says_so(tmp_path: Path) -> None:
     for name in ("data/train-00000.jsonl", "data/train-00001.jsonl", "data/attest.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

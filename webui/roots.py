@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.config import DataOptions, ModelOptions, TrainConfig
 from core.datasets import Source, find_source
-from core.datasets.files import data_files
+from core.datasets.folders import data_files
 from core.datasets.registry import HUB
 from core.errors import UserError
 from core.paths import data_dir, resolve_file, runs_dir_of, typed

@@ -7,8 +7,10 @@ passwords) is one clear error, before any row is read.
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from core.conversation import Finding
@@ -20,7 +22,9 @@ MOST_FILES = 1_000
 MOST_IN_TAR = 100
 MOST_BYTES = 64 * 1024**3
 _NESTED = (*ARCHIVES, ".7z", ".rar", ".bz2", ".xz")
-_NO_DATA = ("dataset_info.json", "dataset_dict.json", "state.json")
+# Written beside data, about it.
+NOT_ROWS = ("dataset_info.json", "dataset_dict.json", "state.json")
+_DESCRIBES = re.compile(r"(^|/)(readme|licen[cs]e|notice|citation|changelog)[^/]*$|\.md$")
 
 
 def members(file: Path, notes: list[Finding]) -> list[Path]:
@@ -32,7 +36,7 @@ def members(file: Path, notes: list[Finding]) -> list[Path]:
             found, most = _in_tar(file), MOST_IN_TAR
         else:
             return [file]
-    read = sorted(name for name in found if inner_suffix(Path(name)) in SUFFIXES and Path(name).name not in _NO_DATA)
+    read = sorted(name for name in found if inner_suffix(Path(name)) in SUFFIXES and Path(name).name not in NOT_ROWS)
     others = sorted(found.keys() - set(read))
     nested = next((name for name in others if Path(name).suffix.lower() in _NESTED), "")
     if nested:
@@ -42,10 +46,15 @@ def members(file: Path, notes: list[Finding]) -> list[Path]:
     if len(read) > most:
         said = f"holds {len(read)} data files, more than {most}"
         raise UnusableError("SH114", said, file, remedy="unpack it and give the folder")
-    if others:
-        shown = ", ".join(others[:10]) + ", …" * (len(others) > 10)
-        notes.append(Finding("SH107", "kept", f"files of the archive that are not read: {shown}", str(file)))
+    notes += passed_over(file, others)
     return [file / name for name in read]
+
+
+def passed_over(place: Path, names: Sequence[str]) -> list[Finding]:
+    """IO015 for files of a folder or of an archive that are not read, but for those that only describe it."""
+    others = [name for name in names if not _DESCRIBES.search(name.lower())]
+    shown = ", ".join(others[:10]) + ", …" * (len(others) > 10)
+    return [Finding("IO015", "kept", f"files that are not read: {shown}", str(place))] if others else []
 
 
 def _in_zip(file: Path) -> dict[str, int]:

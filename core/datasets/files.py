@@ -8,8 +8,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import os
-import re
 import tarfile
 import zipfile
 import zlib
@@ -320,42 +318,3 @@ class _Recoded(io.RawIOBase):
     def close(self) -> None:
         self._stream.close()
         super().close()
-
-
-def data_files(folder: Path) -> list[Path]:
-    """The data files of a folder and the folders in it, by name; a saved `datasets` folder gives its own files.
-
-    Raises `UserError`, also for a folder inside that cannot be read: its files must not be left out in silence.
-    """
-    if os.path.isfile(folder / "state.json"):
-        return sorted(folder.glob("*.arrow"))
-    found = sorted(path for path in _files_below(folder) if inner_suffix(path) in SUFFIXES)
-    listed = [path for path in found if path.name not in ("dataset_info.json", "dataset_dict.json", "state.json")]
-    if not listed:
-        raise UnusableError("IO005", "the folder holds no data files", folder, remedy=", ".join(SUFFIXES))
-    return listed
-
-
-def splits_mixed(folder: Path, files: list[Path]) -> list[Finding]:
-    """IO014, when the files of a folder are named by more than one split."""
-    named = (_SPLIT.search(file.relative_to(folder).as_posix().lower()) for file in files if file != folder)
-    splits = list(dict.fromkeys(found.group(1) for found in named if found))
-    if len(splits) < 2:
-        return []
-    said = f"the folder holds files of several splits, and all are read: {', '.join(splits)}"
-    return [Finding("IO014", "kept", said, str(folder))]
-
-
-_SPLIT = re.compile(r"(?<![a-z])(train|test|val|validation|dev|eval)(?![a-z])")
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Every file that is not hidden; links to folders are not followed."""
-
-    def refuse(error: OSError) -> None:
-        raise UserError(f"cannot be read: {error.strerror}", file=error.filename)
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(place, name) for name in names if not name.startswith("."))
-        yield from (path for path in paths if path.is_file())

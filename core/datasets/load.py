@@ -10,9 +10,9 @@ from pathlib import Path
 
 from core.config import DataOptions, ModelOptions
 from core.conversation import Conversation, Finding, Row, RowRefusedError
-from core.datasets.archives import members
 from core.datasets.chains import chained, grouped, message_columns
-from core.datasets.files import Kind, UnusableError, data_files, kind_of, splits_mixed
+from core.datasets.files import Kind, UnusableError, kind_of
+from core.datasets.folders import files_to_read
 from core.datasets.hub import hub_rows
 from core.datasets.jsonrows import json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
@@ -303,19 +303,6 @@ def iterate_rows(
         kind = kind_of(file, notes)
         mode = json_mode(file, notes, lenient) if kind == "json" else ""
         yield from file_rows(file, kind, mode, source.layout, notes, lenient)
-
-
-def files_of(source: Source) -> list[Path]:
-    """The files of a source that is a file or a folder."""
-    folder = source.file / source.folder if source.file.is_dir() and source.folder else source.file
-    return data_files(folder) if folder.is_dir() else [folder]
-
-
-def files_to_read(source: Source, notes: list[Finding]) -> list[Path]:
-    """The files of a source, and those in its archives."""
-    files = [inside for file in files_of(source) for inside in members(file, notes)]
-    notes += splits_mixed(source.file, files)
-    return files
 
 
 def file_rows(

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from core.conversation import Finding, Row
 from core.datasets.files import UnusableError, kind_of
+from core.datasets.folders import files_to_read
 from core.datasets.jsonrows import json_mode, line_pieces, rows_of_lines
-from core.datasets.load import belong_together, file_rows, files_to_read, iterate_rows
+from core.datasets.load import belong_together, file_rows, iterate_rows
 from core.datasets.registry import Source
 from core.formats import Layout
 

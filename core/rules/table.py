@@ -98,6 +98,8 @@ _RULES = [
     Rule("IO013", "I", "The file's suffix says one kind and its content is another; the content decides."),
     Rule("IO014", "W", "A folder holds files of several splits (train, test, …), and all of them are read.",
          "Give the files of one split, and what is held out with --eval-dataset."),
+    Rule("IO015", "I", "A folder or an archive holds files that are not read: their suffix is none of data.",
+         "Give an archive inside a folder by itself; name data by its kind (.jsonl, .csv, …)."),
     Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation.",
          'Write each row as an object, for instance {"messages": […]}.'),
     Rule("SH102", "D", "A row has no list of messages where its format has one.", "Map the column with --columns."),

@@ -11,6 +11,7 @@ from operator import is_
 from typing import Any
 
 from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, json_text, snippet
+from core.errors import counted
 from core.formats.text import parse_text
 from core.formats.textcalls import closing
 from core.formats.tools import concatenated_objects, tools_of
@@ -246,7 +247,9 @@ def no_null_filled_arguments(row: Row, conversation: Conversation) -> Conversati
         messages.append(replace(message, tool_calls=tuple(calls)) if calls else message)
     if not removed:
         return conversation
-    row.repaired("TC521", "messages", f"arguments look null-filled by a table format; {removed} nulls removed")
+    row.repaired(
+        "TC521", "messages", f"arguments look null-filled by a table format; {counted(removed, 'null')} removed"
+    )
     return replace(conversation, messages=tuple(messages))
 
 
