@@ -14,8 +14,12 @@ import pytest
 
 from core.check import check
 from core.cli import main
-from core.datasets import Source
+from core.conversation import Row
+from core.datasets import Source, convert_row
 from core.datasets.files import LONGEST_LINE
+from core.formats import Layout
+from core.formats.textcalls import find_calls
+from core.formats.tools import concatenated_objects
 from core.report import Report
 
 GOOD = json.dumps({"instruction": "a", "output": "b"})
@@ -164,3 +168,38 @@ def test_every_sheet_with_a_table_is_read(tmp_path: Path) -> None:
     said = [finding.message for finding in report.findings if finding.code == "SH107"]
     assert 'sheet "notes" has no table and is not read' in said
     assert 'sheet "a": what stands above its header in row 3 is not read' in said
+
+
+# Texts of which each once took minutes or more: they were looked at again from each place, or in every way to divide.
+SLOW = {
+    "arguments that do not end": "<tool_call>f" + "<arg_key>a</arg_key><arg_value>b</arg_value>" * 60 + "x",
+    "names that do not end": "<tool_call>a<arg_key>" * 30_000 + "</tool_call>",
+    "functions that do not end": "<function=f>{" * 60_000,
+    "functions behind the last end": "</function>" + "<function=f>{" * 60_000,
+    "parameters that do not end": "<function=f>" + "<parameter=a>" * 60_000 + "</function>",
+    "invocations that do not end": '<invoke name="f">' * 60_000,
+    "tags without a name": "<function=" * 100_000,
+    "white space before no end": "<tool_call>x" + " " * 200_000 + "y",
+    "white space before another end": "<function=f>x" + " " * 200_000 + "y</function>",
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("text", SLOW.values(), ids=SLOW.keys())
+def test_no_answer_takes_long_to_be_searched_for_calls(text: str) -> None:
+    found = find_calls(text)
+    assert found is None or not found.calls
+
+
+@pytest.mark.timeout(60)
+def test_reasoning_and_tools_without_end_are_looked_at_once() -> None:
+    """At a size where every look from every place would take minutes."""
+    assert concatenated_objects('{"a":' * 400_000) == []
+    thought = "<think>a</think>"
+    row = Row(
+        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": thought * 200_000 + "yes"}]}
+    )
+    fate, conversation = convert_row(row, Layout("openai"))
+    assert fate == "repaired"
+    assert conversation is not None
+    assert conversation.messages[1].content.endswith("yes")

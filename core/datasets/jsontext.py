@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from core.conversation import Finding, Row
 from core.datasets.files import HEAD, LONGEST_LINE, UnusableError
-from core.formats.text import too_deep
+from core.formats.text import finite, too_deep
 
 SPACE = " \t\r\n"
 # Nothing else makes surrogates, however often what it stands for is parsed again.
@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r'\\[^"\\/bfnrt]')
 
 
 class ConstantError(ValueError):
-    """NaN or Infinity stands where JSON wants a number."""
+    """NaN, Infinity or what becomes it stands where JSON wants a number."""
 
 
 class Parser:
@@ -30,7 +30,9 @@ class Parser:
 
     def __init__(self, lenient: bool = False) -> None:
         self.lenient, self.repeated, self.constants = lenient, "", 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_constant=self._constant)
+        self._decoder = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_constant=self._constant, parse_float=self._number
+        )
 
     def at(self, text: str, position: int) -> tuple[Any, int]:
         """The value at a position and where it ends. Raises `ValueError` or `RecursionError`."""
@@ -48,6 +50,15 @@ class Parser:
         if not self.lenient:
             raise ConstantError(f"{name} is not JSON")
         self.constants += 1
+
+    def _number(self, text: str) -> float | None:
+        try:
+            return finite(text)
+        except ValueError as error:
+            if not self.lenient:
+                raise ConstantError(str(error)) from None
+            self.constants += 1
+            return None
 
 
 def skip(text: str, position: int, characters: str) -> int:

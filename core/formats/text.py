@@ -8,7 +8,7 @@ import math
 import warnings
 from typing import Any
 
-from core.conversation import JsonObject, Row, json_text
+from core.conversation import JsonObject, Row, json_text, snippet
 
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 _TEXT_KEYS = ("text", "content", "value", "refusal")
@@ -43,7 +43,7 @@ def parse_text(text: str) -> tuple[Any, str]:
 
 
 def _plain_json(text: str) -> Any:
-    value = _DECODER.decode(text)
+    value = STRICT_JSON.decode(text)
     if too_deep(text, value):
         raise ValueError("nested too deeply")
     return value
@@ -53,8 +53,16 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def finite(text: str) -> float:
+    """A number that is not whole. Raises `ValueError` for one that only infinity could stand for (1e999)."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{snippet(text)} is beyond every number that is kept")
+    return value
+
+
 # As strict as the standard: NaN and Infinity are not numbers that another program could read back.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+STRICT_JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=finite)
 
 
 def _literal(text: str) -> Any:

@@ -28,12 +28,17 @@ class Found:
     failed: str = ""
 
 
-_TAGGED = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|\Z)", re.DOTALL)
-_KEYS = re.compile(r"<tool_call>\s*([\w.-]+)\s*((?:<arg_key>.*?</arg_value>\s*)*)</tool_call>", re.DOTALL)
+# Before what ends a call no pattern asks for white space, and none can divide a text in two ways: a text of a megabyte
+# that only opens calls is read in a moment.
+_TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_KEYS = re.compile(
+    r"<tool_call>\s*([\w.-]+)\s*((?:<arg_key>(?:(?!</arg_value>|<tool_call>).)*</arg_value>\s*)*)</tool_call>",
+    re.DOTALL,
+)
 _KEY_VALUE = re.compile(r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
-_TOOLCALL = re.compile(r"<TOOLCALL>\s*(.*?)\s*(?:</TOOLCALL>|\Z)", re.DOTALL)
+_TOOLCALL = re.compile(r"<TOOLCALL>(.*?)(?:</TOOLCALL>|\Z)", re.DOTALL)
 _GLAIVE = re.compile(r"<functioncall>\s*(.*?)\s*(?=<functioncall>|\Z)", re.DOTALL)
-_FUNCTION = re.compile(r"<function=([^>\s]+)>\s*(.*?)\s*</function>", re.DOTALL)
+_FUNCTION = re.compile(r"<function=([^<>\s]+)>(.*?)</function>", re.DOTALL)
 _MISTRAL = re.compile(r"\[TOOL_CALLS\]\s*(\[.*\])\s*\Z", re.DOTALL)
 _MISTRAL_ARGS = re.compile(
     r"\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\[CALL_ID\]\S*?)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL
@@ -43,7 +48,7 @@ _REACT = re.compile(
 )
 _PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _INVOKE = re.compile(
-    r'(?:<function_calls>\s*)?<invoke name="([^"]+)">\s*(.*?)\s*</invoke>(?:\s*</function_calls>)?', re.DOTALL
+    r'(?:<function_calls>\s*)?<invoke name="([^"]+)">(.*?)</invoke>(?:\s*</function_calls>)?', re.DOTALL
 )
 _INVOKE_PARAMETER = re.compile(r'<parameter name="([^"]+)"[^>]*>(.*?)</parameter>', re.DOTALL)
 _DEEPSEEK = re.compile(
@@ -56,10 +61,10 @@ _KIMI = re.compile(
     r"<\|tool_call_argument_begin\|>(.*?)<\|tool_call_end\|>(?:\s*<\|tool_calls_section_end\|>)?",
     re.DOTALL,
 )
-_PHI = re.compile(r"<\|tool_call\|>\s*(.*?)\s*<\|/tool_call\|>", re.DOTALL)
+_PHI = re.compile(r"<\|tool_call\|>(.*?)<\|/tool_call\|>", re.DOTALL)
 _LFM = re.compile(r"<\|tool_call_start\|>\s*\[(.*?)\]\s*<\|tool_call_end\|>", re.DOTALL)
 _LLAMA = re.compile(r"<\|python_tag\|>\s*(\{.*?\})\s*(?:<\|eom_id\|>|<\|eot_id\|>|\Z)", re.DOTALL)
-_FUNCTION_CALL = re.compile(r"<(?:function_calls?|tool_calls)>\s*(.*?)\s*</(?:function_calls?|tool_calls)>", re.DOTALL)
+_FUNCTION_CALL = re.compile(r"<(?:function_calls?|tool_calls)>(.*?)</(?:function_calls?|tool_calls)>", re.DOTALL)
 _FUNCTOOLS = re.compile(r"functools\s*(\[.*\])\s*\Z", re.DOTALL)
 _TOOL_CODE = re.compile(r"```tool_code\s*\n(.*?)\s*```", re.DOTALL)
 _CALL = re.compile(r"\A\s*Call:\s*([A-Za-z_][\w.]*\(.*\))\s*(?:<bot_end>.*)?\Z", re.DOTALL)
@@ -68,6 +73,19 @@ _MARKS = (
     *("<tool_call", "<TOOLCALL>", "<function", "<invoke ", "<|tool_call", "<|python_tag|>", "<｜tool▁call"),
     *("[TOOL_CALLS]", "Action:", "functools", "```tool_code", "Call:"),
 )
+# Patterns that find nothing behind the last of these.
+_CLOSING = {
+    _KEYS: ("</tool_call>",),
+    _FUNCTION: ("</function>",),
+    _PARAMETER: ("</parameter>",),
+    _INVOKE: ("</invoke>", "</function_calls>"),
+    _INVOKE_PARAMETER: ("</parameter>",),
+    _DEEPSEEK: ("<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"),
+    _KIMI: ("<|tool_call_end|>", "<|tool_calls_section_end|>"),
+    _PHI: ("<|/tool_call|>",),
+    _LFM: ("<|tool_call_end|>",),
+    _FUNCTION_CALL: ("</function_call>", "</function_calls>", "</tool_calls>"),
+}
 _FENCED = re.compile(r"```(?:json|python)?\s*\n(.*?)\s*```", re.DOTALL)
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*\(")
 
@@ -79,10 +97,16 @@ def find_calls(text: str, known: frozenset[str] | None = frozenset()) -> Found |
     """
     if any(map(text.__contains__, _MARKS)):
         for style, pattern, read in _STYLES:
-            found = list(pattern.finditer(text))
+            found = list(pattern.finditer(text, 0, _end(pattern, text)))
             if found:
                 return _read_all(style, text, found, read)
     return _bracketed(text) or _bare(text, known)
+
+
+def _end(pattern: re.Pattern[str], text: str) -> int:
+    """Where the last thing ends that a pattern can find: behind the last of its closing tags."""
+    closing = _CLOSING.get(pattern)
+    return len(text) if closing is None else max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in closing)
 
 
 def _read_all(
@@ -103,7 +127,7 @@ def _read_all(
 
 def _json_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
     body = match.group(1)
-    inner = _FUNCTION.search(body)
+    inner = _FUNCTION.search(body, 0, _end(_FUNCTION, body))
     if inner is not None:
         return _function_calls(row, inner)
     value = parse_text(body)[0]
@@ -116,8 +140,8 @@ def _glaive_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
 
 def _function_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
     """`<function=name>{…}</function>`, or with a `<parameter=key>` for each argument."""
-    name, body = match.groups()
-    parameters = _PARAMETER.findall(body)
+    name, body = match.group(1), match.group(2).strip()
+    parameters = _PARAMETER.findall(body, 0, _end(_PARAMETER, body))
     arguments: Any = dict(parameters) if parameters else body
     return [read_call(row, "$", {"name": name, "arguments": arguments})]
 
@@ -139,7 +163,8 @@ def _value(text: str) -> Any:
 
 
 def _invoke_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
-    arguments = {key: _value(text) for key, text in _INVOKE_PARAMETER.findall(match.group(2))}
+    body = match.group(2)
+    arguments = {key: _value(text) for key, text in _INVOKE_PARAMETER.findall(body, 0, _end(_INVOKE_PARAMETER, body))}
     return [read_call(row, "$", {"name": match.group(1), "arguments": arguments})]
 
 

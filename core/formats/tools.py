@@ -6,7 +6,6 @@ definitions stand in row after row, so what was read is kept and handed out agai
 
 from __future__ import annotations
 
-import json
 import marshal
 import re
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any
 
 from core.conversation import KEPT_TOOLS, Finding, JsonObject, Row, RowRefusedError, snippet
 from core.formats.schema import json_schema
-from core.formats.text import object_in, parse_text, type_name
+from core.formats.text import STRICT_JSON, object_in, parse_text, type_name
 
 MOST_TOOLS = 128
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -127,11 +126,14 @@ def _parsed(row: Row, column: str, text: str) -> tuple[JsonObject, ...]:
 
 def concatenated_objects(text: str) -> list[Any]:
     """The JSON objects that follow each other in a text, in any surrounding words (Glaive writes tools like this)."""
-    decoder, found, position = json.JSONDecoder(), [], 0
+    found, position = list[Any](), 0
     while (start := text.find("{", position)) >= 0:
         try:
-            value, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
+            value, position = STRICT_JSON.raw_decode(text, start)
+        except RecursionError:
+            # So deep is no definition, and what stands inside would be tried from each of its braces.
+            break
+        except ValueError:
             position = start + 1
             continue
         if isinstance(value, dict) and "name" in (value.get("function") or value):

@@ -20,6 +20,8 @@ _PAIRS = (
     ("<scratch_pad>", "</scratch_pad>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
 )
+# An answer with more reasoning than this, one behind the other, is no answer of a model.
+_MOST_THOUGHTS = 100
 _SOLUTION = ("<|begin_of_solution|>", "<|end_of_solution|>")
 _LEAKED = re.compile(r"(?:\s*(?:<\|endoftext\|>|</s>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>))+\s*\Z")
 _TEMPLATED = re.compile(
@@ -41,12 +43,17 @@ def reasoning_apart(row: Row, conversation: Conversation) -> Conversation:
     return _answers(conversation, lambda index, message: _reasoning_of(row, index, message))
 
 
+def _opening(text: str) -> tuple[str, str] | None:
+    """The tags of the reasoning with which a text begins."""
+    return next(((o, c) for o, c in _PAIRS if text.startswith(o) and c in text), None)
+
+
 def _reasoning_of(row: Row, index: int, message: Message) -> Message:
     content = message.content
     if "<" not in content:
         return message
     thoughts, rest = list[str](), content.strip()
-    while pair := next(((o, c) for o, c in _PAIRS if rest.startswith(o) and c in rest), None):
+    while len(thoughts) < _MOST_THOUGHTS and (pair := _opening(rest)):
         thought, _, rest = rest[len(pair[0]) :].partition(pair[1])
         thoughts, rest = [*thoughts, thought.strip()], rest.strip()
     if thoughts:

@@ -82,7 +82,8 @@ _RULES = [
     Rule("IO002", "R/D/E", "The file begins with a byte order mark or is UTF-16 (read as such), or holds bytes that are"
          " no UTF-8: a bad line of JSON Lines is dropped, another bad file stops.", "Save the file as UTF-8."),
     Rule("IO003", "W", "An object has the same key twice; the last value is used.", "Remove one of the two."),
-    Rule("IO004", "D", "NaN or Infinity stands where JSON wants a number.", "Write null or a text.", "read as null"),
+    Rule("IO004", "D", "NaN, Infinity or a number as large (1e999) stands where JSON wants a number.",
+         "Write null or a text.", "read as null"),
     Rule("IO005", "E", "The file is empty or has no rows.",
          "Give a file that holds rows."),
     Rule("IO006", "D/E", "The keys of the row fit no known format, or it is of a kind that is not trained on.",

@@ -115,7 +115,7 @@ JSON = [
     text("deep_objects.jsonl", '{"a":' * 50_000 + "1" + "}" * 50_000 + "\n" + GOOD, "dk", "SH114"),
     text("big_integer.jsonl", '{"instruction": ' + "9" * 400 + ', "output": "b"}', "r", "SH110"),
     text("huge_integer.jsonl", '{"instruction": ' + "9" * 5000 + ', "output": "b"}\n' + GOOD, "dk", "IO001"),
-    text("big_float.jsonl", '{"instruction": "a", "output": 1e999}', "r", "SH110"),
+    text("big_float.jsonl", '{"instruction": "a", "output": 1e999}', "d", "IO004"),
     text("array_cut.json", "[" + GOOD + ",\n" + GOOD[:30], "kd", "IO012"),
     text("array_not_closed.json", "[" + GOOD + ",\n" + GOOD + "\n", "kk", "IO012"),
     text("array_trailing_comma.json", "[" + GOOD + ",]", "k", "IO012"),
@@ -307,6 +307,9 @@ TOOLS = [
             "endless_digits": "0x" + "f" * 5000,
         }.items()
     ),
+    lines("called_with_too_large_a_number", talk(U, m("assistant", '<function=f>{"a": 1e999}</function>'), **T),
+          rows="k", codes="TC520"),
+    lines("tools_with_nan", {**OK, "tools": '{"name": "f", "parameters": {"a": NaN}}'}, rows="r", codes="TL402"),
     lines("called_with_keys_that_are_numbers", talk(U, m("assistant", "[f(a={1: 2})]"), **T), rows="r",
           codes="TC519 TC508"),
 ]  # fmt: skip
