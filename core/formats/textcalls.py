@@ -239,7 +239,7 @@ def _read_python(text: str) -> list[ToolCall]:
     read = [(name, _keywords(inside)) for name, inside in _python_calls(text)]
     return (
         [ToolCall(name, words) for name, words in read if words is not None]
-        if all(w is not None for _, w in read)
+        if all(name and words is not None for name, words in read)
         else []
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -233,5 +232,5 @@ def glaive_call(row: Row, path: str, text: str) -> ToolCall:
     arguments = quoted.group(2)
     for tried in (arguments, arguments.replace("\\'", "'"), arguments.replace('\\"', '"')):
         if parse_text(tried)[1] == "json":
-            return ToolCall(json.loads(quoted.group(1)), arguments_of(row, path, tried))
+            return read_call(row, path, {"name": parse_text(quoted.group(1))[0], "arguments": tried})
     raise row.refuse("TC504", path, f"arguments are not JSON: {snippet(arguments)}")

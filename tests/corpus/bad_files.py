@@ -54,6 +54,7 @@ OK = talk(U, A)
 GOOD = json.dumps(OK)
 F = {"name": "f", "description": "", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}
 T = {"tools": [{"type": "function", "function": F}]}
+GLAIVE_CALL = """<functioncall> {"name": %s, "arguments": '{}'}"""
 DEEP = "[" * 100_000 + "]" * 100_000
 
 ENCODING = [
@@ -304,8 +305,13 @@ TOOLS = [
             "bytes": "[b'x']",
             "infinity": "1e999",
             "an_ellipsis": "...",
+            "no_name": "1)(a=2",
             "endless_digits": "0x" + "f" * 5000,
         }.items()
+    ),
+    *(
+        lines(f"glaive_name_{label}", talk(U, m("assistant", GLAIVE_CALL % name)), rows="k", codes="TC520")
+        for label, name in {"of_nothing": '""', "with_a_bad_escape": r'"\x"', "of_two_lines": '"a\nb"'}.items()
     ),
     lines("called_with_too_large_a_number", talk(U, m("assistant", '<function=f>{"a": 1e999}</function>'), **T),
           rows="k", codes="TC520"),
