@@ -11,7 +11,7 @@ from core.rules import RULES, severity
 from webui.markup import amount, escape, note, number, pager, tiles
 from webui.rulebook import in_language, meaning, remedy, said
 from webui.texts import Texts
-from webui.told import told_finding
+from webui.told import told_change, told_finding
 
 PAGE, MOST_REASONS = 50, 3
 FATES = ("kept", "repaired", "dropped")
@@ -128,7 +128,7 @@ def _place(finding: Finding) -> str:
 
 def _change(finding: Finding, t: Texts) -> str:
     before = f"<del>{escape(finding.before)}</del>" if finding.before else ""
-    after = f"<ins>{escape(told_finding(finding.after, t))}</ins>" if finding.after else ""
+    after = f"<ins>{escape(told_change(finding.after, t))}</ins>" if finding.after else ""
     change = " → ".join(filter(None, [before, after]))
     return f'<div class="tb-change">{change}</div>' if change else ""
 

@@ -24,7 +24,7 @@ from webui.curve import chart, is_loss, lines_of
 from webui.markup import bar, dot, duration, empty, escape, note, number, tiles
 from webui.rulebook import meaning, said
 from webui.texts import Texts
-from webui.told import told, told_finding
+from webui.told import told, told_change
 
 TASKS = ("eval", "export")
 # Files that change while a run goes on; their sizes and times together say whether there is anything new to show.
@@ -170,7 +170,7 @@ def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) 
     for finding in findings[:most]:
         action = str(finding.get("action", ""))
         code, message = str(finding.get("code", "")), str(finding.get("message", ""))
-        after = told_finding(str(finding.get("after", "")), t)
+        after = told_change(str(finding.get("after", "")), t)
         change = f"{finding.get('before', '')} → {after}" if after else ""
         line = f"{t('line')} {finding['line']}" if finding.get("line") else ""
         # The whole row is no place within it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.rules import RULES
 from webui.markup import escape
 from webui.texts import Texts
-from webui.told import told_finding
+from webui.told import told_change, told_finding
 
 
 def meaning(code: str, t: Texts) -> str:
@@ -22,12 +22,12 @@ def remedy(code: str, t: Texts) -> str:
 
 def said(code: str, message: str, t: Texts) -> str:
     """What a finding says, as HTML; above words without a translation stands what its rule means."""
-    if t.language == "en" or told_finding(message, t) != message or code not in RULES:
+    if t.language == "en" or told_change(message, t) != message or code not in RULES:
         return in_language(message, t)
     return f'{escape(meaning(code, t))}<div class="tb-dim">{in_language(message, t)}</div>'
 
 
 def in_language(message: str, t: Texts) -> str:
     """Words of a finding, as HTML, marked as English where the page has another language and no translation."""
-    told = told_finding(message, t)
-    return escape(told) if t.language == "en" or told != message else f'<span lang="en">{escape(message)}</span>'
+    told = escape(told_finding(message, t))
+    return told if t.language == "en" or told_change(message, t) != message else f'<span lang="en">{told}</span>'

@@ -4,7 +4,7 @@ A `UserError` and the message of a `Finding` are English, for the terminal and f
 `locales/told/<language>.yaml` holds their texts with `{}` for each value; what a message is made of (file, what is
 wrong, remedy, several faults, values that are messages) is looked up piece by piece, and a piece without a translation
 stays English. In a finding a value is somebody's data and stays as it is, but for those that its translation marks as
-words of ours (`{:s}`).
+words of ours (`{:s}`). Options of the terminal are called what the page calls them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import re
 import string
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
+from core.config import TrainConfig
+from core.config.knob import value_type
 from core.errors import UserError
+from core.formats.layout import FORMATS
 from webui.markup import note
 from webui.texts import Texts
 
@@ -28,12 +31,37 @@ Patterns = tuple[tuple[re.Pattern[str], bool, str], ...]
 
 def told(error: UserError | str, t: Texts) -> str:
     """The message in the page's language."""
-    return _in_language(str(error), t.catalogue.get("told", {}))
+    return _by_label(_in_language(str(error), t.catalogue.get("told", {})), t)
 
 
 def told_finding(message: str, t: Texts) -> str:
     """What a finding says, or the evidence for a format, in the page's language."""
-    return _in_language(message, t.catalogue.get("found", {}))
+    return _by_label(told_change(message, t), t)
+
+
+def told_change(text: str, t: Texts) -> str:
+    """What a finding put in place of what there was: words of ours in the page's language, or somebody's data."""
+    return _in_language(text, t.catalogue.get("found", {}))
+
+
+def _by_label(message: str, t: Texts) -> str:
+    """`--swallowed drop` as “Swallowed: drop”, as the form has it; commands for the terminal stay as they are."""
+    return message if "core-cli" in message else _OPTION.sub(lambda found: _labelled(found, t), message)
+
+
+def _labelled(found: re.Match[str], t: Texts) -> str:
+    name, value = found.group(1).replace("-", "_"), found.group(2) or ""
+    if name not in TrainConfig.model_fields:
+        return found.group()
+    kind = value_type(TrainConfig.model_fields[name])
+    choices = get_args(kind) if get_origin(kind) is Literal else FORMATS if name == "formatting" else ()
+    label = t.label(TrainConfig, name)
+    if value in choices or (kind in (int, float) and value[:1].isdigit()):
+        return f"“{label}: {value}”"
+    return f"“{label}” {value}".rstrip()
+
+
+_OPTION = re.compile(r"(?<![\w`-])--([a-z]+(?:-[a-z]+)*)(?: ([a-z_0-9.]+)(?![\w.]))?")
 
 
 def wrong(error: UserError | str, t: Texts) -> str:

@@ -16,7 +16,7 @@ from core.errors import UserError
 from tests.browser.said import CODE, Reader
 from tests.corpus.bad_files import BAD_FILES
 from webui.texts import LOCALES, Texts, languages, load_texts
-from webui.told import told, told_finding, wrong
+from webui.told import told, told_change, told_finding, wrong
 
 TRANSLATED = [language for language in languages() if language != "en"]
 # Said on the command line only, before there is a page, or in findings, which are read apart.
@@ -114,8 +114,8 @@ def test_what_is_found_in_bad_files_is_said_in_the_language(language: str, tmp_p
         file.write_bytes(bad.data)
         report = check(Source(file.stem, file)).report
         for message in filter(None, [report.evidence, *(finding.message for finding in report.findings)]):
-            assert told_finding(message, english) == message
-            if told_finding(message, t) == message:
+            assert told_change(message, english) == message
+            if told_change(message, t) == message:
                 untold[message] = bad.name
     assert untold == {}
 
@@ -145,13 +145,31 @@ def test_a_finding_is_said_piece_by_piece_and_its_values_stay() -> None:
         'unknown tool "f"': "未知的工具“f”",
         'unknown tool "f"; did you mean "g"?': "未知的工具“f”；您是指“g”吗？",
         "longer than 8 tokens (9) — --max-length 9, or --overlong windows": (
-            "长于 8 个词元（9） — 请把 max_length 设为 9，或把 overlong 设为 windows"
+            "长于 8 个词元（9） — “最大长度: 9”，或 “过长的会话: windows”"
         ),
     }.items():
         assert told_finding(message, t) == said
     # An error that stops with a finding is an error too.
     stopped = UserError("is a zip archive", file="a.jsonl", remedy="unpack it and give the folder [IO001]")
     assert told(stopped, t) == "a.jsonl: 是 zip 压缩包 — 请解压后给出文件夹 [IO001]"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("drop those (--swallowed drop)", "drop those (“Swallowed: drop”)"),
+        ("choose another --template, or wait", "choose another “Template”, or wait"),
+        ("--max-length 512, or --overlong windows", "“Max length: 512”, or “Overlong: windows”"),
+        ("--formatting openai --columns '{a: b}'", "“Formatting: openai” “Columns” '{a: b}'"),
+        ("then core-cli train --resume", "then core-cli train --resume"),
+        ("--root names a folder; a--template; `--template`", "--root names a folder; a--template; `--template`"),
+    ],
+)
+def test_options_are_called_what_the_form_calls_them(said: str, shown: str) -> None:
+    english, chinese = Texts(), load_texts("zh")
+    assert told(said, english) == told_finding(said, english) == shown
+    assert told_change(said, english) == said
+    assert told("choose another --template", chinese) == "请换一个 “对话模板”"
 
 
 def test_what_is_not_known_or_too_long_stays_as_it_is() -> None:
