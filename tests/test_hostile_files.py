@@ -180,6 +180,12 @@ SLOW = {
     "invocations that do not end": '<invoke name="f">' * 60_000,
     "tags without a name": "<function=" * 100_000,
     "white space before no end": "<tool_call>x" + " " * 200_000 + "y",
+    "white space in an action": "Action: f\nAction Input: x" + " " * 100_000 + "y",
+    "white space in a function call": "<functioncall>x" + " " * 100_000 + "y",
+    "arguments that are not closed": "[TOOL_CALLS]f[ARGS]{" * 40_000,
+    "arguments with text behind": "[TOOL_CALLS]f[ARGS]{}x" * 40_000,
+    "lists that are not closed": "<|tool_call_start|>[" * 30_000 + "<|tool_call_end|>",
+    "names without an end": "<｜tool▁call▁begin｜>" * 20_000 + "<｜tool▁call▁end｜>",
     "white space before another end": "<function=f>x" + " " * 200_000 + "y</function>",
 }
 

@@ -37,22 +37,21 @@ _KEYS = re.compile(
 )
 _KEY_VALUE = re.compile(r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
 _TOOLCALL = re.compile(r"<TOOLCALL>(.*?)(?:</TOOLCALL>|\Z)", re.DOTALL)
-_GLAIVE = re.compile(r"<functioncall>\s*(.*?)\s*(?=<functioncall>|\Z)", re.DOTALL)
+_GLAIVE = re.compile(r"<functioncall>(.*?)(?=<functioncall>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([^<>\s]+)>(.*?)</function>", re.DOTALL)
 _MISTRAL = re.compile(r"\[TOOL_CALLS\]\s*(\[.*\])\s*\Z", re.DOTALL)
 _MISTRAL_ARGS = re.compile(
-    r"\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\[CALL_ID\]\S*?)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL
+    r"\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\[CALL_ID\]\S*?)?\[ARGS\]\s*(\{(?:(?!\[TOOL_CALLS\]).)*\})\s*(?=\[TOOL_CALLS\]|\Z)",
+    re.DOTALL,
 )
-_REACT = re.compile(
-    r"^Action:\s*(\S[^\n]*)\n\s*Action Input:\s*(.*?)\s*(?=^Action:|^Observation:|\Z)", re.DOTALL | re.M
-)
+_REACT = re.compile(r"^Action:\s*(\S[^\n]*)\n\s*Action Input:(.*?)(?=^Action:|^Observation:|\Z)", re.DOTALL | re.M)
 _PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _INVOKE = re.compile(
     r'(?:<function_calls>\s*)?<invoke name="([^"]+)">(.*?)</invoke>(?:\s*</function_calls>)?', re.DOTALL
 )
 _INVOKE_PARAMETER = re.compile(r'<parameter name="([^"]+)"[^>]*>(.*?)</parameter>', re.DOTALL)
 _DEEPSEEK = re.compile(
-    r"(?:<｜tool▁calls▁begin｜>\s*)?<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?(.+?)\s*(?:<｜tool▁sep｜>|```json)"
+    r"(?:<｜tool▁calls▁begin｜>\s*)?<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?([^<]+?)\s*(?:<｜tool▁sep｜>|```json)"
     r"(.*?)(?:```\s*)?<｜tool▁call▁end｜>(?:\s*<｜tool▁calls▁end｜>)?",
     re.DOTALL,
 )
@@ -62,7 +61,9 @@ _KIMI = re.compile(
     re.DOTALL,
 )
 _PHI = re.compile(r"<\|tool_call\|>(.*?)<\|/tool_call\|>", re.DOTALL)
-_LFM = re.compile(r"<\|tool_call_start\|>\s*\[(.*?)\]\s*<\|tool_call_end\|>", re.DOTALL)
+_LFM = re.compile(
+    r"<\|tool_call_start\|>\s*\[((?:(?!<\|tool_call_(?:start|end)\|>).)*)\]\s*<\|tool_call_end\|>", re.DOTALL
+)
 _LLAMA = re.compile(r"<\|python_tag\|>\s*(\{.*?\})\s*(?:<\|eom_id\|>|<\|eot_id\|>|\Z)", re.DOTALL)
 _FUNCTION_CALL = re.compile(r"<(?:function_calls?|tool_calls)>(.*?)</(?:function_calls?|tool_calls)>", re.DOTALL)
 _FUNCTOOLS = re.compile(r"functools\s*(\[.*\])\s*\Z", re.DOTALL)
@@ -183,7 +184,7 @@ def _python_style_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
 
 
 def _react_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
-    return [read_call(row, "$", {"name": match.group(1).strip(), "arguments": match.group(2)})]
+    return [read_call(row, "$", {"name": match.group(1).strip(), "arguments": match.group(2).strip()})]
 
 
 _STYLES: tuple[tuple[str, re.Pattern[str], Callable[[Row, re.Match[str]], list[ToolCall]]], ...] = (
