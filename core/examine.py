@@ -20,7 +20,7 @@ from core.label import Example
 from core.measure import Measure
 from core.report import Report
 from core.rules import strictly
-from core.rules.dataset import DatasetFacts, asked_hash, copied, place_hash, said_hashes, whole_hash
+from core.rules.dataset import DatasetFacts, answer_hashes, asked_hash, copied, place_hash, said_hashes
 from core.template.sandbox import Template
 from core.tokens import Pieces
 
@@ -91,9 +91,9 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
         found.append(_overlap(conversation, job.options.profile))
     found += _benchmarked(conversation, job) if conversation and job.benchmarks else []
     findings = done.row.findings + (strictly(found) if job.options.profile == "strict" else found)
-    whole = whole_hash(conversation) if conversation is not None else 0
-    if conversation and whole in job.firsts:
-        findings += _copied(conversation, whole, part, job)
+    answers = answer_hashes(conversation) if conversation is not None else [0]
+    if conversation and answers[-1] in job.firsts:
+        findings += _copied(conversation, answers[-1], part, job)
     fate = done.fate_with(findings)
     report = part.report
     report.rows["in"] += 1
@@ -107,7 +107,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     part.facts.add_id(done.row.data)
     part.facts.counts.update(done.row.counted)
     if fate != "dropped" and conversation is not None:
-        part.facts.add(conversation, said, whole)
+        part.facts.add(conversation, said, answers)
         if job.lines:
             part.clean.append(json.dumps(openai_row(conversation), ensure_ascii=False) + "\n")
         return True

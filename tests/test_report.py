@@ -255,6 +255,28 @@ def test_rules_of_the_whole_dataset() -> None:
     assert facts(*many, pair("q", "<think>hm</think>a")) == {"RS607"}
 
 
+def talk(*words: str) -> dict[str, Any]:
+    return {"messages": [{"role": ("user", "assistant")[i % 2], "content": word} for i, word in enumerate(words)]}
+
+
+def test_rows_that_others_begin_with_train_the_same_answers_again(tmp_path: Path) -> None:
+    many = [pair(f"q{i}", f"a{i}") for i in range(60)]
+    long = talk("hi", "there", "and", "then", "so", "what")
+    assert facts(*many, talk("hi", "there"), long) == {"DS910"}
+    assert facts(*many, long, talk("hi", "there", "and", "then")) == {"DS910"}
+    assert facts(*many, long, talk("hi", "now"), talk("and", "then")) == set()
+    of_tools = {**talk("hi", "there"), "tools": [{"name": "f", "description": "d", "parameters": {}}]}
+    assert "DS910" not in facts(*many, long, of_tools)
+    only_last = {"messages": [{**m, "train": False} if m["content"] == "there" else m for m in long["messages"]]}
+    assert facts(*many, only_last, talk("hi", "there")) == set()
+    assert facts(*many, {"text": "ab"}, {"text": "a"}) == set()
+    file = write(tmp_path / "rows.jsonl", *many, talk("hi", "there"), talk("hi", "there", "and", "then"), long)
+    for train_on, said in (("assistant", ["2 rows"]), ("last_turn", [])):
+        report = check_dataset(str(file), TrainConfig(train_on=train_on))
+        assert [f.message[:6] for f in report.findings if f.code == "DS910"] == said
+        assert report.rows["kept"] == 63
+
+
 def test_what_is_also_held_out_is_not_trained_on(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", pair("Same  question", "a"), pair("other", "b"))
     held = write(tmp_path / "held.jsonl", pair("same question", "z"))

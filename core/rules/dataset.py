@@ -53,8 +53,8 @@ class DatasetFacts:
     """What is known of the conversations so far; `scans` are the searches of `SCANS` that were asked for.
 
     For each conversation in order, `prompts` and `answers` stand for what is asked and answered last, `wholes` for all
-    of it, and `places` and `lines` for where it came from; `ids` are those of the raw rows. The facts of two parts can
-    be merged into those of both.
+    of it, and `places` and `lines` for where it came from; `ids` are those of the raw rows, `inner` stand for the
+    conversations that others begin with. The facts of two parts can be merged into those of both.
     """
 
     scans: frozenset[str] = frozenset()
@@ -65,6 +65,7 @@ class DatasetFacts:
     wholes: array[int] = field(default_factory=_numbers)
     places: array[int] = field(default_factory=_numbers)
     ids: array[int] = field(default_factory=_numbers)
+    inner: array[int] = field(default_factory=_numbers)
 
     def add_id(self, data: Any) -> None:
         """The id of a raw row, if it has one."""
@@ -72,14 +73,18 @@ class DatasetFacts:
         if isinstance(name, str | int):
             self.ids.append(_hash(str(name)))
 
-    def add(self, conversation: Conversation, said: tuple[int, int] | None = None, whole: int | None = None) -> None:
-        """One conversation that is kept; `said` is its `said_hashes`, `whole` its `whole_hash`, if they are known."""
+    def add(
+        self, conversation: Conversation, said: tuple[int, int] | None = None, answers: list[int] | None = None
+    ) -> None:
+        """One conversation that is kept; `said` is its `said_hashes`, `answers` its `answer_hashes`, if known."""
         self._count(conversation)
         prompt, answer = said or said_hashes(conversation)
         self.prompts.append(prompt)
         self.answers.append(answer)
         self.lines.append(conversation.line)
-        self.wholes.append(whole_hash(conversation) if whole is None else whole)
+        *inner, whole = answers or answer_hashes(conversation)
+        self.inner.extend(inner)
+        self.wholes.append(whole)
         self.places.append(place_hash(conversation))
         for scan in self.scans:
             self.counts.update(SCANS[scan](conversation))
@@ -91,7 +96,7 @@ class DatasetFacts:
             mine.extend(more)
 
     def _arrays(self) -> tuple[array[int], ...]:
-        return self.prompts, self.answers, self.lines, self.wholes, self.places, self.ids
+        return self.prompts, self.answers, self.lines, self.wholes, self.places, self.ids, self.inner
 
     def _count(self, conversation: Conversation) -> None:
         counts, messages = self.counts, conversation.messages
@@ -113,10 +118,11 @@ class DatasetFacts:
         """The figures, by name."""
         return {**{key: self.counts[key] for key in _FIGURES}, "duplicates": self._repeated()["duplicates"]}
 
-    def findings(self, file: str) -> Iterator[Finding]:
-        """What is wrong with the dataset as a whole."""
+    def findings(self, file: str, *, each_answer: bool = True) -> Iterator[Finding]:
+        """What is wrong with the dataset as a whole; with `each_answer` all answers of a conversation are trained."""
         for code, text in self._texts():
-            yield Finding(code, "kept", text, file)
+            if code != "DS910" or each_answer:
+                yield Finding(code, "kept", text, file)
         if not self.counts["conversations"]:
             yield Finding("DS905", "stopped", "no usable row", file)
 
@@ -124,11 +130,13 @@ class DatasetFacts:
         """How many ids, conversations and prompts (with another answer) were there before; the most frequent answer."""
         import numpy
 
-        prompts, answers, ids = (numpy.asarray(a, dtype=numpy.uint64) for a in (self.prompts, self.answers, self.ids))
+        of = (self.prompts, self.answers, self.ids, self.wholes, self.inner)
+        prompts, answers, ids, wholes, inner = (numpy.asarray(numbers, dtype=numpy.uint64) for numbers in of)
         _, first, group = numpy.unique(prompts, return_index=True, return_inverse=True)
         return {
             "doubled ids": len(ids) - len(numpy.unique(ids)),
-            "duplicates": len(self.wholes) - len(numpy.unique(numpy.asarray(self.wholes, dtype=numpy.uint64))),
+            "duplicates": len(wholes) - len(numpy.unique(wholes)),
+            "beginnings": int(numpy.isin(wholes, inner).sum()),
             "conflicts": int((answers != answers[first][group]).sum()) if len(prompts) else 0,
             "most": int(numpy.unique(answers, return_counts=True)[1].max(initial=0)),
         }
@@ -185,6 +193,12 @@ _SAID = (
         "rows ask what another row asks and answer something else",
     ),
     (
+        "DS910",
+        "beginnings",
+        "row is the beginning of a longer one, which trains its answers once more",
+        "rows are the beginnings of longer ones, which train their answers once more",
+    ),
+    (
         "DS907",
         "secrets",
         "row looks like it holds secrets or addresses",
@@ -230,13 +244,22 @@ def said_hashes(conversation: Conversation) -> tuple[int, int]:
 
 def whole_hash(conversation: Conversation) -> int:
     """A number for all of a conversation, to the letter; only the names of its calls' ids do not count."""
-    parts = []
-    for m in conversation.messages:
+    return answer_hashes(conversation)[-1]
+
+
+def answer_hashes(conversation: Conversation) -> list[int]:
+    """The `whole_hash` of each conversation that ends with an answer of this one, and of all of it."""
+    hasher = hashlib.blake2b(_tools_text(conversation.tools).encode("utf-8", "replace"), digest_size=8)
+    found, last = [], len(conversation.messages) - 1
+    for index, m in enumerate(conversation.messages):
         flags = _NO_FLAGS if m.train is None and m.weight == 1.0 else f"{m.train}\x1f{m.weight}"
-        parts.append(f"{m.role}\x1f{m.content}\x1f{m.reasoning}\x1f{flags}")
+        part = f"\x1e{m.role}\x1f{m.content}\x1f{m.reasoning}\x1f{flags}"
         if m.tool_calls:
-            parts[-1] += "".join([f"\x1f{call.name}{call.arguments!r}" for call in m.tool_calls])
-    return _hash("\x1e".join([*parts, _tools_text(conversation.tools)]))
+            part += "".join([f"\x1f{call.name}{call.arguments!r}" for call in m.tool_calls])
+        hasher.update(part.encode("utf-8", "replace"))
+        if index == last or (m.role == "assistant" and not conversation.plain):
+            found.append(int.from_bytes(hasher.digest(), "big"))
+    return found or [int.from_bytes(hasher.digest(), "big")]
 
 
 def _tools_text(tools: tuple[JsonObject, ...]) -> str:

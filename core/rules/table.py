@@ -273,5 +273,8 @@ _RULES = [
     Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown."),
     Rule("DS908", "I", "Figures about tools: rows without calls, parallel calls, unknown tools, calls per row."),
     Rule("DS909", "I", "Rows were sampled, repeated or left out because limits or weights ask for it."),
+    Rule("DS910", "W", "A row is the beginning of another (requests of an agent, or a row for each turn): the answers"
+         " that they share are trained more than once.",
+         "Train each answer once with --train-on last_turn, or keep the longest rows alone."),
 ]  # fmt: skip
 RULES: dict[str, Rule] = {rule.code: rule for rule in _RULES}
