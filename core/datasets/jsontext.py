@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from core.conversation import Finding, Row
+from core.conversation import Finding, Row, snippet
 from core.datasets.files import HEAD, LONGEST_LINE, UnusableError
 from core.formats.text import finite, too_deep
 
@@ -54,9 +54,9 @@ class Parser:
     def _number(self, text: str) -> float | None:
         try:
             return finite(text)
-        except ValueError as error:
+        except ValueError:
             if not self.lenient:
-                raise ConstantError(str(error)) from None
+                raise ConstantError(f"{snippet(text)} is beyond every number that is kept") from None
             self.constants += 1
             return None
 

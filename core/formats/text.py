@@ -8,7 +8,7 @@ import math
 import warnings
 from typing import Any
 
-from core.conversation import JsonObject, Row, json_text, snippet
+from core.conversation import JsonObject, Row, json_text
 
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 _TEXT_KEYS = ("text", "content", "value", "refusal")
@@ -57,7 +57,7 @@ def finite(text: str) -> float:
     """A number that is not whole. Raises `ValueError` for one that only infinity could stand for (1e999)."""
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"{snippet(text)} is beyond every number that is kept")
+        raise ValueError("beyond every number that is kept")
     return value
 
 
