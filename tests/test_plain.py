@@ -148,7 +148,11 @@ def test_with_a_template_what_is_already_formatted_is_said(tmp_path: Path, capsy
     file = write(tmp_path / "a.json", {"type": "conversation", "instances": [{"messages": messages}]})
     assert main(["data", "check", file, "--template", "chatml", "--json"]) == 0
     found = {item["code"]: item for item in json.loads(capsys.readouterr().out)["findings"]}
-    assert (found["CT306"]["action"], found["CT307"]["action"]) == ("kept", "repaired")
+    assert (found["CT306"]["action"], found["CT307"]["action"]) == ("repaired", "repaired")
+    assert main(["data", "show", file, "--template", "chatml"]) == 0
+    rendered = capsys.readouterr().out.partition("── sample")[2]
+    assert "it is 1" in rendered
+    assert "INST" not in rendered
     assert main(["data", "show", file, "--template", "none"]) == 0
     assert "[/INST]⟦ it is 1<|im_end|>⟧" in capsys.readouterr().out
 

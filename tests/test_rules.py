@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import core
 from core.conversation import Conversation, JsonObject, Row
-from core.datasets import convert_row
+from core.datasets import convert_row, converted
 from core.formats import detect
 from core.rules import RULES, Profile, explain
 from core.rules.schema import problems
@@ -104,7 +104,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("CT303", talk(USER, said(""), USER, ANSWER), "kept"),
     ("CT304", talk(said("\u200b \n", "user"), ANSWER), "dropped"),
     ("CT304", talk(USER, said(" \u200b"), USER, ANSWER), "kept"),
-    ("CT306", talk(said("[INST] hi [/INST]", "user"), ANSWER), "kept"),
+    ("CT306", talk(said("hi [/INST]", "user"), ANSWER), "kept"),
+    ("CT306", talk(said("[INST] hi [/INST]", "user"), ANSWER), "repaired"),
     ("CT306", talk(USER, said("### Response: yo")), "kept"),
     ("CT307", talk(USER, said("yo <|endoftext|></s>")), "repaired"),
     ("CT308", talk(said("a\ud800b", "user"), ANSWER), "repaired"),
@@ -362,3 +363,46 @@ def test_an_example_of_a_call_in_the_system_prompt_is_no_tool() -> None:
     _, codes, conversation = fate_of(talk(said(described, "system"), USER, call()))
     assert conversation is not None
     assert (conversation.messages[0].content, len(conversation.tools)) == (f"{prompt} You have:", 1)
+
+
+HAND = "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nhi [/INST]"
+
+
+def test_llama_2_written_by_hand_is_not_formatted_twice() -> None:
+    """As LMFlow's users write it; `</s>` stands behind answers, or before the next question."""
+    for answers in (("yo </s>", "ok </s>"), ("yo", "ok")):
+        again = "[INST] more [/INST]" if "</s>" in answers[0] else "</s><s>[INST] more [/INST]"
+        row = talk(said(HAND, "user"), said(answers[0]), said(again, "user"), said(answers[1]))
+        fate, codes, conversation = fate_of(row)
+        assert conversation is not None
+        assert (fate, codes - {"CT307"}) == ("repaired", {"CT306"})
+        assert [(m.role, m.content) for m in conversation.messages] == [
+            *(("system", "Be kind."), ("user", "hi"), ("assistant", "yo"), ("user", "more"), ("assistant", "ok")),
+        ]
+    same = talk(said("Be kind.", "system"), said(HAND, "user"), ANSWER)
+    assert fate_of(same)[2] == fate_of(talk(said(HAND, "user"), ANSWER))[2]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        talk(said(HAND, "user"), ANSWER, USER, ANSWER),
+        talk(said("Be rude.", "system"), said(HAND, "user"), ANSWER),
+        talk(said("[INST] hi [/INST]", "user"), ANSWER, said(HAND, "user"), ANSWER),
+        talk(said("What does [INST] mean, and [/INST]?", "user"), ANSWER),
+        talk(said("[INST] a [/INST] b [INST] c [/INST]", "user"), ANSWER),
+        talk(said("[INST] hi [/INST]", "user"), said("yo [INST] and [/INST]")),
+    ],
+)
+def test_what_is_not_surely_written_by_hand_stays(row: dict[str, Any]) -> None:
+    fate, codes, conversation = fate_of(row)
+    assert conversation is not None
+    assert (fate, codes) == ("kept", {"CT306"})
+    assert [m.content for m in conversation.messages] == [m["content"] for m in row["messages"]]
+
+
+def test_text_for_a_model_as_it_is_keeps_its_marks() -> None:
+    row = Row(talk(said(HAND, "user"), ANSWER))
+    done = converted(row, None, formatted=True)
+    assert done.conversation is not None
+    assert done.conversation.messages[0].content == HAND

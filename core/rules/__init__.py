@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core.conversation import Conversation, Finding, Row
-from core.rules import content, order, tools
+from core.rules import content, handmade, order, tools
 from core.rules.table import RULES, Profile, Rule, explain
 
 RowRule = Callable[[Row, Conversation], Conversation]
@@ -23,6 +23,7 @@ ROW_RULES: tuple[RowRule, ...] = (
     content.no_leaked_stop,
     content.calls_out_of_text,
     content.results_out_of_tags,
+    handmade.formatted_by_hand,
     content.not_yet_templated,
     content.sound_encoding,
     tools.tools_out_of_the_system_prompt,

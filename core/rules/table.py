@@ -157,8 +157,9 @@ _RULES = [
     Rule("CT303", "W", "An assistant message is empty; it stays as context and is not trained."),
     Rule("CT304", "D/W", "A message holds only white space or characters without width; counted as empty."),
     Rule("CT305", "W", "Content holds a control token of the tokenizer; it is tokenised as plain text."),
-    Rule("CT306", "W", "The text is already formatted for a model ([INST], <|im_start|>, …); a template would format it"
-         " a second time. Or a whole chat stands in one text, which is trained as text, the user's words too.",
+    Rule("CT306", "W/R", "The text is already formatted for a model ([INST], <|im_start|>, …); a template would format"
+         " it a second time. Llama 2's marks around questions are taken off. Or a whole chat stands in one text, which"
+         " is trained as text, the user's words too.",
          "Train such rows with the template `none`, or read a chat in one text with --formatting transcript."),
     Rule("CT307", "R", "A stop token leaked into the end of an answer; it is removed."),
     Rule("CT308", "R/W", "Broken encoding: lone surrogates are replaced, mojibake is kept."),

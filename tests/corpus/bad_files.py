@@ -150,7 +150,7 @@ LMFLOW = [
     text("lmflow_text_only.json", json.dumps({"type": "text_only", "instances": [{"text": "a"}]}), "k"),
     text("lmflow_text2text.json", json.dumps({"type": "text2text", "instances": [{"input": "a", "output": "b"}]}), "k"),
     text("lmflow_llama2.json", json.dumps({"type": "conversation", "instances": [
-        talk(m("user", "[INST] <<SYS>>s<</SYS>> hi [/INST]"), A)]}), "k", "CT306"),
+        talk(m("user", "[INST] <<SYS>>s<</SYS>> hi [/INST]"), A)]}), "r", "CT306"),
 ]  # fmt: skip
 
 TALKS = [[U, A], [U, m("assistant", "ya")]]
