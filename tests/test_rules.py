@@ -392,7 +392,11 @@ def test_llama_2_written_by_hand_is_not_formatted_twice() -> None:
         talk(said("What does [INST] mean, and [/INST]?", "user"), ANSWER),
         talk(said("[INST] a [/INST] b [INST] c [/INST]", "user"), ANSWER),
         talk(said("[INST] hi [/INST]", "user"), said("yo [INST] and [/INST]")),
+        talk(said("[INST] <<SYS>> hi [/INST]", "user"), ANSWER),
+        talk(USER, said("[INST]"), USER, ANSWER),
+        talk(said("[INST]" + " " * 100_000 + "hi", "user"), ANSWER),
     ],
+    ids=range(9),
 )
 def test_what_is_not_surely_written_by_hand_stays(row: dict[str, Any]) -> None:
     fate, codes, conversation = fate_of(row)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from core.conversation import Conversation, Message, Row
 
-# A turn that is nothing but question in these marks; the end of the answer before it may stand in front.
-_TURN = re.compile(
-    r"\s*(?:</s>\s*)?(?:<s>\s*)?\[INST\]\s*(?:<<SYS>>\s*(?P<system>.*?)\s*<</SYS>>\s*)?(?P<words>.*?)\s*\[/INST\]\s*",
-    re.DOTALL,
-)
-_MARKS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
+_OPEN, _CLOSE, _OPEN_SYSTEM, _CLOSE_SYSTEM = _MARKS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
 
 
 def formatted_by_hand(row: Row, conversation: Conversation) -> Conversation:
@@ -21,26 +15,36 @@ def formatted_by_hand(row: Row, conversation: Conversation) -> Conversation:
     Only where each of the user's turns is one question in these marks, and the system prompt stands in the first, or
     nowhere; anything else stays as it is.
     """
-    if row.formatted or not any("[INST]" in message.content for message in conversation.messages):
+    if row.formatted or not any(_OPEN in message.content for message in conversation.messages):
         return conversation
-    found = [_TURN.fullmatch(m.content) if m.role == "user" else None for m in conversation.messages]
-    users = [match for match, m in zip(found, conversation.messages, strict=True) if m.role == "user"]
-    plain = [match["words"] if match else m.content for match, m in zip(found, conversation.messages, strict=True)]
-    plain += [match["system"] or "" for match in found if match]
-    if not all(users) or any(mark in text for text in plain for mark in _MARKS):
+    messages: list[Message] = []
+    systems: list[str] = []
+    for message in conversation.messages:
+        found = _question(message.content) if message.role == "user" else ("", message.content)
+        if found is None or any(mark in text for mark in _MARKS for text in found):
+            return conversation
+        messages.append(replace(message, content=found[1]) if message.role == "user" else message)
+        systems += [found[0]] if message.role == "user" else []
+    own = next((message.content.strip() for message in messages if message.role == "system"), "")
+    if any(systems[1:]) or (systems[0] and own not in ("", systems[0])):
         return conversation
-    systems = [match["system"] for match in users if match and match["system"]]
-    own = next((m.content.strip() for m in conversation.messages if m.role == "system"), "")
-    if len(systems) > 1 or (systems and users[0] and not users[0]["system"]) or (systems and own not in ("", *systems)):
-        return conversation
-    messages = [
-        replace(message, content=match["words"]) if match else message
-        for match, message in zip(found, conversation.messages, strict=True)
-    ]
-    if systems and not own:
+    if systems[0] and not own:
         messages = [Message("system", systems[0]), *(message for message in messages if message.role != "system")]
-    index = next(index for index, match in enumerate(found) if match)
-    before = conversation.messages[index].content
+    index, first = next((i, m) for i, m in enumerate(conversation.messages) if m.role == "user")
+    words = next(message.content for message in messages if message.role == "user")
     said = "Llama 2's marks, written by hand, are taken off: the template writes its own"
-    row.repaired("CT306", f"messages[{index}].content", said, before, plain[index])
+    row.repaired("CT306", f"messages[{index}].content", said, first.content, words)
     return replace(conversation, messages=tuple(messages))
+
+
+def _question(text: str) -> tuple[str, str] | None:
+    """The system prompt and the question in a turn, if it is nothing else; an answer's `</s>` may stand before it."""
+    rest = text.strip().removeprefix("</s>").lstrip().removeprefix("<s>").lstrip()
+    if not (rest.startswith(_OPEN) and rest.endswith(_CLOSE)):
+        return None
+    words, system = rest[len(_OPEN) : -len(_CLOSE)].strip(), ""
+    if words.startswith(_OPEN_SYSTEM):
+        system, end, words = words.removeprefix(_OPEN_SYSTEM).partition(_CLOSE_SYSTEM)
+        if not end:
+            return None
+    return system.strip(), words.strip()
