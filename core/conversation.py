@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
+
+from core.kept import kept
 
 Role = Literal["system", "user", "assistant", "tool"]
 Action = Literal["repaired", "dropped", "kept", "stopped"]
@@ -98,8 +99,8 @@ class Finding:
         return f" ({self.before} → {self.after})" if self.before and self.after else f" ({self.before or self.after})"
 
 
-# Of so many lists of tools that rows have in common, what is made of them is kept.
-KEPT_TOOLS = 1024
+# Of tools that rows have in common, what is made of them is kept up to so many characters of their JSON, twice.
+KEPT_TOOLS = 2_000_000
 
 
 class Shared:
@@ -194,10 +195,19 @@ _WRITER = json.JSONEncoder(ensure_ascii=False, default=str)
 _STRICT_WRITER = json.JSONEncoder(ensure_ascii=False)
 
 
-@lru_cache(maxsize=KEPT_TOOLS)
+def _characters(texts: tuple[str, ...], tools: Shared) -> int:
+    return 100 + (sum(map(len, texts)) if all(texts) else len(json_text(tools.value)))
+
+
+@kept(KEPT_TOOLS, _characters)
 def function_texts(tools: Shared) -> tuple[str, ...]:
     """The function of each of some tools as JSON, made once for all who look at it; empty where JSON cannot hold it."""
     return tuple(_function_text(tool) for tool in tools.value)
+
+
+def characters_of(_: Any, tools: Shared, *more: Any) -> int:
+    """How much tools count among those of which something is kept."""
+    return _characters(function_texts(tools), tools)
 
 
 def _function_text(tool: JsonObject) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.config import TrainConfig
+from core.conversation import Conversation
 from core.errors import UserError
 from core.quantile import quantile
 from core.template.sandbox import Template
@@ -22,6 +23,10 @@ from core.template.sandbox import Template
 SAMPLE = 2000
 # Of data below this size they are spread over all rows, which means reading all; else they are the first.
 SPREAD_BYTES = 8 * 2**20
+# Of large data not more than so many characters, by the first few conversations: they are in memory at once.
+MOST_CHARACTERS, FEW = 32 * 2**20, 16
+# Encoded at once.
+CHUNK = 64
 PART = 0.99
 STEP, SHORTEST, LONGEST = 64, 256, 1_048_576
 
@@ -53,7 +58,6 @@ def lengths_of(config: TrainConfig, template: Template, tokenizer: Any) -> Lengt
 
     They are those of the samples before anything is cut: spread over small data, the first rows of large data.
     """
-    from core.datasets import load_conversations
     from core.encode import prepare
     from core.sources import bytes_of, require_datasets
 
@@ -61,14 +65,24 @@ def lengths_of(config: TrainConfig, template: Template, tokenizer: Any) -> Lengt
     try:
         require_datasets(config)
         if bytes_of(config) > SPREAD_BYTES:
-            changes["max_samples"] = min(SAMPLE, config.max_samples or SAMPLE)
+            few = _loaded(config.model_copy(update={"max_samples": min(FEW, config.max_samples or FEW)}), template)
+            characters = sum(len(repr(conversation)) for conversation in few)
+            enough = max(len(few), len(few) * MOST_CHARACTERS // max(characters, 1))
+            changes["max_samples"] = min(SAMPLE, enough, config.max_samples or SAMPLE) or SAMPLE
         config = config.model_copy(update=changes)
-        conversations = load_conversations(config, formatted=template.adds_nothing).conversations
+        conversations = _loaded(config, template)
     except UserError:
         return None
     sample = conversations[:: math.ceil(len(conversations) / SAMPLE) or 1][:SAMPLE]
-    lengths = [len(row.ids) for row in prepare(sample, template, tokenizer, config).examples]
+    chunks = (sample[begin : begin + CHUNK] for begin in range(0, len(sample), CHUNK))
+    lengths = [len(row.ids) for chunk in chunks for row in prepare(chunk, template, tokenizer, config).examples]
     return Lengths(len(lengths), percentile(lengths), max(lengths)) if lengths else None
+
+
+def _loaded(config: TrainConfig, template: Template) -> list[Conversation]:
+    from core.datasets import load_conversations
+
+    return load_conversations(config, formatted=template.adds_nothing).conversations
 
 
 def fitted(config: TrainConfig, lengths: Lengths | None) -> TrainConfig:

@@ -15,8 +15,9 @@ from core.config import EvalConfig, TrainConfig, load_config, parse_config
 from core.errors import UserError
 from core.estimate.need import possible_changes
 from core.launch import train
+from core.model import load_template, load_tokenizer
 from core.preview import preview
-from core.window_length import percentile, window_for
+from core.window_length import lengths_of, percentile, window_for
 from tests.conftest import small
 
 
@@ -84,6 +85,31 @@ def test_large_data_is_known_by_its_first_rows(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("core.window_length.SAMPLE", 4)
     monkeypatch.setenv("TUNEBOARD_CACHE", str(tmp_path / "cache"))
     assert with_length(config).max_length == 256
+
+
+def test_of_large_rows_no_more_are_looked_at_than_memory_has_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = load_tokenizer("starter")
+    config = small(dataset=[_rows(tmp_path / "rows.jsonl", [400] * 40 + [900] * 8)], max_samples=None)
+    template = load_template(config, tokenizer)
+    monkeypatch.setattr("core.window_length.SPREAD_BYTES", 1)
+    monkeypatch.setattr("core.window_length.CHUNK", 5)
+    every = lengths_of(config, template, tokenizer)
+    assert every is not None
+    assert every.samples == 48
+    monkeypatch.setattr("core.window_length.MOST_CHARACTERS", 30_000)
+    some = lengths_of(config, template, tokenizer)
+    assert some is not None
+    assert 16 <= some.samples < 40
+    assert some.longest < every.longest
+    monkeypatch.setattr("core.window_length.MOST_CHARACTERS", 1)
+    few = lengths_of(config, template, tokenizer)
+    assert few is not None
+    assert few.samples == 16
+    three = lengths_of(config.model_copy(update={"max_samples": 3}), template, tokenizer)
+    assert three is not None
+    assert three.samples == 3
 
 
 def test_a_check_takes_the_window_that_training_takes(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from core.conversation import KEPT_TOOLS, Finding, JsonObject, Row, RowRefusedError, snippet
 from core.formats.schema import json_schema
 from core.formats.text import STRICT_JSON, object_in, parse_text, type_name
+from core.kept import kept
 
 MOST_TOOLS = 128
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -94,7 +94,11 @@ class _Value:
         return isinstance(other, _Value) and self.written == other.written
 
 
-@lru_cache(maxsize=KEPT_TOOLS)
+def _characters(_: Any, given: str | _Value, *more: Any) -> int:
+    return 100 + len(given if isinstance(given, str) else given.written)
+
+
+@kept(KEPT_TOOLS, _characters)
 def _kept(
     given: str | _Value, column: str, lenient: bool
 ) -> tuple[tuple[JsonObject, ...], tuple[Finding, ...], Finding | None]:
@@ -146,7 +150,7 @@ def foreign_style(value: Any) -> str:
     return _style_in_text(value) if isinstance(value, str) else _style_of(value)
 
 
-@lru_cache(maxsize=KEPT_TOOLS)
+@kept(KEPT_TOOLS, _characters)
 def _style_in_text(text: str) -> str:
     return _style_of(parse_text(text)[0])
 

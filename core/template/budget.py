@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ from typing import Any
 
 import jinja2
 
-from core.conversation import KEPT_TOOLS, Shared, function_texts
+from core.conversation import KEPT_TOOLS, Shared, characters_of, function_texts
+from core.kept import kept
 
 # An honest template renders thousands of messages in this time; the promise to people is three seconds.
 MOST_SECONDS = 2.0
@@ -72,7 +72,7 @@ def _ids_of(tools: Sequence[Any]) -> set[int]:
     return {id(part) for tool in tools for part in (tool, tool.get("function"))}
 
 
-@functools.lru_cache(maxsize=KEPT_TOOLS)
+@kept(KEPT_TOOLS, characters_of)
 def _shared(tools: Shared) -> tuple[set[int], dict[Any, str]]:
     """The identities of tools that conversations have in common, and what was written of them.
 

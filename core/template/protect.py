@@ -19,9 +19,11 @@ from core.conversation import (
     Message,
     RowRefusedError,
     Shared,
+    characters_of,
     function_texts,
     json_text,
 )
+from core.kept import kept
 from core.template.sandbox import BREAK
 
 # The first character of each private mark that spans are found with; content that holds one could forge a mark.
@@ -60,7 +62,7 @@ def _holds_any(conversation: Conversation, tokens: _Tokens) -> bool:
     return bool(conversation.tools) and _tools_hold_any(Shared(conversation.tools), tokens)
 
 
-@lru_cache(maxsize=KEPT_TOOLS)
+@kept(KEPT_TOOLS, characters_of)
 def _tools_hold_any(tools: Shared, tokens: _Tokens) -> bool:
     texts = function_texts(tools)
     return tokens.json.found(_BETWEEN.join(texts) if all(texts) else json_text(tools.value))
