@@ -249,7 +249,9 @@ def test_resume_waits_its_turn_or_goes_on_at_once(runs: Path, capsys: pytest.Cap
 
 def test_ctrl_c_stops_and_ctrl_c_twice_stops_at_once(runs: Path) -> None:
     """The first asks for a stop; a trainer that does not come to the end of its step is ended by the second."""
-    code = "import core.run, sys; core.run.KEEPER = ('-m', 'tests.faults.keeper'); from core.cli import main; "
+    # Whoever runs the tests in the background ignores SIGINT, and so would what they start.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "import core.run, sys; core.run.KEEPER = ('-m', 'tests.faults.keeper'); from core.cli import main; "
     code += "sys.exit(main(['train', '--dataset', 'identity', '--run-name', sys.argv[1]]))"
     for label, presses, message in (("hold a", 1, "stopped at step 9;"), ("busy b", 2, "stopped at once, without")):
         command = [sys.executable, "-c", code, label]
