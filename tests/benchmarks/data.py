@@ -1,17 +1,17 @@
 """Speed and size of the data layer, as ratios that mean the same on any machine.
 
-    python -m tests.benchmarks.data [encoding | large | peer] [--mb 8] [--peer-python /path/to/bin/python]
+    python -m tests.benchmarks.data [encoding | large | peer] [--mb 32] [--peer-python /path/to/bin/python]
 
 `encoding` compares reading, checking, rendering and encoding with the tokenizer alone on the same texts; `large` checks
 a file as a stream and shows its first page (--mb 1000 is the file of a gigabyte); `peer` prepares the same file with
 LLaMA-Factory, by the Python that has it (or $TUNEBOARD_PEER_PYTHON), and is skipped where there is none.
 
-Measured on two idle cores: `encoding` 0.57 for tool conversations at 8 MB, where the start of the helpers is a part of
-it, and 0.67 at 32 MB (0.72 by the clock); 0.99 and 1.03 for long chats. Rows are prepared at 1.9 times LLaMA-Factory
-0.9.5's pace from 4 MB (2,309 rows) and at 2.3 times from 16 MB, both sides' start included. A file of 1,045 MB (562,861
-rows) is checked in 75 s by a process that takes 121 MB at its peak and two helpers that take 59 MB each, and a second
-time in 1.3 s; checked and encoded in 205 s (269 MB, and 187 MB each), a second time in 3.2 s. Its first row shows after
-0.95 s, imports counted.
+Measured on two idle cores: `encoding` at 32 MB 0.85 for tool conversations (0.89 by the clock), 1.13 for long chats, and
+0.69 to 0.72 where no two rows have a tool in common; a file of 8 MB gives 0.66, for the start of the helpers takes 0.7 s.
+Rows are prepared at 2.0 times LLaMA-Factory 0.9.5's pace from 4 MB (2,309 rows) and at 2.6 times from 16 MB, both sides'
+start included. A file of 1,045 MB (562,861 rows) is checked in 68 s by a process that takes 159 MB at its peak and two
+helpers that take 63 MB each, and a second time in 1.3 s; checked and encoded in 153 s (259 MB, and 138 MB each), a second
+time in 3.0 s. Its first row shows after 0.93 s, imports counted.
 
 CPU seconds are of the process and its helpers, all threads; a busy neighbour changes them less than it changes the
 clock.
@@ -241,7 +241,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", nargs="?", choices=["encoding", "large", "peer"], help="one of them; nothing: all")
-    parser.add_argument("--mb", type=float, default=8, help="size of the file [8]")
+    parser.add_argument("--mb", type=float, default=32, help="size of the file [32]")
     parser.add_argument("--peer-python", default=os.environ.get("TUNEBOARD_PEER_PYTHON", ""))
     arguments = parser.parse_args()
     modes: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
