@@ -18,8 +18,10 @@ from core.conversation import Row
 from core.datasets import Source, convert_row
 from core.datasets.files import LONGEST_LINE
 from core.formats import Layout
+from core.formats.exports import _details
 from core.formats.textcalls import find_calls
 from core.formats.tools import concatenated_objects
+from core.formats.transcript import read_transcript
 from core.report import Report
 
 GOOD = json.dumps({"instruction": "a", "output": "b"})
@@ -209,3 +211,23 @@ def test_reasoning_and_tools_without_end_are_looked_at_once() -> None:
     assert fate == "repaired"
     assert conversation is not None
     assert conversation.messages[1].content.endswith("yes")
+
+
+@pytest.mark.timeout(60)
+def test_chats_in_a_text_and_details_are_looked_at_once() -> None:
+    many = 1_000_000
+    for text in (
+        "User: hi\nAssistant: yo" + " " * many + "x",
+        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyo" + "\n" * many + "x",
+        "[INST] hi [/INST] yo" + " " * many + "x",
+        "[INST] hi [/INST] yo" + "[INST]" * many,
+    ):
+        conversation = read_transcript(Row({"text": text}), Layout("transcript"))
+        assert [message.content[:2] for message in conversation.messages] == ["hi", "yo"]
+    for inside in (
+        '<details type="reasoning">' * many,
+        '<details type="reasoning"' * many,
+        '<details type="own">' * many + "</details>",
+        '<details type="reasoning" ' + "a" * many + ">" + " " * many + "yes</details>",
+    ):
+        assert sum(len(part["text"]) for part in _details(inside)) in (len(inside), len("yes"))

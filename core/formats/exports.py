@@ -154,9 +154,9 @@ def _history(record: JsonObject) -> JsonObject:
     return history if isinstance(history, dict) and isinstance(history.get("messages"), dict) else {}
 
 
-_DETAILS = re.compile(r'<details type="(reasoning|tool_calls)"([^>]*)>(.*?)</details>\s*', re.DOTALL)
-_SUMMARY = re.compile(r"\s*<summary>.*?</summary>", re.DOTALL)
-_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+_OPENED, _CLOSED = '<details type="', "</details>"
+_KINDS = ('reasoning"', 'tool_calls"')
+_ATTRIBUTE = re.compile(r'(?<!\w)(\w{1,40})="([^"]*)"')
 
 
 def _details(content: Any) -> Iterator[JsonObject]:
@@ -164,20 +164,31 @@ def _details(content: Any) -> Iterator[JsonObject]:
     if not isinstance(content, str):
         yield from content if isinstance(content, list) else []
         return
-    at = 0
-    for found in _DETAILS.finditer(content):
-        yield from _text_part(content[at : found.start()])
-        at = found.end()
-        kind, attributes, inside = found.groups()
-        if kind == "reasoning":
-            lines = html.unescape(_SUMMARY.sub("", inside)).strip().splitlines()
-            yield {"type": "reasoning", "text": "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines)}
-        else:
-            given = {key: html.unescape(value) for key, value in _ATTRIBUTE.findall(attributes)}
-            said = parse_object_text(given.get("result", ""))
-            call = {"id": given.get("id"), "name": given.get("name"), "args": given.get("arguments")}
-            yield {"type": "tool-call", **call, "output": given.get("result", "") if said is None else said}
+    at, begun = 0, content.find(_OPENED)
+    while begun >= 0:
+        kind = begun + len(_OPENED)
+        if content.startswith(_KINDS, kind):
+            inner = content.find(">", kind) + 1
+            closed = content.find(_CLOSED, inner) if inner else -1
+            if closed < 0:
+                break
+            yield from _text_part(content[at:begun])
+            yield _detail(content[begun:inner], content[inner:closed])
+            at = kind = closed + len(_CLOSED)
+        begun = content.find(_OPENED, kind)
     yield from _text_part(content[at:])
+
+
+def _detail(head: str, inside: str) -> JsonObject:
+    given = {key: html.unescape(value) for key, value in _ATTRIBUTE.findall(head)}
+    if given.get("type") == "reasoning":
+        before, _, rest = inside.partition("<summary>")
+        _, closed, behind = rest.partition("</summary>")
+        lines = html.unescape(before + behind if closed else inside).strip().splitlines()
+        return {"type": "reasoning", "text": "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines)}
+    said = parse_object_text(given.get("result", ""))
+    call = {"id": given.get("id"), "name": given.get("name"), "args": given.get("arguments")}
+    return {"type": "tool-call", **call, "output": given.get("result", "") if said is None else said}
 
 
 def _text_part(text: str) -> Iterator[JsonObject]:

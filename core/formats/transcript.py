@@ -53,7 +53,7 @@ def read_transcript(row: Row, layout: Layout) -> Conversation:
     row.kept("SH115", column, f"text read as a conversation: {name}")
     messages: list[Message] = []
     for turn in dict(_STYLES)[name](text):
-        said = _END.sub("", turn.text).strip()
+        said = _without_end(turn.text)
         if turn.role == "input" and messages and messages[-1].role == "user":
             # Alpaca's input belongs to the instruction before it.
             messages[-1] = Message("user", f"{messages[-1].content}\n{said}" if said else messages[-1].content)
@@ -79,7 +79,7 @@ def _take_turns(row: Row, column: str, messages: list[Message]) -> None:
 
 # Tokens that begin a text or end a turn.
 _BEGIN = re.compile(r"\A\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|\[gMASK\]<sop>)")
-_END = re.compile(r"(?:\s*(?:</s>|<eos>|<\|endoftext\|>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>))+\s*\Z")
+_ENDS = ("</s>", "<eos>", "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
 # Without one of these a text is no chat.
 _MARKS = (
     *(
@@ -111,6 +111,14 @@ _MARKS = (
 )
 
 
+def _without_end(text: str) -> str:
+    """What is said in a turn, without the tokens that end it."""
+    said = text.strip()
+    while end := next((end for end in _ENDS if said.endswith(end)), ""):
+        said = said.removesuffix(end).rstrip()
+    return said
+
+
 def _marked(mark: str) -> Callable[[str], Iterator[Turn]]:
     """Turns that begin with a mark that names the role and end at the next one."""
     pattern = re.compile(mark)
@@ -126,20 +134,18 @@ def _marked(mark: str) -> Callable[[str], Iterator[Turn]]:
     return cut
 
 
-_INST = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=(?:<s>)?\s*\[INST\]|\Z)", re.DOTALL)
-_SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
-
-
 def _llama2(text: str) -> Iterator[Turn]:
     begun = text.find("[INST]")
     yield Turn("", _BEGIN.sub("", text[:begun]) if begun >= 0 else text)
-    for found in _INST.finditer(text):
-        asked, answered = found.groups()
-        system = _SYS.match(asked)
-        if system:
-            yield Turn("system", system.group(1))
-            asked = asked[system.end() :]
+    while begun >= 0 and (closed := text.find("[/INST]", begun)) >= 0:
+        asked, behind = text[begun + len("[INST]") : closed], closed + len("[/INST]")
+        begun = text.find("[INST]", behind)
+        system, end, rest = asked.lstrip().partition("<</SYS>>")
+        if end and system.startswith("<<SYS>>"):
+            yield Turn("system", system.removeprefix("<<SYS>>"))
+            asked = rest
         yield Turn("user", asked)
+        answered = text[behind:] if begun < 0 else text[behind:begun].rstrip().removesuffix("<s>")
         yield Turn("assistant", answered)
 
 
