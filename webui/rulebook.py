@@ -5,19 +5,19 @@ from __future__ import annotations
 from core.rules import RULES
 from webui.markup import escape
 from webui.texts import Texts
-from webui.told import told_change, told_finding
+from webui.told import by_label, told_change, told_finding
 
 
 def meaning(code: str, t: Texts) -> str:
     """When the rule applies; the code itself for one that is not in the table."""
     rule = RULES.get(code)
-    return t.rule(code, "what", rule.what) if rule else code
+    return by_label(t.rule(code, "what", rule.what), t) if rule else code
 
 
 def remedy(code: str, t: Texts) -> str:
     """What to do about it in the source; empty where there is nothing to say."""
     rule = RULES.get(code)
-    return t.rule(code, "remedy", rule.remedy) if rule and rule.remedy else ""
+    return by_label(t.rule(code, "remedy", rule.remedy), t) if rule and rule.remedy else ""
 
 
 def said(code: str, message: str, t: Texts) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin
 from core.config import TrainConfig
 from core.config.knob import value_type
 from core.errors import UserError
-from core.formats.layout import FORMATS
+from core.formats import FORMATS
 from webui.markup import note
 from webui.texts import Texts
 
@@ -31,12 +31,12 @@ Patterns = tuple[tuple[re.Pattern[str], bool, str], ...]
 
 def told(error: UserError | str, t: Texts) -> str:
     """The message in the page's language."""
-    return _by_label(_in_language(str(error), t.catalogue.get("told", {})), t)
+    return by_label(_in_language(str(error), t.catalogue.get("told", {})), t)
 
 
 def told_finding(message: str, t: Texts) -> str:
     """What a finding says, or the evidence for a format, in the page's language."""
-    return _by_label(told_change(message, t), t)
+    return by_label(told_change(message, t), t)
 
 
 def told_change(text: str, t: Texts) -> str:
@@ -44,7 +44,7 @@ def told_change(text: str, t: Texts) -> str:
     return _in_language(text, t.catalogue.get("found", {}))
 
 
-def _by_label(message: str, t: Texts) -> str:
+def by_label(message: str, t: Texts) -> str:
     """`--swallowed drop` as “Swallowed: drop”, as the form has it; commands for the terminal stay as they are."""
     return message if "core-cli" in message else _OPTION.sub(lambda found: _labelled(found, t), message)
 

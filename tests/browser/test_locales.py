@@ -89,9 +89,12 @@ def test_presets_are_complete_and_known(language: str) -> None:
 def test_every_rule_is_explained(language: str) -> None:
     t = load_texts(language)
     assert t.catalogue["rules"].keys() == RULES.keys()
-    same = [code for code, rule in RULES.items() if rule.remedy and remedy(code, t) == rule.remedy]
+    english = load_texts("en")
+    same = [code for code, rule in RULES.items() if rule.remedy and remedy(code, t) == remedy(code, english)]
     assert same == [], "remedies without a translation"
-    assert [code for code, rule in RULES.items() if meaning(code, t) == rule.what] == []
+    assert [code for code in RULES if meaning(code, t) == meaning(code, english)] == []
+    assert meaning("TC517", english).endswith("“Swallowed” decides.")
+    assert remedy("DS910", english).startswith("Train each answer once with “Train on: last_turn”")
 
 
 @pytest.mark.parametrize("language", ["en", *TRANSLATED])
