@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.kept import kept
-
 Role = Literal["system", "user", "assistant", "tool"]
 Action = Literal["repaired", "dropped", "kept", "stopped"]
 JsonObject = dict[str, Any]
@@ -99,25 +97,6 @@ class Finding:
         return f" ({self.before} → {self.after})" if self.before and self.after else f" ({self.before or self.after})"
 
 
-# Of tools that rows have in common, what is made of them is kept up to so many characters of their JSON, twice.
-KEPT_TOOLS = 2_000_000
-
-
-class Shared:
-    """A value that many rows have in common (their tools), told by its identity: what is made of it can be kept."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Shared) and self.value is other.value
-
-
 class RowRefusedError(Exception):
     """Raised while a row is read: the row cannot be kept, and `finding` says why."""
 
@@ -192,30 +171,6 @@ def json_text(value: Any) -> str:
 
 # Made ready once: `json.dumps` with options makes one at each call.
 _WRITER = json.JSONEncoder(ensure_ascii=False, default=str)
-_STRICT_WRITER = json.JSONEncoder(ensure_ascii=False)
-
-
-def _characters(texts: tuple[str, ...], tools: Shared) -> int:
-    return 100 + (sum(map(len, texts)) if all(texts) else len(json_text(tools.value)))
-
-
-@kept(KEPT_TOOLS, _characters)
-def function_texts(tools: Shared) -> tuple[str, ...]:
-    """The function of each of some tools as JSON, made once for all who look at it; empty where JSON cannot hold it."""
-    return tuple(_function_text(tool) for tool in tools.value)
-
-
-def characters_of(_: Any, tools: Shared, *more: Any) -> int:
-    """How much tools count among those of which something is kept."""
-    return _characters(function_texts(tools), tools)
-
-
-def _function_text(tool: JsonObject) -> str:
-    try:
-        usual = list(tool) == ["type", "function"] and tool["type"] == "function"
-        return _STRICT_WRITER.encode(tool["function"]) if usual else ""
-    except (TypeError, ValueError, RecursionError):
-        return ""
 
 
 def template_messages(messages: Sequence[Message]) -> list[JsonObject]:

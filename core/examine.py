@@ -91,7 +91,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
         found.append(_overlap(conversation, job.options.profile))
     found += _benchmarked(conversation, job) if conversation and job.benchmarks else []
     findings = done.row.findings + (strictly(found) if job.options.profile == "strict" else found)
-    answers = answer_hashes(conversation) if conversation is not None else [0]
+    answers = answer_hashes(conversation) if conversation is not None else []
     if conversation and answers[-1] in job.firsts:
         findings += _copied(conversation, answers[-1], part, job)
     fate = done.fate_with(findings)

@@ -16,15 +16,20 @@ from core.errors import UserError
 
 def files_of(source: Source) -> list[Path]:
     """The files of a source that is a file or a folder."""
-    place = _place(source)
-    return data_files(place) if place.is_dir() else [place]
+    return _listed(source)[0]
 
 
 def files_to_read(source: Source, notes: list[Finding]) -> list[Path]:
     """The files of a source, and those in its archives."""
-    files = [inside for file in files_of(source) for inside in members(file, notes)]
-    notes += [*_not_read(_place(source)), *splits_mixed(source.file, files)]
+    listed, others = _listed(source)
+    files = [inside for file in listed for inside in members(file, notes)]
+    notes += [*passed_over(_place(source), others), *splits_mixed(source.file, files)]
     return files
+
+
+def _listed(source: Source) -> tuple[list[Path], list[str]]:
+    place = _place(source)
+    return _divided(place) if place.is_dir() else ([place], [])
 
 
 def _place(source: Source) -> Path:
@@ -36,21 +41,19 @@ def data_files(folder: Path) -> list[Path]:
 
     Raises `UserError`, also for a folder inside that cannot be read: its files must not be left out in silence.
     """
+    return _divided(folder)[0]
+
+
+def _divided(folder: Path) -> tuple[list[Path], list[str]]:
+    """The data files of a folder, and the names of the others that may be meant as data."""
     if os.path.isfile(folder / "state.json"):
-        return sorted(folder.glob("*.arrow"))
-    found = sorted(path for path in _files_below(folder) if inner_suffix(path) in SUFFIXES)
-    listed = [path for path in found if path.name not in NOT_ROWS]
+        return sorted(folder.glob("*.arrow")), []
+    below = sorted(_files_below(folder))
+    listed = [path for path in below if inner_suffix(path) in SUFFIXES and path.name not in NOT_ROWS]
     if not listed:
         raise UnusableError("IO005", "the folder holds no data files", folder, remedy=", ".join(SUFFIXES))
-    return listed
-
-
-def _not_read(folder: Path) -> list[Finding]:
-    """IO015, when a folder holds files that are no data files, if any of them may be meant as data."""
-    if not folder.is_dir() or os.path.isfile(folder / "state.json"):
-        return []
-    others = sorted(path for path in _files_below(folder) if inner_suffix(path) not in SUFFIXES)
-    return passed_over(folder, [path.relative_to(folder).as_posix() for path in others])
+    others = [path.relative_to(folder).as_posix() for path in below if inner_suffix(path) not in SUFFIXES]
+    return listed, others
 
 
 def splits_mixed(folder: Path, files: list[Path]) -> list[Finding]:

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from core.conversation import KEPT_TOOLS, Finding, JsonObject, Row, RowRefusedError, snippet
+from core.conversation import Finding, JsonObject, Row, RowRefusedError, snippet
 from core.formats.schema import json_schema
 from core.formats.text import STRICT_JSON, object_in, parse_text, type_name
 from core.kept import kept
+from core.shared import KEPT_TOOLS
 
 MOST_TOOLS = 128
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -140,13 +140,20 @@ def _llama2(text: str) -> Iterator[Turn]:
     while begun >= 0 and (closed := text.find("[/INST]", begun)) >= 0:
         asked, behind = text[begun + len("[INST]") : closed], closed + len("[/INST]")
         begun = text.find("[INST]", behind)
-        system, end, rest = asked.lstrip().partition("<</SYS>>")
-        if end and system.startswith("<<SYS>>"):
-            yield Turn("system", system.removeprefix("<<SYS>>"))
-            asked = rest
-        yield Turn("user", asked)
+        system, question = llama2_question(asked)
+        if system is not None:
+            yield Turn("system", system)
+        yield Turn("user", question)
         answered = text[behind:] if begun < 0 else text[behind:begun].rstrip().removesuffix("<s>")
         yield Turn("assistant", answered)
+
+
+def llama2_question(asked: str) -> tuple[str | None, str]:
+    """The system prompt, if one is marked, and the question in what stands between `[INST]` and `[/INST]`."""
+    system, end, question = asked.strip().partition("<</SYS>>")
+    if end and system.startswith("<<SYS>>"):
+        return system.removeprefix("<<SYS>>").strip(), question.strip()
+    return None, asked.strip()
 
 
 _NAMES = "System|User|Human|Assistant|AI|Bot|ChatGPT|GPT"

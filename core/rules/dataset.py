@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.conversation import Conversation, Finding, JsonObject, Message, Shared, function_texts
+from core.conversation import Conversation, Finding, JsonObject, Message
 from core.errors import counted
+from core.shared import Shared, function_texts
 
 FEW, DOMINANT = 50, 0.3
 # Questions shorter than this are everybody's.

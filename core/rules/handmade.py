@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.conversation import Conversation, Message, Row
+from core.formats.transcript import llama2_question
 
-_OPEN, _CLOSE, _OPEN_SYSTEM, _CLOSE_SYSTEM = _MARKS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
+_OPEN, _CLOSE = "[INST]", "[/INST]"
+_MARKS = (_OPEN, _CLOSE, "<<SYS>>", "<</SYS>>")
 
 
 def formatted_by_hand(row: Row, conversation: Conversation) -> Conversation:
@@ -42,9 +44,5 @@ def _question(text: str) -> tuple[str, str] | None:
     rest = text.strip().removeprefix("</s>").lstrip().removeprefix("<s>").lstrip()
     if not (rest.startswith(_OPEN) and rest.endswith(_CLOSE)):
         return None
-    words, system = rest[len(_OPEN) : -len(_CLOSE)].strip(), ""
-    if words.startswith(_OPEN_SYSTEM):
-        system, end, words = words.removeprefix(_OPEN_SYSTEM).partition(_CLOSE_SYSTEM)
-        if not end:
-            return None
-    return system.strip(), words.strip()
+    system, words = llama2_question(rest[len(_OPEN) : -len(_CLOSE)])
+    return system or "", words

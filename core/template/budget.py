@@ -9,8 +9,8 @@ from typing import Any
 
 import jinja2
 
-from core.conversation import KEPT_TOOLS, Shared, characters_of, function_texts
 from core.kept import kept
+from core.shared import KEPT_TOOLS, Shared, characters_of, function_texts
 
 # An honest template renders thousands of messages in this time; the promise to people is three seconds.
 MOST_SECONDS = 2.0

@@ -12,18 +12,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from core.conversation import (
-    KEPT_TOOLS,
-    Conversation,
-    Finding,
-    Message,
-    RowRefusedError,
-    Shared,
-    characters_of,
-    function_texts,
-    json_text,
-)
+from core.conversation import Conversation, Finding, Message, RowRefusedError, json_text
 from core.kept import kept
+from core.shared import KEPT_TOOLS, Shared, characters_of, function_texts
 from core.template.sandbox import BREAK
 
 # The first character of each private mark that spans are found with; content that holds one could forge a mark.

@@ -35,8 +35,6 @@ class Steps:
         self._refusal: TemplateRefusedError | None = None
         self._sure: list[_Written] = []
         self._sure_text, self._sure_ends = "", [0]
-        # Nothing is to be found out: any part is what its iterations, `_shift` less than its messages, wrote at first.
-        self._plain, self._shift = False, 0
         self._variants: list[list[_Written]] = []
         self._parts: dict[tuple[int, bool], Part] = {}
         self._lines: list[_Line] = []
@@ -64,9 +62,6 @@ class Steps:
         """
         if self._begun is None:
             self._begin()
-        if self._plain and not variables and count >= max(self.marked.cut.least, self._shift):
-            written_so_far = self._sure_text[: self._sure_ends[count - self._shift]]
-            return f"{self._before}{written_so_far}{self.marked.closings[ask]}"
         if self._before is None or self._begun is None or count < self.marked.cut.least:
             return None
         if not variables.keys() <= self.marked.late:
@@ -127,8 +122,6 @@ class Steps:
                 self._sure.append(written)
         self._sure_text = "".join(texts[: len(self._sure)])
         self._sure_ends += accumulate(map(len, texts[: len(self._sure)]))
-        self._shift = len(self._forms.messages) - len(texts)
-        self._plain = len(self._sure) == len(texts) and self.marked.state is None and len(self.marked.closings) == 2
 
     def _pieces(self, form: Any, run: _Run, messages: Sequence[JsonObject]) -> list[str] | None:
         """What a form writes before the loop, in each iteration, and behind; None where the template refuses."""
