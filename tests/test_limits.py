@@ -6,6 +6,7 @@ import importlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -172,6 +173,21 @@ def test_a_template_that_is_slow_for_a_few_messages_is_refused(monkeypatch: pyte
     monkeypatch.setattr("core.template.style.thread_time", lambda: float(next(clock)))
     with pytest.raises(UserError, match="for a few messages"):
         card(text_template("{% for m in messages %}{{ m.content }}{% endfor %}{#- slow -#}", "slow"))
+
+
+def test_one_slow_trial_is_the_machine_s_and_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((0.0, 9.0))
+    real = time.thread_time
+    monkeypatch.setattr("core.template.style.thread_time", lambda: next(times, 9.0 + real()))
+    assert card(text_template("{% for m in messages %}{{ m.content }}{% endfor %}{#- paused -#}", "paused"))
+
+
+def test_a_machine_that_is_busy_elsewhere_cuts_no_template_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = iter(range(0, 10**9, 3600))
+    clock = SimpleNamespace(monotonic=lambda: float(next(hours)), thread_time=time.thread_time)
+    monkeypatch.setattr("core.template.budget.time", clock)
+    good = Template("{% for m in messages %}{{ m.content }}{% endfor %}")
+    assert good.render([{"role": "user", "content": "hi"}] * 50) == "hi" * 50
 
 
 def test_a_file_that_is_no_text_is_no_template(tmp_path: Path) -> None:

@@ -109,16 +109,18 @@ def try_render(
     Raises `UserError` when so little makes it slow or exceed the limits: each of the many trials would take as long.
     """
     compiled(template.source)
-    begun, text = thread_time(), None
-    try:
-        text = template.render(written_in(style, messages), tools, add_generation_prompt=ask, **variables)
-    except TemplateLimitError as error:
-        raise UserError(f"not a usable chat template: {error}") from None
-    except TemplateRefusedError:
-        pass
-    if thread_time() - begun > _LONGEST_TRIAL:
-        raise UserError(f"not a usable chat template: it takes longer than {_LONGEST_TRIAL:g} s for a few messages")
-    return text
+    # A collection of garbage may fall into one trial; a template that is slow itself is slow again.
+    for _ in range(2):
+        begun, text = thread_time(), None
+        try:
+            text = template.render(written_in(style, messages), tools, add_generation_prompt=ask, **variables)
+        except TemplateLimitError as error:
+            raise UserError(f"not a usable chat template: {error}") from None
+        except TemplateRefusedError:
+            pass
+        if thread_time() - begun <= _LONGEST_TRIAL:
+            return text
+    raise UserError(f"not a usable chat template: it takes longer than {_LONGEST_TRIAL:g} s for a few messages")
 
 
 @lru_cache(maxsize=64)
