@@ -76,8 +76,8 @@ def require_possible(config: TrainConfig, refused: UserError | None = None) -> t
     Returns the training's tokenizer and template. `refused` is what is known to be wrong with these.
     """
     from core.checks import check_training
-    from core.lead import plan
     from core.model import load_vocabulary
+    from core.plan import plan
 
     found: dict[Any, Any] = {}
     faults = []

@@ -15,8 +15,8 @@ import pytest
 from core.cluster import _missing, _said
 from core.config import TrainConfig
 from core.errors import UserError
-from core.lead import plan
 from core.outcome import FINISHED, STOPPED, Outcome, write_outcome
+from core.plan import plan
 from core.run import Run
 from core.train import train_run
 from tests.conftest import small

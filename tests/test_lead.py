@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 import core.lead
+import core.plan
 from core.checkpoint import checkpoints
 from core.config import TrainConfig
 from core.errors import UserError
-from core.lead import environment, plan, run_together
+from core.lead import run_together
 from core.outcome import FINISHED, STOPPED, Outcome, decisive
+from core.plan import environment, plan
 from core.run import Run
 from core.train import train_run
 from tests.conftest import small
@@ -111,20 +113,20 @@ def test_the_decisive_ending() -> None:
 
 @pytest.mark.parametrize(("gpus", "asked", "count"), [(0, None, 1), (1, None, 1), (4, None, 4), (4, 2, 2), (0, 2, 2)])
 def test_one_process_for_each_gpu(monkeypatch: pytest.MonkeyPatch, gpus: int, asked: int | None, count: int) -> None:
-    monkeypatch.setattr(core.lead, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(core.plan, "visible_gpus", lambda: gpus)
     assert plan(TrainConfig(num_processes=asked)).count == count
     assert plan(TrainConfig(num_processes=asked, device="cpu")).count == (asked or 1)
 
 
 def test_one_process_of_many_gpus_uses_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trainer would split its batches over all GPUs that it sees."""
-    monkeypatch.setattr(core.lead, "visible_gpus", lambda: 3)
+    monkeypatch.setattr(core.plan, "visible_gpus", lambda: 3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5,6")
     assert environment(plan(TrainConfig(num_processes=1))) == {"CUDA_VISIBLE_DEVICES": "2"}
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core.lead, "visible_gpus", lambda: 2)
+    monkeypatch.setattr(core.plan, "visible_gpus", lambda: 2)
     with pytest.raises(UserError, match="num_processes 3: only 2 GPUs"):
         plan(TrainConfig(num_processes=3))
 
