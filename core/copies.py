@@ -22,8 +22,8 @@ from core.rules.dataset import DatasetFacts, asked_hash
 _QUESTIONS = ("question", "prompt", "query", "instruction", "input", "content")
 
 
-def firsts_of_copies(source: Source, job: Job) -> dict[int, tuple[int, int]]:
-    """The first place and line of every conversation that is in a source more than once, by its `whole_hash`.
+def firsts_of_copies(source: Source, job: Job) -> dict[int, tuple[str, int]]:
+    """The first file and line of every conversation that is in a source more than once, by its `whole_hash`.
 
     The source is read once for it. Raises `UserError`.
     """

@@ -20,7 +20,7 @@ from core.label import Example
 from core.measure import Measure
 from core.report import Report
 from core.rules import strictly
-from core.rules.dataset import DatasetFacts, answer_hashes, asked_hash, copied, place_hash, said_hashes
+from core.rules.dataset import DatasetFacts, answer_hashes, asked_hash, copied, said_hashes
 from core.template.sandbox import Template
 from core.tokens import Pieces
 
@@ -31,7 +31,7 @@ class Job:
 
     With a `template` conversations are rendered and encoded. `held_out` are the prompts of the held-out set, `scans`
     are searches to be made, and `lines` asks for the rows that are kept and dropped, as JSON. `benchmarks` are what
-    sets for measuring ask, by their names; `firsts` are the place and line of the first of several copies, which the
+    sets for measuring ask, by their names; `firsts` are the file and line of the first of several copies, which the
     others are dropped for. `formatted` rows are meant for a model as they are, also where no template is at hand.
     """
 
@@ -41,7 +41,7 @@ class Job:
     scans: frozenset[str] = frozenset()
     lines: bool = False
     benchmarks: dict[str, frozenset[int]] = field(default_factory=dict)
-    firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    firsts: dict[int, tuple[str, int]] = field(default_factory=dict)
     formatted: bool = False
 
 
@@ -124,11 +124,11 @@ def _overlap(conversation: Conversation, profile: str) -> Finding:
 
 def _copied(conversation: Conversation, whole: int, part: Part, job: Job) -> list[Finding]:
     """DS901 for a conversation that has an earlier copy."""
-    place, line = job.firsts[whole]
-    if place_hash(conversation) == place and whole not in part.seen:
+    first = job.firsts[whole]
+    if first == (conversation.file, conversation.line) and whole not in part.seen:
         part.seen.add(whole)
         return []
-    return [copied(conversation, line)]
+    return [copied(conversation, first)]
 
 
 def _benchmarked(conversation: Conversation, job: Job) -> list[Finding]:

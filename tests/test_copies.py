@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from core.check import check
@@ -181,3 +182,26 @@ def test_boilerplate_is_counted_when_it_is_asked_for(tmp_path: Path, capsys: pyt
     ]
     assert main(["data", "check", file, "--json"]) == 0
     assert "CT309" not in capsys.readouterr().out
+
+
+def test_copies_in_other_files_and_sheets_are_found_and_named(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder / "a.jsonl", pair("one"), pair("two"))
+    write(folder / "b.jsonl", pair("three"), pair("two"))
+    [copy] = [f for f in check_dataset(str(folder), TrainConfig(drop_duplicates=True)).findings if f.code == "DS901"]
+    first = f"an exact copy of the row on line 2 of {folder / 'a.jsonl'}"
+    assert (copy.file, copy.line, copy.message) == (str(folder / "b.jsonl"), 2, first)
+    assert main(["data", "convert", str(folder), "--to", "openai", "--drop-duplicates", "--output", "-"]) == 0
+
+    book = openpyxl.Workbook()
+    for sheet in (book.active, book.create_sheet("more")):
+        sheet.append(["question", "answer"])
+        for number in range(100):
+            sheet.append([f"question {number}", "yes"])
+    book.save(tmp_path / "a.xlsx")
+    report = check_dataset(str(tmp_path / "a.xlsx"), TrainConfig(drop_duplicates=True))
+    assert report.rows == {"in": 200, "kept": 100, "repaired": 0, "dropped": 100}
+    copies = [(f.file, f.line, f.message) for f in report.findings if f.code == "DS901"]
+    one, two = (str(tmp_path / "a.xlsx" / name) for name in ("Sheet", "more"))
+    assert copies[0] == (two, 2, f"an exact copy of the row on line 2 of {one}")

@@ -171,17 +171,17 @@ def convert_rows(
 
 def without_copies(rows: Iterable[Converted]) -> Iterator[Converted]:
     """The rows, those dropped that are exact copies of an earlier one."""
-    lines: dict[int, int] = {}
+    firsts: dict[int, tuple[str, int]] = {}
     for done in rows:
         if done.conversation is None:
             yield done
             continue
         whole = whole_hash(done.conversation)
-        if whole in lines:
-            done.row.findings.append(copied(done.conversation, lines[whole]))
+        if whole in firsts:
+            done.row.findings.append(copied(done.conversation, firsts[whole]))
             yield replace(done, fate="dropped", conversation=None)
         else:
-            lines[whole] = done.conversation.line
+            firsts[whole] = (done.conversation.file, done.conversation.line)
             yield done
 
 

@@ -34,15 +34,21 @@ _TITLE_ROWS = 20
 
 
 def table_rows(file: Path, kind: Kind, notes: list[Finding], lenient: bool = False) -> Iterator[Row]:
-    """The rows of a table file, each an object of its columns; `line` is a text table's line, else the row's number."""
+    """The rows of a table file, each an object of its columns; `line` is a text table's line, else the row's number.
+
+    Rows of a file with several sheets have the name of theirs behind the file's, as those of an archive do.
+    """
     readers: dict[str, Callable[[Path, list[Finding]], Iterator[tuple[int, Any, str]]]] = {
         "csv": _text_table,
         "tsv": _text_table,
         "parquet": _parquet,
         "arrow": _arrow,
-        "xlsx": _excel,
     }
     with readable(file):
+        if kind == "xlsx":
+            for sheet, number, value, reason in _excel(file, notes):
+                yield Row(value, str(sheet), number, reason, lenient=lenient)
+            return
         for count, (number, value, reason) in enumerate(readers[kind](file, notes), start=1):
             yield Row(value, str(file), number or count, reason, lenient=lenient)
 
@@ -177,8 +183,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
-    """The rows of every sheet, one after the other."""
+def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[Path, int, Any, str]]:
+    """The rows of every sheet, one after the other, each with the place that it came from."""
     import zipfile
     from xml.etree.ElementTree import ParseError
 
@@ -193,7 +199,10 @@ def _excel(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, str]]:
             values = openpyxl.load_workbook(stream, read_only=True, data_only=True).worksheets
             formulas = openpyxl.load_workbook(stream, read_only=True).worksheets
             for sheet, written in zip(values, formulas, strict=True):
-                yield from _sheet(file, notes, sheet, written, several=len(values) > 1)
+                several = len(values) > 1
+                place = file / sheet.title if several else file
+                for row in _sheet(file, notes, sheet, written, several=several):
+                    yield (place, *row)
         except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, IndexError) as error:
             raise UnusableError("IO001", f"damaged Excel file: {_first_line(error)}", file) from None
 

@@ -54,8 +54,9 @@ class DatasetFacts:
     """What is known of the conversations so far; `scans` are the searches of `SCANS` that were asked for.
 
     For each conversation in order, `prompts` and `answers` stand for what is asked and answered last, `wholes` for all
-    of it, and `places` and `lines` for where it came from; `ids` are those of the raw rows, `inner` stand for the
-    conversations that others begin with. The facts of two parts can be merged into those of both.
+    of it, and `places` and `lines` for where it came from (`files` are the names of places); `ids` are those of the raw
+    rows, `inner` stand for the conversations that others begin with. The facts of two parts can be merged into those
+    of both.
     """
 
     scans: frozenset[str] = frozenset()
@@ -67,6 +68,7 @@ class DatasetFacts:
     places: array[int] = field(default_factory=_numbers)
     ids: array[int] = field(default_factory=_numbers)
     inner: array[int] = field(default_factory=_numbers)
+    files: dict[int, str] = field(default_factory=dict)
 
     def add_id(self, data: Any) -> None:
         """The id of a raw row, if it has one."""
@@ -86,15 +88,25 @@ class DatasetFacts:
         *inner, whole = answers or answer_hashes(conversation)
         self.inner.extend(inner)
         self.wholes.append(whole)
-        self.places.append(place_hash(conversation))
+        self.places.append(self._place(conversation.file))
         for scan in self.scans:
             self.counts.update(SCANS[scan](conversation))
 
     def merge(self, later: DatasetFacts) -> None:
         """Add what is known of the conversations that follow."""
         self.counts.update(later.counts)
+        self.files |= later.files
         for mine, more in zip(self._arrays(), later._arrays(), strict=True):
             mine.extend(more)
+
+    def _place(self, file: str) -> int:
+        """The number of a file, which is mostly that of the conversation before."""
+        last = self.places[-1] if self.places else 0
+        if self.files.get(last) == file:
+            return last
+        place = _hash(file)
+        self.files[place] = file
+        return place
 
     def _arrays(self) -> tuple[array[int], ...]:
         return self.prompts, self.answers, self.lines, self.wholes, self.places, self.ids, self.inner
@@ -142,15 +154,15 @@ class DatasetFacts:
             "most": int(numpy.unique(answers, return_counts=True)[1].max(initial=0)),
         }
 
-    def firsts_of_copies(self) -> dict[int, tuple[int, int]]:
-        """The place and the line of the first of several like conversations, by its `whole_hash`."""
+    def firsts_of_copies(self) -> dict[int, tuple[str, int]]:
+        """The file and the line of the first of several like conversations, by its `whole_hash`."""
         import numpy
 
         wholes = numpy.asarray(self.wholes, dtype=numpy.uint64)
         names, first, counts = numpy.unique(wholes, return_index=True, return_counts=True)
         several = counts > 1
         pairs = zip(names[several].tolist(), first[several].tolist(), strict=True)
-        return {name: (self.places[at], self.lines[at]) for name, at in pairs}
+        return {name: (self.files[self.places[at]], self.lines[at]) for name, at in pairs}
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         counts, total = self.counts + Counter(self._repeated()), self.counts["conversations"]
@@ -268,15 +280,12 @@ def _tools_text(tools: tuple[JsonObject, ...]) -> str:
     return "\x1e".join(texts) if all(texts) else repr(tools)
 
 
-def copied(conversation: Conversation, line: int) -> Finding:
-    """DS901 for a row like the one on `line`, when copies are to be dropped: in every profile, for it was asked for."""
-    said = f"an exact copy of the row on line {line}"
+def copied(conversation: Conversation, first: tuple[str, int]) -> Finding:
+    """DS901 for a row like the `first` (file and line), where copies are to be dropped; in every profile."""
+    file, line = first
+    here = file == conversation.file
+    said = f"an exact copy of the row on line {line}" if here else f"an exact copy of the row on line {line} of {file}"
     return Finding("DS901", "dropped", said, conversation.file, conversation.line)
-
-
-def place_hash(conversation: Conversation) -> int:
-    """A number for the file and the line that a conversation came from."""
-    return _hash(f"{conversation.file}\x1f{conversation.line}")
 
 
 def asked_hash(text: str) -> int:
