@@ -54,3 +54,39 @@ def test_messages_with_their_keys_mapped_need_no_format(tmp_path: Path) -> None:
     options = DataOptions(columns={"messages": "log"}, tags={"role_tag": "who", "content_tag": "said"})
     (conversation,) = load_dataset(with_options(find_source(str(file)), options)).conversations
     assert [message.content for message in conversation.messages] == ["Hi", "Yes?"]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "said"),
+    [
+        ({"messages": None}, "SH102", '"messages" is null, expected a list of messages'),
+        ({"conversations": "see above"}, "SH102", '"conversations" is text, expected a list of messages'),
+        ({"prompt": "Who?", "completion": ""}, "SH111", 'column "completion" is empty'),
+        ({"prompt": [], "completion": "I."}, "SH111", 'column "prompt" is empty'),
+        ({"question": None, "answer": None}, "SH111", 'column "question" is empty'),
+        ({"text": None}, "SH111", 'column "text" is empty'),
+        ({"question": "Who?", "answer": ["I.", "You."]}, "IO006", "several answers to one question"),
+        ({"instruction": "Who?", "output": ["I.", "You."]}, "IO006", "several answers to one question"),
+        ({"prompt": "Who?", "completion": ["I.", "You."]}, "IO006", "several answers to one question"),
+    ],
+)
+def test_what_a_known_column_lacks_is_said_not_that_the_format_is_unknown(data: Any, code: str, said: str) -> None:
+    row = Row(data)
+    assert converted(row, None).fate == "dropped"
+    [finding] = row.findings
+    assert finding.code == code
+    assert finding.message.startswith(said)
+
+
+def test_a_declared_column_that_is_not_there_is_not_called_empty() -> None:
+    row = Row({"instruction": "Who?", "output": "I."})
+    converted(row, Layout("alpaca", {"prompt": "ask"}))
+    assert row.findings[0].message == 'there is no column "ask" in the row; it has: instruction, output'
+
+
+@pytest.mark.parametrize("names", [("Question", "Context", "Answer"), ("INSTRUCTION", "INPUT", "RESPONSE")])
+def test_what_a_question_is_about_belongs_to_it_in_capitals_too(names: tuple[str, str, str]) -> None:
+    done = converted(Row(dict(zip(names, ["Who?", "We met.", "I."], strict=True))), None)
+    assert done.conversation is not None
+    assert done.conversation.messages[0].content == "Who?\nWe met."
+    assert done.ignored == ()

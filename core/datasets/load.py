@@ -21,7 +21,7 @@ from core.datasets.sessions import EVENTS_LOOKED_AT, are_events, sessions
 from core.datasets.tables import table_rows
 from core.datasets.wrappers import LMFLOW_LAYOUTS
 from core.errors import UserError, counted
-from core.formats import Layout, Recognition, ignored_columns, nearest, read_row, reader, recognise
+from core.formats import Layout, Recognition, ignored_columns, lacking, nearest, read_row, reader, recognise
 from core.formats.reshape import in_own_names
 from core.rules import Profile, apply_rules, strictly
 from core.rules.dataset import copied, whole_hash
@@ -236,6 +236,9 @@ def _recognised(row: Row, layout: Layout | None) -> Recognition:
     if found.also and layout is None:
         raise row.refuse("IO007", "$", f"could be read from {found.evidence}; choose one with --formatting")
     absent = "" if layout is None or found.record is not None else _absent(row, layout, found)
+    meant = lacking(row.data) if found.layout is None and layout is None else None
+    if meant is not None:
+        return Recognition(meant)
     if found.layout is None or absent:
         keys = ", ".join(sorted(map(str, row.data))[:12])
         if absent:

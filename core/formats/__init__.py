@@ -19,7 +19,7 @@ from core.formats.layout import (
     read_row,
     reader,
 )
-from core.formats.nearest import nearest
+from core.formats.nearest import lacking, nearest
 from core.formats.roles import ROLE_ALIASES
 from core.formats.text import parse_object_text, text_of
 from core.formats.tools import read_tools
@@ -38,6 +38,7 @@ __all__ = [
     "exports",
     "foreign",
     "ignored_columns",
+    "lacking",
     "lmflow",
     "nearest",
     "parse_object_text",

@@ -282,9 +282,10 @@ def _query_column(record: JsonObject, prompt: str, response: str) -> dict[str, s
     """A third column with what the question is about: it belongs to the question."""
     if prompt == "input" and isinstance(record.get("prompt"), str):
         return {"prompt": "prompt", "query": "input"}
-    if prompt not in ("instruction", "question", "query", "prompt"):
+    if prompt.lower() not in ("instruction", "question", "query", "prompt"):
         return {}
-    query = next((name for name in ("input", "context") if isinstance(record.get(name), str) and name != response), "")
+    named = {str(name).lower(): name for name in record if isinstance(record[name], str) and name != response}
+    query = next((named[word] for word in ("input", "context") if word in named), "")
     return {"query": query} if query else {}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.conversation import JsonObject
-from core.formats.names import our_name
+from core.formats.layout import Layout
+from core.formats.names import PAIRS, our_name
 from core.formats.text import parse_object_text
 
 _NEEDS = {
@@ -42,6 +43,25 @@ def nearest(record: Any) -> str:
     if not isinstance(record, dict) or not record:
         return "A row is an object with columns, for instance " + '{"messages": [{"role": …, "content": …}, …]}'
     return _of_a_list(record) or _of_texts(record) or _closest(record) or "No format has these keys"
+
+
+def lacking(record: JsonObject) -> Layout | None:
+    """The format whose columns a row has without what that format holds in them; its reader says what is wrong."""
+    for column, formatting in (("messages", "openai"), ("conversations", "sharegpt")):
+        if column in record and not (isinstance(record[column], list) and record[column]):
+            return Layout(formatting, {"messages": column})
+    if {"prompt", "completion"} <= record.keys():
+        return Layout("prompt_completion")
+    if "text" in record and record["text"] is None:
+        return Layout("text")
+    pair = next((pair for pair in PAIRS if record.keys() >= set(pair) and _may_be_pair(*map(record.get, pair))), None)
+    return Layout("alpaca", {"prompt": pair[0], "query": "", "response": pair[1]}) if pair else None
+
+
+def _may_be_pair(prompt: Any, response: Any) -> bool:
+    """Whether two columns hold a question and an answer to it, several of them, or nothing."""
+    answers = response if isinstance(response, list) else [response]
+    return isinstance(prompt, str | None) and all(isinstance(answer, str | None) for answer in answers)
 
 
 def _of_a_list(record: JsonObject) -> str:

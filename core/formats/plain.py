@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.conversation import Conversation, Message, Row, json_text
+from core.conversation import Conversation, Message, Row, RowRefusedError, json_text
 from core.formats.chat import read_message, read_messages
 from core.formats.layout import Layout, reads
 from core.formats.roles import leading_system, message_list, messages_in_text, require
@@ -23,7 +23,8 @@ def read_alpaca(row: Row, layout: Layout) -> Conversation:
     messages = _history(row, columns["history"])
     for column in (columns["prompt"], columns["response"]):
         if row.data.get(column) in (None, "", []):
-            raise row.refuse("SH111", column, f'column "{column}" is empty')
+            raise _empty(row, column)
+    _one_answer(row, columns["response"])
     prompt = text_of(row, columns["prompt"], row.data[columns["prompt"]])
     query = row.data.get(columns["query"]) if columns["query"] else None
     if query not in (None, ""):
@@ -34,6 +35,22 @@ def read_alpaca(row: Row, layout: Layout) -> Conversation:
     messages = leading_system(row, columns["system"], messages)
     tools = read_tools(row, columns.get("tools", "tools"), has_calls=False)
     return Conversation(tuple(messages), tools, row.file, row.line)
+
+
+def _empty(row: Row, column: str) -> RowRefusedError:
+    """SH111: a column that must say something says nothing, or is not there."""
+    if column in row.data:
+        return row.refuse("SH111", column, f'column "{column}" is empty')
+    keys = ", ".join(sorted(map(str, row.data))[:12])
+    return row.refuse("SH111", column, f'there is no column "{column}" in the row; it has: {keys}')
+
+
+def _one_answer(row: Row, column: str) -> None:
+    """That a column does not hold several answers, of which one may be the worse."""
+    value = row.data[column]
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(text, str) for text in value):
+        said = "several answers to one question; write one row for each answer that is to be learned"
+        raise row.refuse("IO006", column, said)
 
 
 _OPENAI = Layout("openai")
@@ -73,7 +90,7 @@ def read_text(row: Row, layout: Layout) -> Conversation:
     column = layout.columns.get("prompt", layout.columns.get("text", "text"))
     value = row.data.get(column)
     if value in (None, ""):
-        raise row.refuse("SH111", column, f'column "{column}" is empty')
+        raise _empty(row, column)
     return Conversation((Message("assistant", text_of(row, column, value)),), (), row.file, row.line, plain=True)
 
 
@@ -143,7 +160,9 @@ def read_prompt_completion(row: Row, layout: Layout) -> Conversation:
 def _side(row: Row, column: str, role: Any, layout: Layout) -> list[Message]:
     value = row.data.get(column)
     if value in (None, "", []):
-        raise row.refuse("SH111", column, f'column "{column}" is empty')
+        raise _empty(row, column)
+    if role == "assistant":
+        _one_answer(row, column)
     if listed := messages_in_text(value):
         row.repaired("SH103", column, f"{column} was a JSON string; parsed")
         return [one for i, raw in enumerate(listed) for one in read_message(row, f"{column}[{i}]", raw, layout)]

@@ -94,9 +94,11 @@ def _alias_finding(path: str, named: str, role: Role) -> tuple[str, str, str, st
 def message_list(row: Row, column: str) -> list[JsonObject]:
     """The list of message objects in a column. Raises `RowRefusedError` when it is missing, empty or misshapen."""
     value = row.data.get(column)
-    if isinstance(value, str):
-        value = parse_object_text(value)
+    if isinstance(value, str) and isinstance(parsed := parse_object_text(value), list):
+        value = parsed
         row.repaired("SH103", column, f"{column} was a JSON string; parsed")
+    if column in row.data and not isinstance(value, list):
+        raise row.refuse("SH102", column, f'"{column}" is {type_name(value)}, expected a list of messages')
     if not isinstance(value, list):
         raise row.refuse("SH102", column, f'no "{column}" list; keys seen: {snippet(", ".join(map(str, row.data)))}')
     if not value:

@@ -103,7 +103,8 @@ _RULES = [
          "Give an archive inside a folder by itself; name data by its kind (.jsonl, .csv, …)."),
     Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation.",
          'Write each row as an object, for instance {"messages": […]}.'),
-    Rule("SH102", "D", "A row has no list of messages where its format has one.", "Map the column with --columns."),
+    Rule("SH102", "D", "A row has no list of messages where its format has one.",
+         "Map the column with --columns, or write its messages."),
     Rule("SH103", "R", "The list of messages is JSON inside a text; it is parsed."),
     Rule("SH104", "D", "The list of messages is empty.",
          "Remove the row, or write its messages."),
@@ -116,7 +117,7 @@ _RULES = [
     Rule("SH109", "D", "A part of a message is an image, sound or something else that a text model cannot take.",
          "Leave such rows out, or describe the picture or sound in words."),
     Rule("SH110", "R", "Content is a number, a boolean or an object; it is written as JSON text."),
-    Rule("SH111", "D", "The column of the prompt or of the answer is empty.",
+    Rule("SH111", "D", "The column of the prompt or of the answer is empty or missing.",
          "Fill the column, or name another with --columns."),
     Rule("SH112", "W/D", "The same id stands on several rows. Where rows are chained by parent_id, one whose parents"
          " are missing or form a circle is dropped."),

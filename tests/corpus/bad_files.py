@@ -215,7 +215,7 @@ SHAPE = [
     lines("two_lists", {**OK, "conversations": [{"from": "human", "value": "a"}]}, OK, rows="dk", codes="IO007"),
     lines("mixed_formats", OK, {"instruction": "a", "output": "b"}, rows="kk", codes="IO008"),
     lines("messages_text", {"messages": json.dumps([U, A])}, rows="r", codes="SH103"),
-    lines("messages_bad_text", {"messages": "[oops"}, OK, rows="dk", codes="IO006"),
+    lines("messages_bad_text", {"messages": "[oops"}, OK, rows="dk", codes="SH102"),
     lines("segments_label", {"segments": [{"label": "yes", "text": "a"}]}, OK, rows="dk", codes="SH106"),
     lines("gemini_no_parts", {"contents": [{"role": "user", "parts": "x"}]}, OK, rows="dk", codes="SH106"),
     lines("list_as_type", {"messages": [{"type": [], "data": {}}]}, OK, rows="dk", codes="IO006"),
