@@ -377,6 +377,7 @@ def test_words_that_no_column_or_tag_has_are_one_error(tmp_path: Path) -> None:
         check_dataset(str(file), TrainConfig(tags={"role": "from"}))
 
 
+TASKS = '{"instruction": "a", "instances": [{"input": "", "output": "b"}]}\n' * 2
 TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 
 
@@ -385,6 +386,7 @@ TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
     [
         ("a.json", {"type": "conversation", "instances": [{"messages": TURNS}]}, "lmflow", 'type "conversation" in'),
         ("a.json", {"type": "text2text", "instances": [{"text": "a"}]}, "text", "column text"),
+        ("a.jsonl", TASKS, "alpaca", "opened column instances"),
         ("a.json", {"instances": [{"text": "a"}], "type": "text_only"}, "text", "column text"),
         ("a.csv", "id,parent_id,instruction,output\n1,,a,b\n2,1,c,d\n", "h2o", "columns id and parent_id"),
     ],

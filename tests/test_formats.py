@@ -11,6 +11,7 @@ from core.conversation import Conversation, Message, Row, RowRefusedError, ToolC
 from core.datasets import converted
 from core.errors import UserError
 from core.formats import FORMATS, Layout, detect, read_row, read_tools, reader, recognise
+from core.formats.detect import Recognition
 from core.formats.textcalls import find_calls
 from core.rules import apply_rules
 
@@ -546,6 +547,12 @@ def test_other_kinds_are_refused_by_name(data: dict[str, Any], word: str) -> Non
     found = recognise(data)
     assert word in found.refused
     assert detect(data) is None
+
+
+def test_numbers_in_a_column_are_no_question_and_answer() -> None:
+    assert recognise({"id": "e3", "model": "m", "tokens": {"input": 12, "output": 3}}).layout is None
+    assert recognise({}) == Recognition(None)
+    assert recognise({"id": "e3", "told": {"input": "Tide at Ely?", "output": 6}}).layout is not None
 
 
 def test_two_lists_of_messages_are_ambiguous() -> None:

@@ -29,7 +29,9 @@ def wrapping(file: Path, head: str, parser: Parser, *, cut: bool) -> str:
     """
     members, closed = _members(head, parser)
     kind = members.get("type")
-    if "instances" in members or (len(members) == 1 and kind in (*LMFLOW_LAYOUTS, *_LMFLOW_OTHERS)):
+    # The instances of a task beside its instruction are no rows.
+    lmflow = "instances" in members and members.keys().isdisjoint(("instruction", "id", "name"))
+    if lmflow or (len(members) == 1 and kind in (*LMFLOW_LAYOUTS, *_LMFLOW_OTHERS)):
         return _LMFLOW
     if not members or not (closed or cut):
         return ""

@@ -76,14 +76,20 @@ def recognise(record: Any) -> Recognition:
         return Recognition(None, refused=why)
     for candidate, said in candidates(record):
         found = _as_it_stands(candidate)
-        if found is not None and (found.refused or _is_sure(found)):
+        if found is not None and (found.refused or _is_sure(found, candidate)):
             return replace(found, evidence=f"{said}; {found.evidence}", record=candidate, reshaped=said)
     return Recognition(None)
 
 
-def _is_sure(found: Recognition) -> bool:
-    """Whether a record in another shape is surely meant so: one format fits, and it is more than some text."""
-    return found.layout is not None and not found.also and found.layout.formatting != "text"
+def _is_sure(found: Recognition, record: JsonObject) -> bool:
+    """Whether a record in another shape is surely meant so: one format fits, and it is no mere text or numbers."""
+    if found.layout is None or found.also or found.layout.formatting == "text":
+        return False
+    pair = [
+        record.get(found.layout.columns.get(word, own))
+        for word, own in (("prompt", "instruction"), ("response", "output"))
+    ]
+    return found.layout.formatting != "alpaca" or any(isinstance(value, str) for value in pair)
 
 
 def _as_it_stands(record: JsonObject) -> Recognition | None:

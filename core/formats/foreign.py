@@ -38,7 +38,7 @@ def read_request_log(row: Row, layout: Layout) -> Conversation:
     else:
         answer = _answer(row, response, row.data[response], asked) if response else []
     whole = {key: value for key, value in request.items() if key not in ("input", "prompt")}
-    whole |= {column: [*asked, *answer]}
+    whole |= {column: asked if _ends_with(asked, answer) else [*asked, *answer]}
     inner = recognise(whole)
     if inner.layout is None or inner.also or inner.record is not None or inner.layout.formatting == "request_log":
         raise row.refuse("IO006", name, inner.refused or "the request has no format that is known")
@@ -86,6 +86,12 @@ def _answer(row: Row, path: str, response: Any, asked: list[Any]) -> list[JsonOb
     if not isinstance(message, dict):
         raise row.refuse("SH102", path, "no message in the response")
     return [{key: value for key, value in message.items() if key in _OF_A_MESSAGE}]
+
+
+def _ends_with(asked: list[Any], answer: list[JsonObject]) -> bool:
+    """Whether the messages of a request end with the answer already, as those of an agent's whole run do."""
+    said = [one.get("content") if isinstance(one, dict) else None for one in (*asked[-1:], *answer)]
+    return len(said) == 2 and bool(said[0]) and said[0] == said[1]
 
 
 def _behind(asked: list[Any], listed: list[Any]) -> list[JsonObject]:

@@ -89,6 +89,8 @@ PAIRS = (
     ("input_text", "output_text"),
     ("input_text", "target_text"),
     ("text", "completion"),
+    ("text_input", "output"),
+    ("prompt", "generation"),
 )
 # Columns with the reasoning for an answer in another column, and what some of them say instead of it.
 REASONING_COLUMNS = (

@@ -23,11 +23,59 @@ def refusal(record: JsonObject) -> str:
 
 def refusal_when_nothing_fits(record: JsonObject) -> str:
     """Why a record that no format fits as it stands is of no use to us; empty when another shape of it may be."""
+    return next((why for is_one, why in _WHEN_NOTHING_FITS if is_one(record)), "")
+
+
+def _are_several(record: JsonObject) -> bool:
     listed: list[Any] = next((record[name] for name in MESSAGE_COLUMNS if isinstance(record.get(name), list)), [])
-    several = len(listed) > 1 and all(
+    return len(listed) > 1 and all(
         isinstance(inner, list) and inner and all(isinstance(item, dict) for item in inner) for inner in listed
     )
-    return "several conversations in one row; write one conversation a row" if several else ""
+
+
+def _has_instances(record: JsonObject) -> bool:
+    instances = record.get("instances")
+    return (isinstance(instances, list) and len(instances) > 1) or {"Definition", "Positive Examples"} <= record.keys()
+
+
+def _describes_datasets(record: JsonObject) -> bool:
+    """LLaMA-Factory's dataset_info.json: each of its entries says where the rows are."""
+    described = (isinstance(entry, dict) and not _DATASET.isdisjoint(entry) for entry in record.values())
+    return bool(record) and all(described)
+
+
+def _has_any(*columns: str) -> Callable[[JsonObject], bool]:
+    """Whether a record has all columns of one of several lists."""
+    known = tuple(frozenset(names.split()) for names in columns)
+    return lambda record: any(names <= record.keys() for names in known)
+
+
+_EVALUATED = "these are results of an evaluation; what a model is measured by is not trained on"
+_BENCHMARK = "this is a benchmark, held out: it is never trained on"
+_DATASET = frozenset({"file_name", "hf_hub_url", "ms_hub_url", "om_hub_url", "script_url"})
+_WHEN_NOTHING_FITS: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
+    (_are_several, "several conversations in one row; write one conversation a row"),
+    (_has_instances, "several instances of one task in a row; write one row for each"),
+    (
+        _has_any(
+            *("doc_id doc", "doc_id resps", "results configs", "evalId results", "judge judgment"),
+            *("instance_id model_patch", "id result latency", "run_id event_id data"),
+        ),
+        _EVALUATED,
+    ),
+    (_has_any("FAIL_TO_PASS", "prompt entry_point test", "instruction_id_list", "target_scores"), _BENCHMARK),
+    (
+        _has_any(
+            *("peft_type", "tokenizer_class", "model_type architectures", "zero_optimization", "nbformat"),
+            *("openapi", "name version dependencies", "name version scripts", "compilerOptions"),
+        ),
+        "this configures a program or a model and holds no conversations",
+    ),
+    (
+        _describes_datasets,
+        "this describes datasets: give one of its names with --dataset, and its folder with --dataset-dir",
+    ),
+)
 
 
 def _is_kto(record: JsonObject) -> bool:
@@ -41,7 +89,8 @@ def _is_benchmark(record: JsonObject) -> bool:
     truth = "ground_truth" in record and (
         {"function", "question"} & record.keys() or record.keys() <= {"id", "ground_truth"}
     )
-    return nested or unanswered or bool(truth) or {"question_id", "turns"} <= record.keys()
+    tested = {"test_list", "task_id"} <= record.keys()
+    return nested or unanswered or bool(truth) or tested or {"question_id", "turns"} <= record.keys()
 
 
 def _is_moss(record: JsonObject) -> bool:
@@ -112,7 +161,7 @@ _ANSWERED = ("response", "answer", "output", "completion", "solution", "chosen")
 
 def _is_multiple_choice(record: JsonObject) -> bool:
     """A question whose options stand in columns of their own, so that the question alone does not hold them."""
-    question = record.get("question")
+    question = record.get("question", record.get("Question"))
     if not isinstance(question, str) or any(record.get(name) for name in MESSAGE_COLUMNS):
         return False
     given = next((record[name] for name in ("choices", "options") if record.get(name)), None)
@@ -135,6 +184,11 @@ def _is_graded(record: JsonObject) -> bool:
 _GRADES = ("reference_answer", "reward_model", "verification_info")
 
 
+def _is_evaluated(record: JsonObject) -> bool:
+    """What a model said to a question of an evaluation, with its marks."""
+    return {"epoch", "scores", "target", "output"} <= record.keys()
+
+
 def _is_answer_alone(record: JsonObject) -> bool:
     answers = isinstance(record.get("choices"), list) or ("result" in record and "jsonrpc" in record)
     return answers and {"messages", "request", "prompt", "body", "input", "inputs"}.isdisjoint(record)
@@ -144,9 +198,20 @@ _FLATTEN = "; give those of one conversation the same conversation_id, or write 
 # Without one of these columns a row is none of the following.
 _TELLING = frozenset(
     {
-        *("chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id", "question"),
+        *(
+            "chosen",
+            "chosen_response",
+            "kto_tag",
+            "label",
+            "text",
+            "prompt",
+            "chat",
+            "custom_id",
+            "question",
+            "Question",
+        ),
         *("content", "value", "utterance", "mes", "jsonrpc", "choices"),
-        *("question_id", "ground_truth", "correct_answer", *MEDIA),
+        *("epoch", "question_id", "ground_truth", "correct_answer", *MEDIA),
         *("responses", "completions", "outputs", *_GRADES, *_COMPARED),
     }
 )
@@ -187,5 +252,6 @@ _REFUSED: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
     (_is_answer_alone, "these are answers without what was asked; write both as messages"),
     (_is_moss, "MOSS's turns with commands in tags are not read; write them as messages"),
     (_is_batch_output, "answers of a batch without their requests; join the two files by custom_id"),
-    (_is_benchmark, "this is a benchmark, held out: it is never trained on"),
+    (_is_benchmark, _BENCHMARK),
+    (_is_evaluated, _EVALUATED),
 )

@@ -46,8 +46,14 @@ def candidates(record: Any, depth: int = 0) -> Iterator[tuple[JsonObject, str]]:
 
 
 def _opened(record: JsonObject, depth: int) -> Iterator[tuple[JsonObject, str]]:
-    """The record with what is in its one object, or in those of a request and its response, among its columns."""
-    objects = {key: inner for key, value in record.items() if isinstance(inner := _parsed(value), dict) and inner}
+    """The record with what is in its one object, or in those of a request and its response, among its columns.
+
+    The only one of several possible `instances` of an instruction is such an object, too.
+    """
+    instances = record.get("instances")
+    single = {"instances": instances[0]} if isinstance(instances, list) and len(instances) == 1 else {}
+    opened = {key: _parsed(value) for key, value in {**record, **single}.items()}
+    objects = {key: inner for key, inner in opened.items() if isinstance(inner, dict) and inner}
     objects = {key: inner for key, inner in objects.items() if folded(key) not in _ABOUT}
     whole = {name: value for inner in objects.values() for name, value in inner.items()}
     asked = [key for key in objects if key in REQUESTS]
