@@ -57,6 +57,26 @@ def test_a_column_that_numbers_the_messages_orders_them(tmp_path: Path) -> None:
     assert note.endswith("are a conversation, in the order of turn_index; not used: x")
 
 
+def test_a_list_of_messages_is_a_conversation(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    talk: list[Any] = [{"role": "user", "content": "Tide?"}, {"role": "assistant", "content": "06:12"}]
+    parts: list[Any] = [
+        {"role": "user", "content": [{"type": "text", "text": "Tide at Ely?"}], "ts": 1},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "tide", "input": {"port": "Ely"}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "06:12"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "At 06:12."}]},
+    ]
+    for listed in (talk, parts):
+        file.write_text(json.dumps(listed))
+        loaded = load_dataset(Source("talk", file))
+        assert loaded.rows == {"in": 1, "kept": 1, "repaired": 0, "dropped": 0}, loaded.findings
+        assert loaded.findings[0].message == "the file is a list of messages; read as one conversation"
+    assert [message.role for message in loaded.conversations[0].messages] == ["user", "assistant", "tool", "assistant"]
+    for other in (talk[:1], talk[1:], [talk[0], {"role": "nobody", "content": "?"}], [talk[0], 7]):
+        file.write_text(json.dumps(other))
+        assert load_dataset(Source("talk", file)).rows["kept"] == 0
+
+
 def test_messages_without_a_conversation_are_refused_with_what_to_do(tmp_path: Path) -> None:
     rows = [{"role": "user", "content": "Tide?"}, {"role": "assistant", "content": "06:12"}]
     report = check(Source("a", written(tmp_path / "a.jsonl", rows))).report

@@ -17,7 +17,7 @@ from core.datasets.hub import hub_rows
 from core.datasets.jsonrows import json_mode, json_rows
 from core.datasets.mix import interleaved, sampled
 from core.datasets.registry import COLUMN_WORDS, TAG_WORDS, Source, checked_roles, checked_words, find_source
-from core.datasets.sessions import EVENTS_LOOKED_AT, are_events, sessions
+from core.datasets.sessions import EVENTS_LOOKED_AT, are_events, are_messages, as_messages, sessions
 from core.datasets.tables import table_rows
 from core.datasets.wrappers import LMFLOW_LAYOUTS
 from core.errors import UserError, counted
@@ -327,6 +327,8 @@ def file_rows(
         yield from ((row, None) for row in sessions(whole, notes))
     elif layout is None and (columns := _message_columns(first)) is not None:
         yield from ((row, None) for row in grouped(first, whole, columns, notes))
+    elif layout is None and mode == "array" and are_messages(head):
+        yield from ((row, None) for row in as_messages(whole, notes))
     elif kind == "json":
         yield from ((row, _lmflow_layout(row, layout, lmflow, notes)) for row in whole)
     else:

@@ -1,10 +1,13 @@
-"""Files in which each row is an event of a coding agent's session: the events of one session are a row."""
+"""Files in which each row is an event of a coding agent's session, or a message of one conversation: they are a row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from core.conversation import Finding, JsonObject, Row
+from core.formats import recognise
+from core.formats.roles import MOST_MESSAGES, role_word
 from core.formats.sessions import EVENTS, logged_by
 
 # Among so many rows at the top of a file one must be an event: some programs log other things first.
@@ -42,3 +45,27 @@ def sessions(rows: Iterable[Row], notes: list[Finding]) -> Iterator[Row]:
 def _says_nothing(event: JsonObject) -> bool:
     """Whether an event only serves the program that logs it, and leads to no message."""
     return not {"message", "payload", "content", "parentUuid", "parentId", "arguments", "output"} & event.keys()
+
+
+def are_messages(head: Sequence[Row]) -> bool:
+    """Whether the rows of a list are the messages of one conversation, as programs save them; the first of them say."""
+    listed = [row.data for row in head]
+    roles = [role_word(str(one.get("role"))) if isinstance(one, dict) else None for one in listed]
+    talk = [role for role in roles if role != "system"]
+    if None in roles or talk[:1] != ["user"] or "assistant" not in talk:
+        return False
+    found = recognise({"messages": listed})
+    return found.layout is not None and not found.also and found.record is None and recognise(listed[0]).layout is None
+
+
+def as_messages(rows: Iterator[Row], notes: list[Finding]) -> Iterator[Row]:
+    """One row with all messages of a list; what cannot be read of it comes as a row of its own."""
+    first = next(rows)
+    talk = Row({"messages": []}, first.file, first.line, lenient=first.lenient)
+    notes.append(Finding("SH115", "kept", "the file is a list of messages; read as one conversation", first.file))
+    for row in chain([first], rows):
+        if row.unreadable:
+            yield row
+        elif len(talk.data["messages"]) <= MOST_MESSAGES:
+            talk.data["messages"].append(row.data)
+    yield talk
