@@ -211,8 +211,11 @@ def _key(source: Source, job: Job, tokenizer: Any) -> str:
         facts += [_steady(getattr(job.template, part.name)) for part in fields(job.template)]
         facts += [tokenizer.backend_tokenizer.to_str(), str(tokenizer.model_max_length)]
     digest.update(json.dumps(facts).encode("utf-8", "surrogatepass"))
-    for file in [*sorted(Path(core.__file__).parent.rglob("*.py")), *files_of(source)]:
-        digest.update(f"\0{file.name}\0".encode("utf-8", "surrogateescape"))
+    code = Path(core.__file__).parent
+    named = [(file, file.relative_to(code)) for file in sorted(code.rglob("*.py"))]
+    named += [(file, file.relative_to(source.file.parent)) for file in files_of(source)]
+    for file, name in named:
+        digest.update(f"\0{name}\0".encode("utf-8", "surrogateescape"))
         with readable(file), file.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)

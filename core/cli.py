@@ -1,4 +1,7 @@
-"""core-cli: everything from a terminal, over the same core as the board. The commands are in `core/commands/`."""
+"""core-cli: everything from a terminal, over the same core as the board. The commands are in `core/commands/`.
+
+Only light modules are imported at the top, so that Ctrl-C ends the command without a traceback from its first moment.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,8 @@ import inspect
 import io
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
-from core.commands import COMMANDS
 from core.disk import disk_trouble
 from core.errors import UserError
 from core.quiet import quiet_libraries
@@ -25,11 +26,11 @@ GROUPS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed, 2 unusable input, 75 stopped and resumable."""
-    share_cores()
-    quiet_libraries()
-    _print_anything()
-    arguments = parser().parse_args([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
     try:
+        share_cores()
+        quiet_libraries()
+        _print_anything()
+        arguments = parser().parse_args([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
         return arguments.command(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -56,6 +57,10 @@ def _print_anything() -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The parser with all commands; a command "data show" is `show` below `data`."""
+    from importlib.metadata import version
+
+    from core.commands import COMMANDS
+
     top = argparse.ArgumentParser(
         prog="core-cli", description="Fine-tune chat models on multi-turn and tool-calling conversations."
     )

@@ -166,3 +166,13 @@ def test_the_cache_is_shown_cleared_and_bounded(
     os.utime(older, (5, 5))
     newer = place(rows, max_length=99)
     assert list((cache / "data").iterdir()) == [newer]
+
+
+def test_a_file_that_moves_within_its_folder_is_reported_where_it_is_now(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+    (folder / "one" / "a.jsonl").write_text("{")
+    assert check_dataset(str(folder), TrainConfig()).findings[0].file == str(folder / "one" / "a.jsonl")
+    (folder / "one" / "a.jsonl").rename(folder / "two" / "a.jsonl")
+    assert check_dataset(str(folder), TrainConfig()).findings[0].file == str(folder / "two" / "a.jsonl")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,16 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_small_is_small() -> None:
     assert small().max_steps == 3
+
+
+def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    light = (
+        "import sys, core.cli; sys.exit(sum(name in sys.modules for name in ('core.commands', 'pydantic', 'numpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", light], check=False).returncode == 0
+
+    def pressed() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("core.cli.parser", pressed)
+    assert main(["data", "list"]) == 130

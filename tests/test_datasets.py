@@ -235,7 +235,7 @@ def test_the_registry_reads_a_whole_entry(tmp_path: Path) -> None:
         ({"file_name": "a.jsonl", "columns": {"images": "img"}}, "images"),
         ({"file_name": "a.jsonl", "columns": {"audios": "a"}}, "sound"),
         ({"file_name": "a.jsonl", "columns": {"videos": "v"}}, "video"),
-        ({"file_name": "a.jsonl", "columns": {"kto_tag": "label"}}, "ranking"),
+        ({"file_name": "a.jsonl", "columns": {"kto_tag": "label"}}, "KTO"),
     ],
 )
 def test_what_is_not_trained_on_is_refused_by_name_and_spares_its_neighbours(
@@ -480,3 +480,22 @@ def test_no_way_to_write_a_lone_surrogate_gets_past(tmp_path: Path, arguments: s
     assert conversation is not None, odd.findings
     assert conversation.messages[1].tool_calls[0].arguments == {"a": "\ufffd"}
     assert [finding.code for finding in odd.findings if finding.code == "CT308"] == ["CT308"]
+
+
+def test_an_older_registry_of_llama_factory_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([{"instruction": "a", "output": "b"}]))
+    folder = info(tmp_path, old={"file_name": "a.json", "file_sha1": "607f94a7f581341e59685aef32f531095232cf23"})
+    assert len(load_dataset(find_source("old", folder)).conversations) == 1
+
+
+def test_one_line_with_a_list_of_messages_is_one_row(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+    file.write_text(json.dumps(talk) + "\n")
+    [conversation] = load_dataset(find_source(str(file))).conversations
+    assert [message.content for message in conversation.messages] == ["hi", "yo"]
+    file.write_text(json.dumps([{**message, "conversation_id": 1} for message in talk]))
+    assert len(load_dataset(find_source(str(file))).conversations) == 1
+    file.write_text("[]")
+    with pytest.raises(UserError, match="no rows"):
+        load_dataset(find_source(str(file)))

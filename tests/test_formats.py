@@ -705,3 +705,13 @@ def test_keys_with_many_dots_do_not_end_the_process() -> None:
     row = Row({"name": "chat", "attributes": attributes})
     assert converted(row, None).fate == "dropped"
     assert "a span without the messages" in row.findings[0].message
+
+
+def test_what_is_not_kept_of_a_result_is_named() -> None:
+    call = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "no", "is_error": True}
+    answer = {"role": "assistant", "content": "It failed."}
+    _, row = read(
+        {"messages": [{"role": "user", "content": "go"}, call, {"role": "user", "content": [result]}, answer]}
+    )
+    assert [(f.code, f.message) for f in row.findings] == [("SH107", "ignored keys: is_error")]

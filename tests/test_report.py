@@ -453,3 +453,15 @@ def test_convert_gives_as_many_rows_as_training_takes(tmp_path: Path, capsys: py
     code, out, err = run([*words, "--drop-duplicates"], capsys)
     assert "has 6 conversations, 15 are" in err
     assert "2 dropped" in err
+
+
+def test_shares_are_neither_nothing_nor_all_where_they_are_not(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object"}}}
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+    rows = [[{"role": "user", "content": str(n)}, {"role": "assistant", "content": "a"}] for n in range(999)]
+    rows.append([{"role": "user", "content": "x"}, call, {"role": "tool", "content": "1"}])
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps({"messages": row, "tools": [tool]}) + "\n" for row in rows))
+    said = {finding.code: finding.message for finding in check_dataset(str(file), TrainConfig()).findings}
+    assert said["TL411"] == "> 99 % of tool rows contain no call"
+    assert said["DS908"] == "1 call, 0.001 a row; 0 % of answers make several at once"

@@ -410,3 +410,19 @@ def test_text_for_a_model_as_it_is_keeps_its_marks() -> None:
     done = converted(row, None, formatted=True)
     assert done.conversation is not None
     assert done.conversation.messages[0].content == HAND
+
+
+def test_strict_is_explained_as_it_is() -> None:
+    """A warning about the dataset as a whole drops no row, however strict."""
+    assert "strict    kept, with a warning\n" in explain("DS906")
+    assert "strict    kept, with a warning or stops\n" in explain("SH112")
+    assert "strict    dropped\n" in explain("DS904")
+    assert "strict    stops\n" in explain("TC504")
+    for code, rule in RULES.items():
+        assert set(rule.strict) <= set("RDEWI/"), code
+
+
+def test_what_is_left_of_an_answer_is_shown_behind_the_arrow() -> None:
+    row = Row(talk(USER, said("yo <|endoftext|>")))
+    convert_row(row, detect(row.data))
+    assert [(f.before, f.after) for f in row.findings if f.code == "CT307"] == [("yo <|endoftext|>", "yo")]

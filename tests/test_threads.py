@@ -26,7 +26,7 @@ def test_the_environment_has_the_last_word(
     assert os.environ.get("GOMP_SPINCOUNT") == expected
 
 
-@pytest.mark.parametrize("module", ["core.cli", "core.keeper", "webui.app"])
+@pytest.mark.parametrize("module", ["core.cli", "core.commands", "core.keeper", "webui.app"])
 def test_it_is_set_before_torch_is_loaded(module: str) -> None:
     look = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

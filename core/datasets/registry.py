@@ -35,9 +35,11 @@ _KEYS = {
     "ranking",
 }
 _KEYS |= {"subset", "split", "folder", "revision", "num_samples", "columns", "tags", "roles", "description"}
+# LLaMA-Factory's older files have it, and it reads none of them by it any more.
+_KEYS |= {"file_sha1"}
 COLUMN_WORDS = {"prompt", "query", "response", "history", "messages", "system", "tools", "text", "reasoning"}
 _KINDS = {"images": "images", "videos": "video", "audios": "sound", "chosen": "ranking", "rejected": "ranking"}
-_KINDS |= {"kto_tag": "ranking"}
+_KINDS |= {"kto_tag": "thumbs (KTO)"}
 TAG_WORDS = {"role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"}
 _ROLES = ("system", "user", "assistant", "tool")
 

@@ -42,7 +42,13 @@ def read_anthropic(row: Row, layout: Layout) -> Conversation:
 
 def _anthropic_result(row: Row, path: str, block: JsonObject) -> Message:
     text = result_text(row, f"{path}.content", block.get("content", ""))
+    unknown = sorted(str(key) for key in block.keys() - _RESULT_KEYS if block[key])
+    if unknown:
+        row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
     return Message("tool", text, tool_call_id=str(block.get("tool_use_id") or ""))
+
+
+_RESULT_KEYS = {"type", "tool_use_id", "content", "cache_control"}
 
 
 @reads("gemini", "contents", "systemInstruction", "system_instruction", "tools", "id")

@@ -194,8 +194,9 @@ def _without_stop(row: Row, index: int, message: Message) -> Message:
     if leaked is None:
         return message
     token = leaked.group().strip()
-    row.repaired("CT307", f"messages[{index}].content", f"removed leaked {token}", message.content[-60:], "")
-    return replace(message, content=message.content[: leaked.start()])
+    text = message.content[: leaked.start()]
+    row.repaired("CT307", f"messages[{index}].content", f"removed leaked {token}", message.content[-60:], text[-40:])
+    return replace(message, content=text)
 
 
 def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:

@@ -184,15 +184,23 @@ class DatasetFacts:
         counts = self.counts
         with_tools = counts["rows with tools"]
         if with_tools and counts["tool rows without a call"]:
-            yield "TL411", f"{100 * counts['tool rows without a call'] / with_tools:.0f} % of tool rows contain no call"
+            yield "TL411", f"{_percent(counts['tool rows without a call'], with_tools)} % of tool rows contain no call"
         if counts["calls"]:
-            share = 100 * counts["parallel turns"] / max(1, counts["assistant turns"])
-            each = counts["calls"] / max(1, counts["conversations"])
-            several = f"{share:.0f} % of answers make several at once"
-            yield "DS908", f"{counted(counts['calls'], 'call')}, {each:.1f} a row; {several}"
+            each = counts["calls"] / counts["conversations"]
+            several = (
+                f"{_percent(counts['parallel turns'], counts['assistant turns'])} % of answers make several at once"
+            )
+            a_row = f"{each:.1f}" if each >= 0.1 else f"{each:.1g}"
+            yield "DS908", f"{counted(counts['calls'], 'call')}, {a_row} a row; {several}"
         reasoned = counts["answers with reasoning"]
         if 0 < reasoned < counts["assistant turns"]:
-            yield "RS607", f"{100 * reasoned / counts['assistant turns']:.0f} % of answers have reasoning"
+            yield "RS607", f"{_percent(reasoned, counts['assistant turns'])} % of answers have reasoning"
+
+
+def _percent(part: int, whole: int) -> str:
+    """A share in whole percents, where only nothing is 0 and only all is 100."""
+    share = 100 * part / whole
+    return "< 1" if 0 < share < 0.5 else "> 99" if 99.5 <= share < 100 else f"{share:.0f}"
 
 
 # What is counted, and what is said of one and of several.

@@ -33,7 +33,9 @@ ACTIONS = {"R": "repaired", "D": "dropped", "E": "stops", "W": "kept, with a war
 class Rule:
     """One rule: when it applies (`what`), and what to do about it in the source (`remedy`).
 
-    `lenient` is the repair that the lenient profile makes instead of dropping; `silent` is why nothing is reported.
+    `lenient` is the repair that the lenient profile makes instead of dropping; `strict` is what the strict profile does
+    where that is not the general rule: a warning about a file or the dataset drops no row. `silent` is why nothing is
+    reported.
     """
 
     code: str
@@ -42,6 +44,7 @@ class Rule:
     remedy: str = ""
     lenient: str = ""
     silent: str = ""
+    strict: str = ""
 
     @property
     def group(self) -> str:
@@ -49,15 +52,18 @@ class Rule:
         return GROUPS[self.code[:2]]
 
 
+_STRICTER = str.maketrans("RWD", "DDE")
+
+
 def explain(code: str) -> str:
     """A rule in words, for `core-cli data explain`. Raises `KeyError` for an unknown code."""
     rule = RULES[code]
     done = " or ".join(ACTIONS[letter] for letter in rule.action.split("/"))
-    strict = {"R": "dropped", "W": "dropped", "D": "stops", "E": "stops", "I": "information"}
+    strictly = rule.strict or rule.action.translate(_STRICTER)
     lines = [
         *textwrap.wrap(f"{rule.code} ({rule.group}): {rule.what}", 80, subsequent_indent="  "),
         f"  default   {done}",
-        f"  strict    {' or '.join(dict.fromkeys(strict[letter] for letter in rule.action.split('/')))}",
+        f"  strict    {' or '.join(dict.fromkeys(ACTIONS[letter] for letter in strictly.split('/')))}",
         f"  lenient   {'repaired: ' + rule.lenient if rule.lenient else done}",
     ]
     if rule.remedy:
@@ -91,14 +97,14 @@ _RULES = [
     Rule("IO007", "D/E", "Two formats fit the row equally well.", "Choose one with --formatting."),
     Rule("IO008", "I", "Rows of several formats in one file; each row is read by its own."),
     Rule("IO009", "E/W", "An LMFlow file lacks its `type`, or has an unknown one. One that its rows do not fit is kept"
-         " with a warning, and the rows are read by what they are.", 'Give "type": "conversation".'),
+         " with a warning, and the rows are read by what they are.", 'Give "type": "conversation".', strict="E/W"),
     Rule("IO010", "E", 'An LMFlow file has "instances" that are not a list.'),
     Rule("IO011", "E", "An LMFlow file is of a type that holds no conversations (float_only, image_text, …)."),
     Rule("IO012", "R/D", "JSON that can be read with a little help: a trailing comma, objects one after the other on a"
          " line, text around turns. A row that the end of the file cuts off is dropped."),
     Rule("IO013", "I", "The file's suffix says one kind and its content is another; the content decides."),
     Rule("IO014", "W", "A folder holds files of several splits (train, test, …), and all of them are read.",
-         "Give the files of one split, and what is held out with --eval-dataset."),
+         "Give the files of one split, and what is held out with --eval-dataset.", strict="W"),
     Rule("IO015", "I", "A folder or an archive holds files that are not read: their suffix is none of data.",
          "Give an archive inside a folder by itself; name data by its kind (.jsonl, .csv, …)."),
     Rule("SH101", "D/R", "A row is not an object. A list of messages is read as a conversation.",
@@ -120,7 +126,7 @@ _RULES = [
     Rule("SH111", "D", "The column of the prompt or of the answer is empty or missing.",
          "Fill the column, or name another with --columns."),
     Rule("SH112", "W/D", "The same id stands on several rows. Where rows are chained by parent_id, one whose parents"
-         " are missing or form a circle is dropped."),
+         " are missing or form a circle is dropped.", strict="W/E"),
     Rule("SH113", "E/I", "A column has a name that trainers and tokenizers read (labels, input_ids, chat_template, …):"
          " a row must not be able to replace the template or the labels. Of a row's own template variables"
          " (chat_template_kwargs), a system prompt and tools are read and the others set aside.",
@@ -245,7 +251,7 @@ _RULES = [
     Rule("MK708", "I", "How many messages have a weight other than 0 and 1; their loss is multiplied by it."),
     Rule("MK709", "W", "The tokenizer changes the text: decoding does not give it back."),
     Rule("MK710", "R/W", "The beginning-of-text token stands twice, and one is removed; or the tokenizer would begin a"
-         " text with it and the chat template does not."),
+         " text with it and the chat template does not.", strict="D/W"),
     Rule("MK711", "I", "The padding token is also the end token. Labels are set by position, so the end is learned."),
     Rule("MK712", "R/I", "The template's control tokens are not in the tokenizer: added and trained, or left as text.",
          "add_tokens says which."),
@@ -261,22 +267,25 @@ _RULES = [
          "Raise --max-length, or choose another --overlong."),
     Rule("LN804", "E", "A cut separates a result from its call: a mistake of ours, please report it."),
     Rule("LN805", "W", "System prompt and tools alone take more than half of the window."),
-    Rule("LN806", "W", "More than 5 % of the rows are too long.", "Raise --max-length; the message names a value."),
+    Rule("LN806", "W", "More than 5 % of the rows are too long.", "Raise --max-length; the message names a value.",
+         strict="W"),
     Rule("LN807", "E", "max_length is larger than what the model was made for.", "Lower it, or set rope_scaling."),
-    Rule("DS901", "W/D", "Rows are exact copies of earlier ones; with --drop-duplicates they are dropped."),
+    Rule("DS901", "W/D", "Rows are exact copies of earlier ones; with --drop-duplicates they are dropped.",
+         strict="W/D"),
     Rule("DS902", "I", "The same prompt has different answers."),
     Rule("DS903", "D", "What is asked in the row is also asked in the held-out set, which would measure memory.", "",
          "it is kept"),
     Rule("DS904", "W", "A row asks what a set asks that is kept for measuring (--benchmarks). Training asks before it"
          " uses such rows.", "Take them out; --profile strict drops them."),
     Rule("DS905", "W/E", "There are fewer than 50 usable rows. Where there is none, the dataset stops.",
-         "Collect more, or train longer."),
-    Rule("DS906", "W", "One answer is more than 30 % of all final answers."),
-    Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown."),
+         "Collect more, or train longer.", strict="W/E"),
+    Rule("DS906", "W", "One answer is more than 30 % of all final answers.", strict="W"),
+    Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown.",
+         strict="W"),
     Rule("DS908", "I", "Figures about tools: rows without calls, parallel calls, unknown tools, calls per row."),
     Rule("DS909", "I", "Rows were sampled, repeated or left out because limits or weights ask for it."),
     Rule("DS910", "W", "A row is the beginning of another (requests of an agent, or a row for each turn): the answers"
          " that they share are trained more than once.",
-         "Train each answer once with --train-on last_turn, or keep the longest rows alone."),
+         "Train each answer once with --train-on last_turn, or keep the longest rows alone.", strict="W"),
 ]  # fmt: skip
 RULES: dict[str, Rule] = {rule.code: rule for rule in _RULES}
