@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import ChatConfig
-from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall
+from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, made_id
 from core.errors import UserError, did_you_mean
 from core.formats import read_tools
 from core.generate import exchanges_to_drop, stream_text
@@ -133,7 +133,7 @@ class Chat:
     def _numbered(self, message: Message) -> Message:
         """Give the calls ids that are new in this chat."""
         made = sum(len(earlier.tool_calls) for earlier in self.messages)
-        calls = tuple(ToolCall(c.name, c.arguments, f"call{made + i:05d}") for i, c in enumerate(message.tool_calls))
+        calls = tuple(ToolCall(c.name, c.arguments, made_id(made + i)) for i, c in enumerate(message.tool_calls))
         return Message("assistant", message.content, message.reasoning, calls)
 
     def _take_tools(self, tools: Sequence[Callable[..., Any] | JsonObject]) -> None:

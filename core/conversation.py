@@ -26,6 +26,11 @@ class ToolCall:
     id: str = ""
 
 
+def made_id(number: int) -> str:
+    """The id of a row's call that came without one: nine letters and digits, which every template takes."""
+    return f"call{number:05d}"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message. `tool_call_id` and `name` belong to results (role `tool`).

@@ -147,3 +147,10 @@ def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(monkeypatch: pytest
 
     monkeypatch.setattr("core.cli.parser", pressed)
     assert main(["data", "list"]) == 130
+
+
+def test_data_show_has_the_reasoning_of_the_conversation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "<think>a greeting</think>yo"}]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": talk}))
+    assert main(["data", "show", str(tmp_path / "a.jsonl")]) == 0
+    assert "     user: hi\nreasoning: a greeting\nassistant: yo\n" in capsys.readouterr().out

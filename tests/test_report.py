@@ -465,3 +465,21 @@ def test_shares_are_neither_nothing_nor_all_where_they_are_not(tmp_path: Path) -
     said = {finding.code: finding.message for finding in check_dataset(str(file), TrainConfig()).findings}
     assert said["TL411"] == "> 99 % of tool rows contain no call"
     assert said["DS908"] == "1 call, 0.001 a row; 0 % of answers make several at once"
+
+
+@pytest.mark.parametrize("to", ["sharegpt", "lmflow"])
+def test_ids_that_were_never_given_are_not_lost(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+    talk = [
+        {"role": "user", "content": "q"},
+        call,
+        {"role": "tool", "content": "1"},
+        {"role": "assistant", "content": "a"},
+    ]
+    file = write(tmp_path / "a.jsonl", {"messages": talk})
+    _, _, err = run(["data", "convert", str(file), "--to", to, "--output", str(tmp_path / "out.json")], capsys)
+    assert err == f"1 row: 1 written, 0 dropped by the rules, 0 that {to} cannot hold\n"
+    call["tool_calls"][0]["id"] = "mine"
+    file = write(tmp_path / "a.jsonl", {"messages": talk})
+    _, _, err = run(["data", "convert", str(file), "--to", to, "--output", str(tmp_path / "out.json")], capsys)
+    assert "lost: call ids (1 row)\n" in err

@@ -32,7 +32,9 @@ def train_options(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def message_lines(message: Message) -> Iterator[str]:
-    """A message for the terminal: who, what, and each call on a line of its own."""
+    """A message for the terminal: who, what, with its reasoning before it and each call on a line of its own."""
+    if message.reasoning:
+        yield f"reasoning: {message.reasoning}"
     if message.content or not message.tool_calls:
         yield f"{message.role:>9}: {message.content}"
     for call in message.tool_calls:

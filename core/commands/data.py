@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.commands.command import command, message_lines, print_findings, train_options
 from core.config import TrainConfig, config_from_arguments
-from core.errors import UserError, did_you_mean
+from core.errors import UserError, counted, did_you_mean
 
 if TYPE_CHECKING:
     from core.conversation import Conversation
@@ -109,14 +109,14 @@ def data_convert(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror}", file=arguments.output) from None
     print(
-        f"{count['in']} rows: {count['written']} written, {count['dropped']} dropped by the rules,",
+        f"{counted(count['in'], 'row')}: {count['written']} written, {count['dropped']} dropped by the rules,",
         end=" ",
         file=sys.stderr,
     )
     print(f"{sum(left_out.values())} that {arguments.to} cannot hold", file=sys.stderr)
     for said, rows in (("lost", lost), ("left out", left_out)):
         for what, number in rows.most_common():
-            print(f"  {said}: {what} ({number} rows)", file=sys.stderr)
+            print(f"  {said}: {what} ({counted(number, 'row')})", file=sys.stderr)
     if count["dropped"]:
         print(f"  core-cli data check {arguments.dataset} says why rows are dropped", file=sys.stderr)
     if not count["written"]:

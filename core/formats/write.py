@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from core.conversation import Conversation, JsonObject, Message, ToolCall
+from core.conversation import Conversation, JsonObject, Message, ToolCall, made_id
 from core.errors import UserError, did_you_mean
 
 Written = tuple[JsonObject | None, list[str]]
@@ -49,7 +49,7 @@ def to_mistral(conversation: Conversation) -> Written:
         return openai_row(conversation), []
     losses = _flags_lost(conversation) + _reasoning_lost(conversation)
     given = {call.id for message in conversation.messages for call in message.tool_calls}
-    fresh = (name for number in range(10**5) if (name := f"call{number:05d}") not in given)
+    fresh = (name for number in range(10**5) if (name := made_id(number)) not in given)
     ids = {name: name if _MISTRAL_ID.fullmatch(name) else next(fresh) for name in sorted(given)}
     if any(old != new for old, new in ids.items()):
         losses.append("call ids")
@@ -71,7 +71,7 @@ def to_sharegpt(conversation: Conversation) -> Written:
     if conversation.plain:
         return None, ["text without turns"]
     messages, losses = _by_order(conversation)
-    losses = [*(["call ids"] if _has_calls(conversation) else []), *losses]
+    losses = [*_ids_lost(conversation), *losses]
     turns: list[JsonObject] = []
     for message in messages:
         turns += _sharegpt_turns(message)
@@ -105,7 +105,7 @@ def to_lmflow(conversation: Conversation) -> Written:
     if conversation.plain:
         return None, ["text without turns"]
     messages, mixed = _by_order(conversation)
-    losses = _flags_lost(conversation) + _reasoning_lost(conversation) + mixed
+    losses = _flags_lost(conversation) + _reasoning_lost(conversation) + _ids_lost(conversation) + mixed
     row: JsonObject = {"messages": []}
     for message in messages:
         if message.role == "system":
@@ -116,7 +116,6 @@ def to_lmflow(conversation: Conversation) -> Written:
             row["messages"].append({"role": message.role, "content": message.content})
         if message.tool_calls:
             row["messages"].append({"role": "function", "content": _calls_text(message.tool_calls)})
-            losses.append("call ids")
             if message.content:
                 losses.append("text beside a call (it becomes a message of its own)")
     if conversation.tools:
@@ -206,6 +205,12 @@ def _calls_text(calls: tuple[ToolCall, ...]) -> str:
 
 def _has_calls(conversation: Conversation) -> bool:
     return any(message.tool_calls or message.role == "tool" for message in conversation.messages)
+
+
+def _ids_lost(conversation: Conversation) -> list[str]:
+    """Ids of calls that are others than those that calls without ids get."""
+    ids = [call.id for message in conversation.messages for call in message.tool_calls]
+    return ["call ids"] if ids != [made_id(number) for number in range(len(ids))] else []
 
 
 def _flags_lost(conversation: Conversation) -> list[str]:

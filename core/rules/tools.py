@@ -10,7 +10,17 @@ from dataclasses import replace
 from operator import is_
 from typing import Any
 
-from core.conversation import Conversation, JsonObject, Message, Row, RowRefusedError, ToolCall, json_text, snippet
+from core.conversation import (
+    Conversation,
+    JsonObject,
+    Message,
+    Row,
+    RowRefusedError,
+    ToolCall,
+    json_text,
+    made_id,
+    snippet,
+)
 from core.errors import counted
 from core.formats.text import parse_text
 from core.formats.textcalls import closing
@@ -184,7 +194,7 @@ def _joined_results(text: str) -> list[tuple[str, str]]:
 
 
 class _Ids:
-    """Hands out call ids that no other call of the row has: nine letters and digits, which every template takes."""
+    """Hands out call ids that no other call of the row has."""
 
     def __init__(self, given: set[str]) -> None:
         self.given, self.used, self.made = given, set[str](), 0
@@ -194,7 +204,7 @@ class _Ids:
         if call.id and call.id not in self.used:
             self.used.add(call.id)
             return call
-        while (new := f"call{self.made:05d}") in self.given:
+        while (new := made_id(self.made)) in self.given:
             self.made += 1
         self.made += 1
         if call.id:
