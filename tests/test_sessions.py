@@ -105,6 +105,67 @@ PI: list[Event] = [
         "message": {"role": "assistant", "content": [{"type": "text", "text": "Only tide.py."}]},
     },
 ]
+OLD_CODEX: list[Event] = [
+    {"id": "1", "timestamp": "t", "instructions": "Be brief.", "git": {"branch": "main"}},
+    {"record_type": "state"},
+    {"type": "message", "id": None, "role": "user", "content": [{"type": "input_text", "text": "Which files?"}]},
+    {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "I look."}]},
+    {"type": "function_call", "name": "shell", "arguments": '{"command": ["ls"]}', "call_id": "c1"},
+    {"record_type": "state"},
+    {"type": "function_call_output", "call_id": "c1", "output": "tide.py"},
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Only tide.py."}]},
+]
+LS = {"id": "c1", "name": "list_directory", "args": {"path": "."}, "status": "success"}
+LS["result"] = [{"functionResponse": {"id": "c1", "name": "list_directory", "response": {"output": "tide.py"}}}]
+GEMINI: list[Event] = [
+    {"id": "1", "timestamp": "t", "type": "user", "content": [{"text": "Which files?"}]},
+    {"id": "2", "type": "gemini", "content": "", "thoughts": [{"subject": "Look", "description": "I look."}]}
+    | {"toolCalls": [LS], "model": "m", "tokens": {"input": 3, "output": 2}},
+    {"id": "3", "type": "info", "content": "Another model"},
+    {"id": "4", "type": "gemini", "content": [{"text": "hm", "thought": True}, {"text": "Only tide.py."}]},
+]
+REPLY = {"role": "assistant", "content": "I look.", "tool_calls": [{"id": "c1", "type": "function"}]}
+REPLY["tool_calls"][0]["function"] = {"name": "bash", "arguments": '{"command": "ls"}'}  # type: ignore[index]
+CALLED = {
+    "function_name": "bash",
+    "tool_call_id": "c1",
+    "model_response": {"id": "m1", "choices": [{"message": REPLY}]},
+}
+BASH = {"type": "function", "function": {"name": "bash", "parameters": {"type": "object", "properties": {}}}}
+OPENHANDS: list[Event] = [
+    {"id": 0, "source": "agent", "action": "system", "args": {"content": "Be brief.", "tools": [BASH]}},
+    {"id": 1, "source": "user", "action": "message", "args": {"content": "Which files?"}, "message": "Which files?"},
+    {"id": 2, "source": "environment", "observation": "agent_state_changed", "content": "", "extras": {}},
+    {"id": 3, "source": "agent", "action": "run", "args": {"command": "ls"}, "tool_call_metadata": CALLED},
+    {"id": 4, "source": "agent", "observation": "run", "cause": 3, "content": "tide.py", "extras": {}}
+    | {"tool_call_metadata": {"tool_call_id": "c1"}},
+    {"id": 5, "source": "agent", "action": "read", "args": {"path": "tide.py", "thought": "More.", "hidden": False}},
+    {"id": 6, "source": "agent", "observation": "read", "cause": 5, "content": "low, high", "extras": {}},
+    {"id": 7, "source": "agent", "action": "finish", "args": {"final_thought": "Only tide.py."}},
+    {"id": 8, "source": "user", "observation": "note", "content": "?", "extras": {}},
+]
+SDK: list[Event] = [
+    {"id": "0", "kind": "SystemPromptEvent", "source": "agent", "system_prompt": {"type": "text", "text": "Be brief."}}
+    | {"tools": [BASH]},
+    {"id": "1", "kind": "MessageEvent", "source": "user"}
+    | {"llm_message": {"role": "user", "content": [{"cache_prompt": False, "type": "text", "text": "Which files?"}]}},
+    {"id": "2", "kind": "ActionEvent", "source": "agent", "thought": [{"type": "text", "text": "I look."}]}
+    | {"tool_name": "bash", "tool_call_id": "c1", "llm_response_id": "m1", "action": {"command": "ls"}}
+    | {"tool_call": {"id": "c1", "name": "bash", "arguments": '{"command": "ls"}'}, "reasoning_content": "Hm."},
+    {"id": "3", "kind": "ObservationEvent", "source": "environment", "tool_name": "bash", "tool_call_id": "c1"}
+    | {"observation": {"kind": "Seen", "content": [{"type": "text", "text": "tide.py"}]}, "action_id": "2"},
+    {"id": "4", "kind": "PauseEvent", "source": "user"},
+    {"id": "5", "kind": "MessageEvent", "source": "agent", "llm_message": {"content": "Only tide.py."}},
+]
+ASKED = {"status": "success", "value": {"name": "shell", "arguments": {"command": "ls"}}}
+SEEN = {"status": "success", "value": [{"type": "text", "text": "tide.py"}]}
+GOOSE: list[Event] = [
+    {"working_dir": "/sea", "description": "files", "message_count": 4},
+    {"role": "user", "created": 1, "content": [{"type": "text", "text": "Which files?"}]},
+    {"role": "assistant", "created": 2, "content": [{"type": "toolRequest", "id": "c1", "toolCall": ASKED}]},
+    {"role": "user", "created": 3, "content": [{"type": "toolResponse", "id": "c1", "toolResult": SEEN}]},
+    {"role": "assistant", "created": 4, "content": [{"type": "text", "text": "Only tide.py."}]},
+]
 
 
 def said(conversation: Conversation) -> list[tuple[str, str, list[str]]]:
@@ -161,6 +222,74 @@ def test_pi(tmp_path: Path) -> None:
     assert [role for role, _, _ in said(conversation)] == ["user", "assistant", "tool", "assistant"]
     assert conversation.messages[1].reasoning == "I look."
     assert conversation.messages[2].tool_call_id == conversation.messages[1].tool_calls[0].id
+
+
+TALK = [("user", "Which files?", []), ("assistant", "", ["shell"]), ("tool", "tide.py", [])]
+
+
+def test_codex_before_it_wrapped_its_items(tmp_path: Path) -> None:
+    [conversation] = loaded(tmp_path, OLD_CODEX).conversations
+    assert said(conversation) == [("system", "Be brief.", []), *TALK, ("assistant", "Only tide.py.", [])]
+    assert conversation.messages[2].reasoning == "I look."
+    named = [{**event, "conversation_id": "a"} for event in OLD_CODEX[2:]]
+    assert loaded(tmp_path, named).evidence != {}, "grouped by the name of their conversation"
+
+
+def test_gemini_cli(tmp_path: Path) -> None:
+    back: list[Event] = [{"id": "5", "type": "user", "content": "No."}, {"$rewindTo": "5"}]
+    back += [{"id": "6", "type": "user", "content": "Oh."}, {"$patch": {"removeIds": ["6"]}}]
+    events = [{"sessionId": "s", "projectHash": "h", "startTime": "t"}, *GEMINI, {"$set": {"lastUpdated": "t"}}, *back]
+    found = loaded(tmp_path, events)
+    [conversation] = found.conversations
+    assert said(conversation) == [
+        ("user", "Which files?", []),
+        ("assistant", "", ["list_directory"]),
+        ("tool", "tide.py", []),
+        ("assistant", "Only tide.py.", []),
+    ]
+    assert [message.reasoning for message in conversation.messages] == ["", "Look\nI look.", "", "hm"]
+    assert "items that are not read: 1 info" in {finding.message for finding in found.findings}
+    done = converted(Row({"sessionId": "s", "projectHash": "h", "messages": GEMINI}), None)
+    assert done.conversation is not None
+    assert said(done.conversation) == said(conversation)
+    assert done.evidence == "column messages with the events of Gemini CLI"
+
+
+def test_openhands(tmp_path: Path) -> None:
+    found = loaded(tmp_path, OPENHANDS)
+    [conversation] = found.conversations
+    assert said(conversation) == [
+        ("system", "Be brief.", []),
+        ("user", "Which files?", []),
+        ("assistant", "I look.", ["bash"]),
+        ("tool", "tide.py", []),
+        ("assistant", "More.", ["read"]),
+        ("tool", "low, high", []),
+        ("assistant", "Only tide.py.", []),
+    ]
+    assert [tool["function"]["name"] for tool in conversation.tools] == ["bash"]
+    assert conversation.messages[4].tool_calls[0].arguments == {"path": "tide.py"}
+    assert "items that are not read: 1 note" in {finding.message for finding in found.findings}
+    feedback = converted(Row({"version": "1.0", "trajectory": OPENHANDS}), None)
+    assert feedback.evidence == "column trajectory with the events of OpenHands"
+
+
+def test_openhands_sdk(tmp_path: Path) -> None:
+    [conversation] = loaded(tmp_path, SDK).conversations
+    assert said(conversation) == [
+        ("system", "Be brief.", []),
+        ("user", "Which files?", []),
+        ("assistant", "I look.", ["bash"]),
+        ("tool", "tide.py", []),
+        ("assistant", "Only tide.py.", []),
+    ]
+    assert conversation.messages[2].reasoning == "Hm."
+    assert conversation.messages[3].tool_call_id == conversation.messages[2].tool_calls[0].id
+
+
+def test_goose(tmp_path: Path) -> None:
+    [conversation] = loaded(tmp_path, GOOSE).conversations
+    assert said(conversation) == [*TALK, ("assistant", "Only tide.py.", [])]
 
 
 def test_a_session_in_a_row() -> None:

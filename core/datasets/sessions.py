@@ -16,8 +16,22 @@ EVENTS_LOOKED_AT = 20
 
 def are_events(head: Sequence[Row]) -> bool:
     """Whether rows are the events of a session, as the first of them say."""
-    typed = all(isinstance(row.data, dict) and isinstance(row.data.get("type"), str) for row in head)
-    return typed and any(logged_by(row.data) for row in head)
+    return any(logged_by(row.data) for row in head) and all(map(_may_be_event, head))
+
+
+def _may_be_event(row: Row) -> bool:
+    """Whether a row is an event, or what programs write around those."""
+    if not isinstance(row.data, dict):
+        return False
+    keys = row.data.keys()
+    around = keys <= _OF_A_HEAD or keys >= _OF_GOOSE or not keys.isdisjoint(_AROUND)
+    return around or isinstance(row.data.get("type"), str) or bool(logged_by(row.data))
+
+
+# What stands around events; what of the head of a session has no other sign; and messages that are text alone.
+_AROUND = frozenset({"record_type", "projectHash", "working_dir", "$set", "$rewindTo", "$patch"})
+_OF_A_HEAD = frozenset({"id", "timestamp", "instructions", "git"})
+_OF_GOOSE = frozenset({"role", "created", "content"})
 
 
 def sessions(rows: Iterable[Row], notes: list[Finding]) -> Iterator[Row]:
@@ -44,7 +58,11 @@ def sessions(rows: Iterable[Row], notes: list[Finding]) -> Iterator[Row]:
 
 def _says_nothing(event: JsonObject) -> bool:
     """Whether an event only serves the program that logs it, and leads to no message."""
-    return not {"message", "payload", "content", "parentUuid", "parentId", "arguments", "output"} & event.keys()
+    return event.get("type") != "reasoning" and event.keys().isdisjoint(_TELLING)
+
+
+_TELLING = frozenset({"message", "payload", "content", "parentUuid", "parentId", "arguments", "output", "instructions"})
+_TELLING |= {"action", "observation", "llm_message", "system_prompt", "error", "$rewindTo", "$patch"}
 
 
 def are_messages(head: Sequence[Row]) -> bool:

@@ -103,8 +103,11 @@ def _refused(record: JsonObject) -> Recognition | None:
 
 def _session(record: JsonObject) -> Recognition | None:
     """The events of a coding agent's session, in a column or as the lines of a file."""
-    by = next(filter(None, map(logged_by, _items(record.get(EVENTS)))), "")
-    return Recognition(Layout("session"), f"column {EVENTS} with the events of {by}") if by else None
+    for column in (EVENTS, "messages", "trajectory", "history", "events"):
+        by = next(filter(None, map(logged_by, _items(record.get(column)))), "")
+        if by:
+            return Recognition(Layout("session", {"messages": column}), f"column {column} with the events of {by}")
+    return None
 
 
 def _own_keys(record: JsonObject) -> Recognition | None:

@@ -1,4 +1,4 @@
-"""Sessions of coding agents, as Claude Code, Codex and Pi log them: a list of events, some of which are messages.
+"""Sessions of agents: a list of events, some of which are messages, as Claude Code, Codex, Gemini CLI and others log.
 
 A row holds the events of one session. Only what the model was sent and wrote is read: the branch of messages that was
 gone on with, without what the program notes for itself. What is left out of the conversation is counted.
@@ -6,7 +6,7 @@ gone on with, without what the program notes for itself. What is left out of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.conversation import Conversation, JsonObject, Row
 from core.errors import counted
 from core.formats.chat import read_openai
 from core.formats.layout import Layout, reads
+from core.formats.openhands import is_of_openhands, messages_of_openhands
 from core.formats.roles import message_list
 from core.formats.text import object_in
 from core.formats.vendors import read_anthropic, read_responses
@@ -25,26 +26,59 @@ _ITEMS = frozenset({"message", "reasoning", "function_call", "function_call_outp
 _ITEMS |= {"custom_tool_call", "custom_tool_call_output"}
 
 
+_ITEM_PARTS = ("input_text", "output_text")
+_GOOSE_PARTS = ("toolRequest", "toolResponse")
+_NAMES = frozenset({"conversation_id", "session_id", "thread_id"})
+
+
 def logged_by(event: Any) -> str:
     """Which program logs such an event; empty for a row of another kind."""
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        return ""
-    if event["type"] in _CODEX and isinstance(event.get("payload"), dict):
-        return "Codex"
-    if {"parentUuid", "sessionId"} <= event.keys():
-        return "Claude Code"
-    return "Pi" if {"parentId", "timestamp"} <= event.keys() and isinstance(event.get("message"), dict) else ""
+    return next((name for name, is_one in _PROGRAMS.items() if is_one(event)), "") if isinstance(event, dict) else ""
 
 
-@reads("session", EVENTS, "harness", "session_id", "file_name")
+def _is_of_codex(event: JsonObject) -> bool:
+    kind = event.get("type")
+    if not isinstance(kind, str) or kind in _CODEX:
+        return isinstance(kind, str) and isinstance(event.get("payload"), dict)
+    # The items of older versions lie open; rows that name their conversation are none.
+    called = kind in _ITEMS and "call_id" in event
+    return (called or (kind == "message" and _has_part(event, _ITEM_PARTS))) and event.keys().isdisjoint(_NAMES)
+
+
+def _has_part(event: JsonObject, kinds: tuple[str, ...]) -> bool:
+    parts = event.get("content")
+    return isinstance(parts, list) and any(isinstance(part, dict) and part.get("type") in kinds for part in parts)
+
+
+def _is_of_claude_code(event: JsonObject) -> bool:
+    return isinstance(event.get("type"), str) and {"parentUuid", "sessionId"} <= event.keys()
+
+
+def _is_of_pi(event: JsonObject) -> bool:
+    typed = isinstance(event.get("type"), str) and {"parentId", "timestamp"} <= event.keys()
+    return typed and isinstance(event.get("message"), dict)
+
+
+_PROGRAMS: dict[str, Callable[[JsonObject], bool]] = {
+    "Codex": _is_of_codex,
+    "Claude Code": _is_of_claude_code,
+    "Pi": _is_of_pi,
+    "Gemini CLI": lambda event: event.get("type") == "gemini" and "content" in event,
+    "OpenHands": is_of_openhands,
+    "Goose": lambda event: "role" in event and _has_part(event, _GOOSE_PARTS),
+}
+
+
+@reads("session", EVENTS, "harness", "session_id", "file_name", "sessionId", "projectHash", "startTime", "lastUpdated")
 def read_session(row: Row, layout: Layout) -> Conversation:
     """`{"traces": [{"type", "message" or "payload", …}, …]}`, or the lines of a session's file."""
     column = layout.columns.get("messages", EVENTS)
-    events = [event for event in message_list(row, column) if isinstance(event.get("type"), str)]
-    by = next(filter(None, map(logged_by, events)), "")
+    listed = message_list(row, column)
+    by = next(filter(None, map(logged_by, listed)), "")
+    events = [event for event in listed if isinstance(event.get("type"), str)]
     if by == "Codex":
         items = list(_codex(row, column, events))
-        return read_responses(replace(row, data={"input": items, "instructions": _instructions(events)}), Layout(""))
+        return read_responses(replace(row, data={"input": items, "instructions": _instructions(listed)}), Layout(""))
     if by == "Claude Code":
         messages = _claude_code(row, column, events)
         return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
@@ -52,7 +86,16 @@ def read_session(row: Row, layout: Layout) -> Conversation:
         branch = _branch(row, column, [e for e in events if isinstance(e.get("id"), str)], "id", "parentId")
         messages = [_pi(event["message"]) for event in branch if isinstance(event.get("message"), dict)]
         return read_openai(replace(row, data={"messages": messages}), Layout("openai"))
-    raise row.refuse("SH102", column, "no events of a session that is known (Claude Code, Codex, Pi)")
+    if by == "Gemini CLI":
+        messages = list(_gemini(row, column, listed))
+        return read_openai(replace(row, data={"messages": messages}), Layout("openai"))
+    if by == "OpenHands":
+        messages, tools = messages_of_openhands(row, column, listed)
+        return read_openai(replace(row, data={"messages": messages, "tools": tools}), Layout("openai"))
+    if by == "Goose":
+        messages = [{"role": e.get("role"), "content": [_goose(b) for b in _blocks(e)]} for e in listed if "role" in e]
+        return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
+    raise row.refuse("SH102", column, f"no events of a session that is known ({', '.join(_PROGRAMS)})")
 
 
 def _branch(row: Row, column: str, events: list[JsonObject], own: str, parent: str) -> list[JsonObject]:
@@ -138,7 +181,7 @@ def _codex(row: Row, column: str, events: list[JsonObject]) -> Iterator[JsonObje
 
 def _instructions(events: list[JsonObject]) -> str:
     for event in events:
-        meta = event.get("payload") if event.get("type") == "session_meta" else None
+        meta = event.get("payload") if event.get("type") == "session_meta" else None if "type" in event else event
         given = (meta.get("base_instructions") or meta.get("instructions")) if isinstance(meta, dict) else None
         given = given.get("text") if isinstance(given, dict) else given
         if isinstance(given, str):
@@ -157,3 +200,61 @@ def _pi(message: JsonObject) -> JsonObject:
     if plain["role"] == "tool":
         plain |= {"tool_call_id": message.get("toolCallId"), "name": message.get("toolName")}
     return plain
+
+
+def _gemini(row: Row, column: str, events: list[JsonObject]) -> Iterator[JsonObject]:
+    """The messages that were not taken back, with the calls in them and their results."""
+    said: dict[str, JsonObject] = {}
+    others: dict[str, int] = {}
+    for number, event in enumerate(events):
+        removed = object_in(event.get("$patch")).get("removeIds")
+        back = list(said)
+        if str(event.get("$rewindTo")) in said:
+            removed = back[back.index(str(event["$rewindTo"])) :]
+        for name in removed if isinstance(removed, list) else ():
+            said.pop(str(name), None)
+        if event.get("type") in ("user", "gemini"):
+            said[str(event.get("id") or number)] = event
+        elif "type" in event:
+            others[str(event["type"])] = others.get(str(event["type"]), 0) + 1
+    if others:
+        shown = ", ".join(f"{count} {name}" for name, count in others.items())
+        row.kept("SH107", column, f"items that are not read: {shown}")
+    for event in said.values():
+        yield from _of_gemini(event)
+
+
+def _of_gemini(event: JsonObject) -> Iterator[JsonObject]:
+    parts = [part for part in _blocks(event) if not part.get("thought")]
+    told = [part.get("text") for part in _blocks(event) if part.get("thought")]
+    given = event.get("thoughts")
+    for thought in given if isinstance(given, list) else ():
+        told += [object_in(thought).get(key) for key in ("subject", "description")]
+    called = event.get("toolCalls")
+    calls = [object_in(call) for call in called] if isinstance(called, list) else []
+    message: JsonObject = {"role": "user" if event["type"] == "user" else "assistant", "content": parts}
+    message |= {"reasoning_content": "\n".join(str(one) for one in told if one)} if any(told) else {}
+    message |= (
+        {"tool_calls": [{key: call.get(key) for key in ("id", "name", "args")} for call in calls]} if calls else {}
+    )
+    yield message
+    for call in calls:
+        listed = call.get("result")
+        first = object_in(listed[0]) if isinstance(listed, list) and listed else {}
+        response = object_in(object_in(first.get("functionResponse")).get("response"))
+        shown = response["output"] if list(response) == ["output"] else response or call.get("resultDisplay") or listed
+        yield {"role": "tool", "tool_call_id": call.get("id"), "name": call.get("name"), "content": shown or ""}
+
+
+def _goose(block: JsonObject) -> JsonObject:
+    """A part of Goose's as Anthropic's block."""
+    if block.get("type") == "toolRequest":
+        call = object_in(block.get("toolCall"))
+        call = object_in(call.get("value")) or call
+        return {"type": "tool_use", "id": block.get("id"), "name": call.get("name"), "input": call.get("arguments")}
+    if block.get("type") == "toolResponse":
+        result = object_in(block.get("toolResult"))
+        given = result.get("value", result.get("error", ""))
+        content = object_in(given).get("content", given)
+        return {"type": "tool_result", "tool_use_id": block.get("id"), "content": content}
+    return block
