@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.conversation import JsonObject, Row, ToolCall, snippet
+from core.formats.pythoncalls import read_python
 from core.formats.text import parse_text, type_name
 
 _ROUNDS = 3
@@ -16,6 +17,9 @@ _ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "kwargs"
 def calls_from_text(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
     """The calls of a `function_call` turn: JSON text (or an object) of one call or a list of calls."""
     parsed, written = parse_text(value) if isinstance(value, str) else (value, "json")
+    if not written and (called := read_python(value.strip())):
+        row.repaired("TC503", path, "call read as Python literal", value, ", ".join(call.name for call in called))
+        return tuple(called)
     if written == "literal":
         row.repaired("TC503", path, "call read as Python literal", value, parsed)
     calls = parsed if isinstance(parsed, list) else [parsed]

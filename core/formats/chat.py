@@ -21,7 +21,7 @@ from core.formats.roles import (
     require,
     role_of,
 )
-from core.formats.text import is_text_part, type_name
+from core.formats.text import is_text_part, parse_text, type_name
 from core.formats.tools import OTHER_COLUMNS, foreign_style, read_tools, tools_elsewhere
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "tool_plan")
@@ -30,7 +30,17 @@ _FLAG_KEYS = ("weight", "loss_weight", "train", "training", "loss", "masked")
 _DETAIL_KEYS = ("train_detail", "training_detail", "message_field_training_detail")
 _SAYS_LOSS = frozenset({*_FLAG_KEYS, *_DETAIL_KEYS})
 _OPENAI_NAMES = OWN_NAMES | {"function"}
-_MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "audio"}
+_MESSAGE_KEYS = {
+    "role",
+    "content",
+    "tool_calls",
+    "function_call",
+    "function_calls",
+    "tool_call_id",
+    "refusal",
+    "annotations",
+    "audio",
+}
 _MESSAGE_KEYS |= {
     *REASONING_KEYS,
     *_FLAG_KEYS,
@@ -41,8 +51,11 @@ _MESSAGE_KEYS |= {
     "system_prompt",
     "additional_kwargs",
 }
-_HOLD_CALLS = frozenset({"tool_calls", "function_call", "additional_kwargs"})
+_HOLD_CALLS = frozenset({"tool_calls", "function_call", "function_calls", "additional_kwargs"})
 _HOLD_REASONING = frozenset(REASONING_KEYS)
+_CALL_WITH_RESULT = frozenset({"name", "parameters", "observation"})
+# What a call begins with that is written among words; rules find it there.
+_CALLS_IN_WORDS = ("<function=", "<tool_call", "<function_call", "<invoke ")
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _OPENAI_COLUMNS = (
     *("messages", "tools", *OTHER_COLUMNS, "system", "developer", "id", "conversation_id"),
@@ -153,10 +166,7 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     if role == "tool":
         if named == "function":
             row.repaired("TC518", path, "old OpenAI function result converted")
-        more = raw.get("additional_kwargs")
-        given = {**more, **raw} if isinstance(more, dict) else raw
-        identity, name = str(given.get("tool_call_id") or ""), str(given.get("name") or "")
-        read = [Message("tool", result_text(row, at, content), tool_call_id=identity, name=name)]
+        read = _called(row, path, raw) if raw.keys() >= _CALL_WITH_RESULT else [_result(row, at, raw, content)]
     else:
         if tags["content_tag"] not in raw and not calls:
             row.mend("SH106", path, f'message has no "{tags["content_tag"]}"', "read as empty")
@@ -169,6 +179,20 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
             if reasoning or calls:
                 read[0] = replace(read[0], reasoning=reasoning, tool_calls=(*read[0].tool_calls, *calls))
     return [flagged(row, path, raw, message) for message in read]
+
+
+def _result(row: Row, path: str, raw: JsonObject, content: Any) -> Message:
+    more = raw.get("additional_kwargs")
+    given = {**more, **raw} if isinstance(more, dict) else raw
+    identity, name = str(given.get("tool_call_id") or ""), str(given.get("name") or "")
+    return Message("tool", result_text(row, path, content), tool_call_id=identity, name=name)
+
+
+def _called(row: Row, path: str, raw: JsonObject) -> list[Message]:
+    """A call and its result in one message, as ChatGLM's trainer has them."""
+    call = read_call(row, path, {key: raw[key] for key in ("name", "parameters")})
+    result = result_text(row, f"{path}.observation", raw["observation"])
+    return [Message("assistant", tool_calls=(call,)), Message("tool", result, name=call.name)]
 
 
 def _by_tags(row: Row, path: str, raw: JsonObject, layout: Layout) -> tuple[dict[str, str], JsonObject]:
@@ -249,17 +273,23 @@ def _function_call(row: Row, path: str, value: Any) -> Message:
     rest = value[thought.end() :] if thought else value
     # The words of smolagents before its calls.
     rest = rest.removeprefix("Calling tools:") if isinstance(rest, str) else rest
-    return Message("assistant", "", thought.group(1).strip() if thought else "", calls_from_text(row, path, rest))
+    reasoning = thought.group(1).strip() if thought else ""
+    if isinstance(rest, str) and any(map(rest.__contains__, _CALLS_IN_WORDS)) and not parse_text(rest)[1]:
+        return Message("assistant", rest, reasoning)
+    return Message("assistant", "", reasoning, calls_from_text(row, path, rest))
 
 
 def _calls(row: Row, path: str, raw: JsonObject) -> tuple[ToolCall, ...]:
     more = raw.get("additional_kwargs")
     raw = {**more, **raw} if isinstance(more, dict) else raw
-    calls = call_list(row, f"{path}.tool_calls", raw.get("tool_calls"))
+    key = "tool_calls" if raw.get("tool_calls") else "function_calls"
+    calls = call_list(row, f"{path}.{key}", raw.get(key))
     legacy = raw.get("function_call")
     if not legacy:
         return calls
     row.repaired("TC518", f"{path}.function_call", "old OpenAI function_call converted")
+    if isinstance(legacy, list):
+        return (*calls, *call_list(row, f"{path}.function_call", legacy))
     return (*calls, read_call(row, f"{path}.function_call", legacy))
 
 
@@ -276,9 +306,10 @@ def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mappin
     if raw.keys() <= _MESSAGE_KEYS and not others_call:
         return
     known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
+    known |= _CALL_WITH_RESULT if role == "tool" and raw.keys() >= _CALL_WITH_RESULT else set()
     known -= {"tool_calls"} if others_call else set()
     if role == "system" and not row.data.get("tools"):
-        known |= {"tools"}
+        known |= {"tools", "functions"}
     if not raw.keys() <= known:
         unknown = sorted(str(key) for key in raw if key not in known and raw[key] not in (None, "", [], {}))
         if unknown:

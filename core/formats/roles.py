@@ -37,6 +37,7 @@ ROLE_ALIASES: dict[str, Role] = {
     "tool_response": "tool",
     "tool_result": "tool",
     "function_response": "tool",
+    "environment": "tool",
 }
 _HINTS = frozenset(ROLE_ALIASES)
 # The same in other languages.

@@ -6,15 +6,15 @@ as text, and reported.
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.conversation import JsonObject, Row, RowRefusedError, ToolCall
+from core.conversation import Row, RowRefusedError, ToolCall
 from core.formats.calls import read_call
-from core.formats.text import as_json, parse_text
+from core.formats.pythoncalls import python_calls, read_python
+from core.formats.text import parse_text
 from core.formats.vendors import glaive_call
 
 
@@ -177,7 +177,7 @@ def _objects_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
 
 
 def _python_style_calls(row: Row, match: re.Match[str]) -> list[ToolCall]:
-    calls = _read_python(match.group(1))
+    calls = read_python(match.group(1))
     if not calls:
         raise row.refuse("TC504", "$", "no call with keyword arguments")
     return calls
@@ -214,10 +214,10 @@ def _bracketed(text: str) -> Found | None:
     body = text.strip().removeprefix("API-Request:").lstrip()
     if not (body.startswith("[") and body.endswith(")]")):
         return None
-    calls = _read_python(body[1:-1])
+    calls = read_python(body[1:-1])
     if calls:
         return Found("[f(x=1)]", "", tuple(calls))
-    return Found("[f(x=1)]", text, (), body) if next(_python_calls(body[1:-1]), None) else None
+    return Found("[f(x=1)]", text, (), body) if next(python_calls(body[1:-1]), None) else None
 
 
 def _bare(text: str, known: frozenset[str] | None) -> Found | None:
@@ -228,21 +228,11 @@ def _bare(text: str, known: frozenset[str] | None) -> Found | None:
     fenced = _FENCED.fullmatch(body)
     body = fenced.group(1).strip() if fenced else body
     if _PYTHON.match(body) and body.endswith(")"):
-        style, calls = "f(x=1)", _read_python(body)
+        style, calls = "f(x=1)", read_python(body)
     else:
         style, calls = "JSON", _read_json(body)
     fits = bool(calls) and (known is None or all(call.name in known for call in calls))
     return Found(style, "", tuple(calls)) if fits else None
-
-
-def _read_python(text: str) -> list[ToolCall]:
-    """The calls in a text that is calls in Python's way; none when one of them is not read."""
-    read = [(name, _keywords(inside)) for name, inside in _python_calls(text)]
-    return (
-        [ToolCall(name, words) for name, words in read if words is not None]
-        if all(name and words is not None for name, words in read)
-        else []
-    )
 
 
 def _read_json(text: str) -> list[ToolCall]:
@@ -259,47 +249,3 @@ def _read_json(text: str) -> list[ToolCall]:
 def _is_call(value: Any) -> bool:
     inner = value.get("function", value) if isinstance(value, dict) else None
     return isinstance(inner, dict) and "name" in inner and bool({"arguments", "parameters"} & inner.keys())
-
-
-def _python_calls(text: str) -> Iterator[tuple[str, str]]:
-    """Each `name(inside)` of a list of calls; parentheses inside quotes do not count."""
-    position = 0
-    while (opened := text.find("(", position)) >= 0:
-        closed = closing(text, opened)
-        if closed < 0:
-            return
-        yield text[position:opened].strip(" ,;\n"), text[opened + 1 : closed]
-        position = closed + 1
-
-
-def closing(text: str, opened: int) -> int:
-    """Where the bracket at `opened` is closed, brackets in quotes apart; -1 when it is not."""
-    depth, quote, position = 0, "", opened
-    while position < len(text):
-        character = text[position]
-        if quote:
-            if character == "\\":
-                position += 1
-            elif character == quote:
-                quote = ""
-        elif character in "'\"":
-            quote = character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-            if depth == 0:
-                return position
-        position += 1
-    return -1
-
-
-def _keywords(inside: str) -> JsonObject | None:
-    """The keyword arguments in `a=1, b="x"`; None when they are not literals, or given by position."""
-    try:
-        tree = ast.parse(f"f({inside})", mode="eval").body
-        if not isinstance(tree, ast.Call) or tree.args or any(word.arg is None for word in tree.keywords):
-            return None
-        return {str(word.arg): as_json(ast.literal_eval(word.value)) for word in tree.keywords}
-    except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
-        return None

@@ -70,8 +70,9 @@ def tools_elsewhere(row: Row, messages: str, *, has_calls: bool) -> tuple[JsonOb
             return _moved(row, f"{name}.tools", found, has_calls=has_calls)
     listed = row.data.get(messages)
     first = listed[0] if isinstance(listed, list) and listed else None
-    found = first.get("tools") if isinstance(first, dict) else None
-    return _moved(row, f"{messages}[0].tools", found, has_calls=has_calls) if found else ()
+    beside = {key: first[key] for key in ("tools", "functions") if first.get(key)} if isinstance(first, dict) else {}
+    key = next(iter(beside), "")
+    return _moved(row, f"{messages}[0].{key}", beside[key], has_calls=has_calls) if key else ()
 
 
 def _moved(row: Row, path: str, value: Any, *, has_calls: bool) -> tuple[JsonObject, ...]:

@@ -22,8 +22,8 @@ from core.conversation import (
     snippet,
 )
 from core.errors import counted
+from core.formats.pythoncalls import closing
 from core.formats.text import parse_text
-from core.formats.textcalls import closing
 from core.formats.tools import concatenated_objects, tools_of
 from core.rules.order import no_two_assistants_in_a_row
 from core.rules.schema import problems
