@@ -42,8 +42,8 @@ class Token:
 class Preview:
     """A row, what became of it (`fate`), the conversation in it (None if it was dropped), and what is trained of it.
 
-    `samples`, `examples` and `tokens` belong together one by one. `longest` is the length of the conversation in tokens
-    before anything was cut, `counts` says how it was cut.
+    `samples` and `examples` belong together one by one; `tokens` makes those of one of them. `longest` is the length of
+    the conversation in tokens before anything was cut, `counts` says how it was cut.
     """
 
     source: Source
@@ -54,7 +54,7 @@ class Preview:
     evidence: str = ""
     samples: list[Rendered] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
-    tokens: list[list[Token]] = field(default_factory=list)
+    tokenizer: Any = None
     longest: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -62,6 +62,10 @@ class Preview:
     def findings(self) -> list[Finding]:
         """What was found in this row."""
         return self.row.findings
+
+    def tokens(self, place: int) -> list[Token]:
+        """The tokens of the sample at a place (from 0)."""
+        return tokens_of(self.samples[place], self.examples[place], self.tokenizer)
 
     def to_json(self) -> dict[str, Any]:
         """`{"row", "conversation", "samples": [{"text", "spans", "input_ids", "labels"}], "findings"}`.
@@ -118,13 +122,12 @@ def first_rows(name: str, config: TrainConfig, count: int = 20) -> list[Row]:
 
 
 def _walk(source: Source, done: Converted, config: TrainConfig, tokenizer: Any, template: Template) -> Preview:
-    shown = Preview(source, done.row, done.fate, done.conversation, done.layout, done.evidence)
+    shown = Preview(source, done.row, done.fate, done.conversation, done.layout, done.evidence, tokenizer=tokenizer)
     if shown.conversation is None:
         return shown
     made = make([shown.conversation], template, tokenizer, config)[0]
     shown.samples = [sample for sample, _ in made.samples]
     shown.examples = [example for _, example in made.samples]
-    shown.tokens = [tokens_of(sample, example, tokenizer) for sample, example in made.samples]
     shown.longest, shown.counts = made.longest, made.counts
     shown.row.findings += [*made.notes, *([made.refusal] if made.refusal else [])]
     shown.fate = done.fate_with(shown.findings)

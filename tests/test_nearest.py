@@ -12,7 +12,7 @@ import pytest
 from core.config import DataOptions
 from core.conversation import Row
 from core.datasets import converted, find_source, load_dataset, with_options
-from core.formats import Layout, nearest
+from core.formats import Layout, nearest, nearest_options
 
 CASES: list[tuple[Any, str]] = [
     ({"article": "Rain all week.", "highlights": "Rain."}, "{prompt: article, response: highlights}"),
@@ -42,10 +42,33 @@ def test_what_the_hint_says_reads_the_row(data: Any) -> None:
     assert converted(row, None).fate == "dropped"
     hint = row.findings[0].message
     words = {word: dict(re.findall(r"(\w+): (\w+)", rest)) for word, rest in re.findall(r"--(\w+) '{(.*?)}'", hint)}
-    formatting = "openai" if "--formatting openai" in hint else "alpaca"
-    again = converted(Row(data), Layout(formatting, words["columns"], words.get("tags", {})))
+    options = nearest_options(data)
+    assert {word: options[word] for word in words} == words
+    layout = Layout(options.get("formatting", "alpaca"), words["columns"], words.get("tags", {}))
+    again = converted(Row(data), layout)
     assert again.conversation is not None
     assert [message.role for message in again.conversation.messages] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize("data", [data for data, _ in CASES[6:]])
+def test_where_a_person_must_say_more_there_are_no_options(data: Any) -> None:
+    assert nearest_options(data) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "roles"),
+    [
+        (["Ann", "Bob", "Ann"], {"Ann": "user", "Bob": "assistant"}),
+        (["Bob", "user"], {"Bob": "assistant", "user": "user"}),
+        (["assistant", "Ann"], {"assistant": "assistant", "Ann": "user"}),
+        (["user", "bot"], {}),
+        (["system", "Ann"], {}),
+        (["Ann", "Bob", "Eve"], {}),
+    ],
+)
+def test_of_two_who_talk_the_one_who_begins_asks(names: list[str], roles: dict[str, str]) -> None:
+    talk = [{"name_shown": name, "line": "Yes."} for name in names]
+    assert nearest_options({"log": talk})["roles"] == roles
 
 
 def test_messages_with_their_keys_mapped_need_no_format(tmp_path: Path) -> None:

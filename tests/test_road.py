@@ -211,7 +211,8 @@ def test_the_preview_is_what_training_gets(template: Template, tokenizer: Any, o
     rows = load("tools", 5).conversations
     assert shown.examples == prepare([rows[4]], template, tokenizer, config).examples
     assert (len(shown.examples) > 1) == (options == {"max_length": 300})
-    for sample, example, tokens in zip(shown.samples, shown.examples, shown.tokens, strict=True):
+    for place, (sample, example) in enumerate(zip(shown.samples, shown.examples, strict=True)):
+        tokens = shown.tokens(place)
         assert [token.id for token in tokens] == example.input_ids
         assert sample.text.startswith("".join(token.text for token in tokens))
         assert {token.kind for token in tokens} == {None, *(span.kind for span in sample.spans)}

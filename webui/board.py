@@ -144,6 +144,11 @@ class Board:
         return words.get(state, state)
 
 
+def sent_with(event: gr.EventData) -> dict[str, Any]:
+    """What a script of the page sent with its event; a browser may send anything."""
+    return event._data if isinstance(event._data, dict) else {}
+
+
 def dataset_names(dataset_dir: str = "") -> list[str]:
     """The registered datasets; none when the folder has no usable registry."""
     try:

@@ -1,5 +1,6 @@
 """How a file is to be read where recognition is wrong: its format, columns, keys and roles, by choosing among what is
-in its first rows. What is chosen are the options `formatting`, `columns`, `tags` and `roles` of the config.
+in its first rows. What is chosen are the options `formatting`, `columns`, `tags` and `roles` of the config. Where no
+row is recognised the form opens by itself, and a button fills it in as the findings say.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import Any
 import gradio as gr
 
 from core.conversation import Row
-from core.formats import FORMATS, parse_object_text
+from core.formats import FORMATS, nearest_options, parse_object_text
 from core.formats.names import MESSAGE_KEYS
+from webui.board import LIGHT, QUIET
 from webui.texts import Texts
 
 ROLE_KEYS = {keys[0] for keys in MESSAGE_KEYS}
-LONGEST_ROLE, MOST_SEEN = 40, 40
+LONGEST_ROLE, MOST_SEEN, LONGEST_ON_BUTTON = 40, 40, 32
 OURS = ("user", "assistant", "tool", "system")
 
 
@@ -57,28 +59,55 @@ def _role_names(message: Mapping[str, Any]) -> Iterable[str]:
 
 
 @dataclass
+class Fold:
+    """Whether the form is open, and the dataset for which it opened by itself; none where a person opened it."""
+
+    open: bool = False
+    opened_for: str = ""
+
+    def expanded(self) -> None:
+        """It is open, whoever opened it."""
+        self.open = True
+
+    def collapsed(self) -> None:
+        """It is closed; when it opens again, that is for another reason."""
+        self.open, self.opened_for = False, ""
+
+
+@dataclass
 class MappingForm:
     """The components, by the words of dataset_info.json."""
 
     t: Texts
+    panel: Any = None
+    fold: Any = None
+    offer: Any = None
+    offered: Any = None
     formatting: Any = None
     columns: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, Any] = field(default_factory=dict)
 
+    def put_offer(self) -> None:
+        """Put the button here that fills in the form as the findings say, hidden until they say something."""
+        self.offer, self.offered = gr.Button(visible=False, size="md", elem_id="data-offer"), gr.State({})
+
     def put(self) -> None:
-        """Put the components here."""
+        """Put the form here, folded."""
         t = self.t
-        self.formatting = gr.Dropdown(
-            [(t("recognise it"), ""), *((name, name) for name in sorted(FORMATS))],
-            value="",
-            label=t("Format"),
-            info=t("Leave it to recognition unless it is wrong."),
-            elem_id="map-formatting",
-        )
-        self._put(t("Which column holds"), self.columns, column_labels(t), "map-column")
-        self._put(t("In a message, which key holds"), self.tags, tag_labels(t), "map-tag")
-        self._put(t("Who speaks under which names"), self.roles, role_labels(t), "map-role", multiselect=True)
+        way = t("Read it another way: format, columns, roles")
+        self.panel, self.fold = gr.Accordion(way, open=False, elem_id="data-mapping"), gr.State(Fold())
+        with self.panel:
+            self.formatting = gr.Dropdown(
+                [(t("recognise it"), ""), *((name, name) for name in sorted(FORMATS))],
+                value="",
+                label=t("Format"),
+                info=t("Leave it to recognition unless it is wrong."),
+                elem_id="map-formatting",
+            )
+            self._put(t("Which column holds"), self.columns, column_labels(t), "map-column")
+            self._put(t("In a message, which key holds"), self.tags, tag_labels(t), "map-tag")
+            self._put(t("Who speaks under which names"), self.roles, role_labels(t), "map-role", multiselect=True)
 
     def _put(self, title: str, into: dict[str, Any], labels: Mapping[str, str], prefix: str, **options: Any) -> None:
         with gr.Group(elem_classes="tb-map"):
@@ -89,10 +118,45 @@ class MappingForm:
                     none: list[str] | None = [] if options.get("multiselect") else None
                     into[word] = gr.Dropdown([], value=none, elem_id=f"{prefix}-{word}", **settings)
 
+    def listen(self) -> None:
+        """Tie the components to the functions below."""
+        quick: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
+        self.panel.expand(Fold.expanded, self.fold, None, **quick)
+        self.panel.collapse(Fold.collapsed, self.fold, None, **quick)
+        self.offer.click(self.filled, self.offered, self.parts, **quick)
+
     @property
     def parts(self) -> list[Any]:
         """All components, in a fixed order."""
         return [self.formatting, *self.columns.values(), *self.tags.values(), *self.roles.values()]
+
+    @property
+    def told(self) -> list[Any]:
+        """The outputs that `tell` fills, in their order."""
+        return [self.panel, self.offer, self.offered]
+
+    def tell(self, name: str, fold: Fold, strange: Sequence[Row]) -> tuple[Any, ...]:
+        """Of a dataset without a row that is recognised (`strange` are its first ones) the form opens, and what the
+        findings say is offered; with the next dataset it closes again, unless a person opened it."""
+        options = next(filter(None, (nearest_options(row.data) for row in strange)), {})
+        panel = gr.skip()
+        if strange and (fold.opened_for or not fold.open):
+            panel, fold.opened_for = gr.update(open=True), name
+        elif not strange and fold.opened_for not in ("", name):
+            panel = gr.update(open=False)
+        return panel, gr.update(visible=bool(options), value=offer_words(options, self.t)), options
+
+    def filled(self, options: Mapping[str, Any]) -> list[Any]:
+        """Updates for `parts`: exactly these options."""
+        names: dict[str, list[str]] = {word: [] for word in self.roles}
+        for name, role in options.get("roles", {}).items():
+            names[role].append(name)
+        return [
+            options.get("formatting", ""),
+            *(options.get("columns", {}).get(word) for word in self.columns),
+            *(options.get("tags", {}).get(word) for word in self.tags),
+            *(gr.update(choices=list(options.get("roles", {})), value=names[word]) for word in self.roles),
+        ]
 
     def read(self, values: Mapping[Any, Any]) -> dict[str, Any]:
         """The options in what Gradio hands a listener."""
@@ -116,6 +180,23 @@ class MappingForm:
             many = words is offers[2][0]
             updates += [gr.update(choices=names, value=[] if many else None) for _ in words]
         return updates
+
+
+def offer_words(options: Mapping[str, Any], t: Texts) -> str:
+    """What the button says that it does."""
+    columns, tags = options.get("columns", {}), options.get("tags", {})
+    named = {word: _short(name) for word, name in {**columns, **tags}.items()}
+    if "prompt" in named:
+        return t("Read “{prompt}” as the question, “{response}” as the answer", **named)
+    if "messages" not in named:
+        return ""
+    said = t("Read “{messages}” as the messages: “{role_tag}” is the speaker, “{content_tag}” the words", **named)
+    labels = role_labels(t)
+    return " · ".join([said, *(f"{_short(name)} = {labels[role]}" for name, role in options["roles"].items())])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_ON_BUTTON else name[: LONGEST_ON_BUTTON - 1] + "…"
 
 
 def column_labels(t: Texts) -> dict[str, str]:

@@ -9,11 +9,28 @@ from collections.abc import Sequence
 from core.label import Example
 from core.preview import Preview, Token
 from core.template.spans import KINDS, Kind, Rendered
-from webui.markup import amount, escape
+from webui.markup import amount, escape, unshown, waiting
 from webui.texts import Texts
 
 # A page with more boxes, or more letters, becomes slow.
 MOST_TOKENS, MOST_CHARACTERS = 4000, 200_000
+# A sample that is not there yet waits for its text, and stays where it is on the screen when that comes and the one
+# that was open folds. Those that are there are folded and opened by the browser alone.
+ON_OPEN = """
+element.addEventListener('click', (event) => {
+  const sample = event.target.closest('summary')?.parentElement;
+  if (!sample?.dataset.sample || sample.open) return;
+  const top = sample.getBoundingClientRect().top;
+  new MutationObserver((changes, observer) => {
+    const summary = element.querySelector('details[open]:not([data-sample]) > summary');
+    if (!summary) return;
+    observer.disconnect();
+    window.scrollBy(0, summary.getBoundingClientRect().top - top);
+    summary.focus({preventScroll: true});
+  }).observe(element, {childList: true, subtree: true});
+  trigger('select', {sample: sample.dataset.sample});
+});
+"""
 
 
 def kind_words(t: Texts) -> dict[Kind, str]:
@@ -21,17 +38,23 @@ def kind_words(t: Texts) -> dict[Kind, str]:
     return {"text": t("text"), "reasoning": t("reasoning"), "tool_call": t("tool call"), "stop": t("stop token")}
 
 
-def samples_html(shown: Preview, t: Texts, *, tokens: bool = False) -> str:
-    """Every sample that training makes of a row, its counts and its text or tokens: the first, and others folded."""
-    parts, left = [], MOST_TOKENS if tokens else MOST_CHARACTERS
-    for place, (sample, example) in enumerate(zip(shown.samples, shown.examples, strict=True)):
-        name = t("sample {n} of {all}", n=place + 1, all=len(shown.samples)) if len(shown.samples) > 1 else ""
-        body = tokens_html(shown.tokens[place], t, left) if tokens else marked_html(sample, t, left)
-        left = max(0, left - (len(shown.tokens[place]) if tokens else len(sample.text)))
+def samples_html(shown: Preview, t: Texts, *, place: int = 0, tokens: bool = False) -> str:
+    """Every sample that training makes of a row, with its counts: the one at `place` open, with its text or tokens, the
+    others folded. `ON_OPEN` asks for one that is opened."""
+    parts = []
+    for n, (sample, example) in enumerate(zip(shown.samples, shown.examples, strict=True)):
+        name = t("sample {n} of {all}", n=n + 1, all=len(shown.samples)) if len(shown.samples) > 1 else ""
         head = counts_html(example, t, name)
+        if n != place:
+            wait = waiting(t("One moment …"))
+            parts.append(
+                f'<details class="tb-fold tb-sample" data-sample="{n}"><summary>{head}</summary>{wait}</details>'
+            )
+            continue
+        body = tokens_html(shown.tokens(n), t) if tokens else marked_html(sample, t)
         parts.append(
-            f'<details class="tb-fold tb-sample"><summary>{head}</summary>{body}</details>'
-            if place
+            f'<details class="tb-fold tb-sample" open><summary>{head}</summary>{body}</details>'
+            if name
             else f'<div class="tb-sample">{head}{body}</div>'
         )
     return "".join(parts)
@@ -58,18 +81,16 @@ def legend(counts: Counter[Kind], t: Texts) -> str:
     return f'<span class="tb-legend">{"".join(items)}</span>'
 
 
-def marked_html(sample: Rendered, t: Texts, most: int) -> str:
-    """The text up to `most` characters, with its trained spans marked, and how much there is besides."""
-    more = len(sample.text) - most
-    rest = f'<div class="tb-dim">{escape(t("… and {n} more characters", n=amount(more)))}</div>' if more > 0 else ""
-    return f'<pre class="tb-marked">{marked(sample, most)}</pre>{rest}'
+def marked_html(sample: Rendered, t: Texts) -> str:
+    """The beginning of the text, with its trained spans marked, and how much there is besides."""
+    return f'<pre class="tb-marked">{marked(sample)}{unshown(sample.text, MOST_CHARACTERS, t)}</pre>'
 
 
-def marked(sample: Rendered, most: int = MOST_CHARACTERS) -> str:
-    """The text up to `most` characters, escaped, with a `<mark>` around every trained span."""
-    text, out, position = sample.text[:most], [], 0
+def marked(sample: Rendered) -> str:
+    """The text up to `MOST_CHARACTERS`, escaped, with a `<mark>` around every trained span."""
+    text, out, position = sample.text[:MOST_CHARACTERS], [], 0
     for span in sample.spans:
-        if span.start >= most:
+        if span.start >= MOST_CHARACTERS:
             break
         out.append(escape(text[position : span.start]))
         out.append(f'<mark class="tb-m-{span.kind}">{escape(text[span.start : span.end])}</mark>')
@@ -77,10 +98,10 @@ def marked(sample: Rendered, most: int = MOST_CHARACTERS) -> str:
     return "".join([*out, escape(text[position:])])
 
 
-def tokens_html(tokens: Sequence[Token], t: Texts, most: int = MOST_TOKENS) -> str:
+def tokens_html(tokens: Sequence[Token], t: Texts) -> str:
     """The tokens as boxes; pointing at one tells its id, its word in the vocabulary and how it is trained."""
-    boxes = "".join(_box(token, t) for token in tokens[:most])
-    more = t("… and {n} more", n=amount(len(tokens) - most)) if len(tokens) > most else ""
+    boxes = "".join(_box(token, t) for token in tokens[:MOST_TOKENS])
+    more = t("… and {n} more", n=amount(len(tokens) - MOST_TOKENS)) if len(tokens) > MOST_TOKENS else ""
     return f'<pre class="tb-marked tb-tokens">{boxes}</pre><div class="tb-dim">{escape(more)}</div>'
 
 

@@ -32,9 +32,13 @@ def indented(value: Any) -> str:
 
 def beginning(text: str, most: int, t: Texts) -> str:
     """A text, escaped; of one that would make the page slow its beginning, and how much there is besides."""
+    return escape(text[:most]) + unshown(text, most, t)
+
+
+def unshown(text: str, most: int, t: Texts) -> str:
+    """How many characters of a text there are besides the first `most`; nothing where there are no others."""
     more = len(text) - most
-    rest = f'<span class="tb-dim"> {escape(t("… and {n} more characters", n=amount(more)))}</span>' if more > 0 else ""
-    return escape(text[:most]) + rest
+    return f'<span class="tb-dim"> {escape(t("… and {n} more characters", n=amount(more)))}</span>' if more > 0 else ""
 
 
 def title(text: str) -> str:

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.paths import runs_dir_of
 from core.run import Run
 from core.trash import empty, find_trashed, restore, size_of, trashed
-from webui.board import LIGHT, QUIET, Board
+from webui.board import LIGHT, QUIET, Board, sent_with
 from webui.markup import escape, table
 from webui.texts import Texts
 from webui.told import wrong
@@ -80,7 +80,7 @@ class Trash:
 
     def back(self, event: gr.EventData) -> Shown:
         """A run is to be had back; its name is compared with the folders in the trash and never used as a path."""
-        name = str(event._data.get("back", "")) if isinstance(event._data, dict) else ""
+        name = str(sent_with(event).get("back", ""))
         try:
             restore(find_trashed(name, self.folder))
         except (UserError, OSError) as error:

@@ -19,7 +19,7 @@ from core.formats.layout import (
     read_row,
     reader,
 )
-from core.formats.nearest import lacking, nearest
+from core.formats.nearest import lacking, nearest, nearest_options
 from core.formats.roles import ROLE_ALIASES
 from core.formats.text import parse_object_text, text_of
 from core.formats.tools import read_tools
@@ -41,6 +41,7 @@ __all__ = [
     "lacking",
     "lmflow",
     "nearest",
+    "nearest_options",
     "parse_object_text",
     "plain",
     "read_conversation",

@@ -1,4 +1,4 @@
-"""What to do about a row that no format fits: the option that would read it, with the row's own names in it."""
+"""What to do about a row that no format fits: the options that would read it, with the row's own names in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Any
 from core.conversation import JsonObject
 from core.formats.layout import Layout
 from core.formats.names import PAIRS, our_name
+from core.formats.roles import role_word
 from core.formats.text import parse_object_text
+
+# What a person could do, and the options that do it: none where a person must say more first.
+Hint = tuple[str, dict[str, Any]]
 
 _NEEDS = {
     "openai": {"messages"},
@@ -40,9 +44,18 @@ _MOST_NAMED = 6
 
 def nearest(record: Any) -> str:
     """What a person could do, for the message that nothing fits: columns to map, or the format that comes closest."""
+    return _hint(record)[0]
+
+
+def nearest_options(record: Any) -> dict[str, Any]:
+    """The options (`formatting`, `columns`, `tags`, `roles`) with which the row is read as `nearest` says, or none."""
+    return _hint(record)[1]
+
+
+def _hint(record: Any) -> Hint:
     if not isinstance(record, dict) or not record:
-        return "A row is an object with columns, for instance " + '{"messages": [{"role": …, "content": …}, …]}'
-    return _of_a_list(record) or _of_texts(record) or _closest(record) or "No format has these keys"
+        return "A row is an object with columns, for instance " + '{"messages": [{"role": …, "content": …}, …]}', {}
+    return _of_a_list(record) or _of_texts(record) or (_closest(record) or "No format has these keys", {})
 
 
 def lacking(record: JsonObject) -> Layout | None:
@@ -64,7 +77,7 @@ def _may_be_pair(prompt: Any, response: Any) -> bool:
     return isinstance(prompt, str | None) and all(isinstance(answer, str | None) for answer in answers)
 
 
-def _of_a_list(record: JsonObject) -> str:
+def _of_a_list(record: JsonObject) -> Hint | None:
     """A column with a list of objects: messages, if one knows under which keys they have what."""
     for column, value in record.items():
         listed = parse_object_text(value) if isinstance(value, str) and value.lstrip()[:1] == "[" else value
@@ -72,18 +85,32 @@ def _of_a_list(record: JsonObject) -> str:
             continue
         texts = [key for key, inner in listed[0].items() if isinstance(inner, str) and not _is_about(key)]
         if len(texts) == 2:
+            role, content = texts
             said = f"If column {column} holds the messages: --formatting openai --columns '{{messages: {column}}}'"
-            return f"{said} --tags '{{role_tag: {texts[0]}, content_tag: {texts[1]}}}' (and --roles for its names)"
+            said = f"{said} --tags '{{role_tag: {role}, content_tag: {content}}}' (and --roles for its names)"
+            tags = {"role_tag": role, "content_tag": content}
+            roles = _speakers([item.get(role) for item in listed])
+            return said, {"formatting": "openai", "columns": {"messages": column}, "tags": tags, "roles": roles}
         keys = ", ".join(map(str, list(listed[0])[:_MOST_NAMED]))
-        return f"Column {column} is a list of objects with {keys}; messages need a role and a content each"
-    return ""
+        return f"Column {column} is a list of objects with {keys}; messages need a role and a content each", {}
+    return None
 
 
-def _of_texts(record: JsonObject) -> str:
+def _speakers(named: list[Any]) -> dict[str, str]:
+    """The roles of two who talk under names that say nothing: who begins asks. None where there are more, or fewer."""
+    names = list(dict.fromkeys(name for name in named if isinstance(name, str)))
+    known = [role_word(name) for name in names]
+    if len(names) != 2 or any(role in ("system", "tool") for role in known) or None not in known:
+        return {}
+    first = "assistant" if known[0] == "assistant" or known[1] == "user" else "user"
+    return dict(zip(names, (first, "user" if first == "assistant" else "assistant"), strict=True))
+
+
+def _of_texts(record: JsonObject) -> Hint | None:
     """Two columns of words or more, one of which may be the question and another the answer to it."""
     texts = [str(key) for key, value in record.items() if isinstance(value, str) and value and not _is_about(str(key))]
     if len(texts) < 2:
-        return ""
+        return None
     asked = next((name for name in texts if our_name(name) in ("prompt", "instruction", "question", "input")), "")
     answered = next((n for n in texts if our_name(n) in ("completion", "response", "answer", "output")), "")
     if len(texts) == 2 and not (asked and answered):
@@ -92,8 +119,9 @@ def _of_texts(record: JsonObject) -> str:
         answered = "" if our_name(answered) in ("context", "input") else answered
     mapped = f"--columns '{{prompt: {asked or 'QUESTION'}, response: {answered or 'ANSWER'}}}'"
     if asked and answered:
-        return f"If {asked} is asked and {answered} is the answer to learn: {mapped}"
-    return f"Say which column is asked and which is the answer: {mapped} (texts: {', '.join(texts[:_MOST_NAMED])})"
+        said = f"If {asked} is asked and {answered} is the answer to learn: {mapped}"
+        return said, {"columns": {"prompt": asked, "response": answered}}
+    return f"Say which column is asked and which is the answer: {mapped} (texts: {', '.join(texts[:_MOST_NAMED])})", {}
 
 
 def _is_about(name: str) -> bool:

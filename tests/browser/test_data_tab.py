@@ -18,13 +18,14 @@ from core.config import TrainConfig
 from core.conversation import Row
 from core.datasets.registry import COLUMN_WORDS, TAG_WORDS
 from core.errors import UserError
+from core.preview import Preview
 from core.quantile import quantile
 from core.report import Report
 from webui import checks, uploads
 from webui.account import code_html, codes_html, formats_html, summary_html
 from webui.checks import Job, exported
 from webui.lengths import enough, lengths_html
-from webui.mapping import column_labels, seen_in, tag_labels
+from webui.mapping import Fold, column_labels, seen_in, tag_labels
 from webui.roots import Roots
 from webui.tabs.data import NOTHING, DataTab, stepped
 from webui.texts import Texts
@@ -63,7 +64,8 @@ def tab(work: Path, board: Any) -> DataTab:
 
 def values_of(tab: Any, name: str = "rows.jsonl", row: int = 1, report: Report | None = None) -> dict[Any, Any]:
     values = {part: part.value for part in [*tab.form.components.values(), *tab.mapping.parts]}
-    return values | {tab.dataset: name, tab.number: row, tab.report: report, tab.job: Job(), tab.making: Job()}
+    values |= {tab.dataset: name, tab.number: row, tab.report: report, tab.opened: ("", 0, 0)}
+    return values | {tab.job: Job(), tab.making: Job(), tab.mapping.fold: Fold()}
 
 
 def report_of(tab: Any, name: str = "rows.jsonl") -> Report:
@@ -197,7 +199,9 @@ def test_a_check_tells_how_far_it_is_and_ends_when_another_begins(monkeypatch: p
 def test_a_check_that_is_overtaken_leaves_what_came_after_it(tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webui.checks.Job.run", lambda *_: iter([64]))
     waits, last = tab.account(values_of(tab))
-    assert "64 rows" in waits[2]
+    # What is known of another dataset is gone meanwhile.
+    assert waits[1] == ""
+    assert all("64 rows" in html for html in waits[2:5])
     assert last == NOTHING
 
 
@@ -324,8 +328,51 @@ def test_where_no_row_is_recognised_the_board_says_what_to_do(tab: Any, work: Pa
     (work / "strange.jsonl").write_text('{"alpha": 1}\n{"alpha": 2}\n', encoding="utf-8")
     assert "choose below what the columns hold" in formats_html(report_of(tab, "strange.jsonl"), T)
     assert list(tab.account(values_of(tab, "strange.jsonl")))[-1][9]["open"] is True
-    # What a person opened stays open.
-    assert list(tab.account(values_of(tab)))[-1][9] == gr.skip()
+
+
+def test_the_mapping_opens_by_itself_and_closes_again_but_for_what_a_person_opened(tab: Any, work: Path) -> None:
+    for name in ("strange.jsonl", "stranger.jsonl"):
+        (work / name).write_text('{"alpha": 1}\n{"alpha": 2}\n', encoding="utf-8")
+    fold = Fold()
+
+    def panel(name: str) -> Any:
+        return list(tab.account(values_of(tab, name) | {tab.mapping.fold: fold}))[-1][9]
+
+    for name in ("strange.jsonl", "stranger.jsonl"):
+        assert panel(name)["open"] is True
+        fold.expanded()
+        # It is read by now: whoever maps it is not disturbed.
+        assert tab.mapping.tell(name, fold, [])[0] == gr.skip()
+    assert panel("rows.jsonl")["open"] is False
+    assert panel("none.jsonl")["open"] is False
+    fold.collapsed()
+    assert panel("rows.jsonl") == gr.skip()
+    fold.expanded()
+    assert [panel("strange.jsonl"), panel("rows.jsonl")] == [gr.skip(), gr.skip()]
+
+
+def test_what_would_read_the_rows_is_a_button(tab: Any, work: Path) -> None:
+    talk = [{"who": "customer", "says": "Hi"}, {"who": "agent", "says": HOSTILE}]
+    files = {
+        "talk.jsonl": ({"log": talk, "id": 1}, "Read “log” as the messages: “who” is the speaker, “says” the words"),
+        "pair.jsonl": ({"ask" * 20: "Hi", "reply": "Yes?"}, "askaska…” as the question, “reply” as the answer"),
+    }
+    for name, (row, said) in files.items():
+        (work / name).write_text((json.dumps(row) + "\n") * 2, encoding="utf-8")
+        offer, options = list(tab.account(values_of(tab, name)))[-1][10:]
+        assert offer["visible"] is True
+        assert said in offer["value"]
+        updates = tab.mapping.filled(options)
+        filled = [update["value"] if isinstance(update, dict) else update for update in updates]
+        report = list(tab.account(values_of(tab, name) | dict(zip(tab.mapping.parts, filled, strict=True))))[-1]
+        assert report[0].rows["dropped"] == 0
+        assert report[10]["visible"] is False
+    assert "customer = user · agent = assistant" in tab.mapping.tell("", Fold(), [Row({"log": talk})])[1]["value"]
+    # Where some rows are read, or a person must say more, there is none.
+    (work / "odd.jsonl").write_text(json.dumps(ROWS[0]) + '\n{"ask": "a", "reply": "b"}\n', encoding="utf-8")
+    (work / "three.jsonl").write_text('{"title": "a", "body": "b", "tags": "c"}\n', encoding="utf-8")
+    for name in ("odd.jsonl", "three.jsonl"):
+        assert list(tab.account(values_of(tab, name)))[-1][10]["visible"] is False
 
 
 def test_a_report_without_findings_says_so() -> None:
@@ -375,10 +422,25 @@ def test_of_a_very_long_row_the_beginning_is_shown(tab: Any, work: Path) -> None
     assert max(map(len, (talk, text, raw))) < 210_000
 
 
-def test_of_many_samples_the_first_is_open(tab: Any, work: Path) -> None:
+def test_of_many_samples_one_is_open_and_only_its_tokens_are_made(
+    tab: Any, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     turns = [{"role": role, "content": "a b c d e f g h " * 4} for _ in range(9) for role in ("user", "assistant")]
     (work / "long.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
     options = {tab.form.components["max_length"]: 256, tab.form.components["auto_length"]: False}
-    for html in tab.show(values_of(tab, "long.jsonl") | options)[2:4]:
-        assert html.count("sample ") == html.count("<details") + 1 > 2
-        assert html.index("<pre") < html.index("<details")
+    made: list[int] = []
+    tokens = Preview.tokens
+    monkeypatch.setattr(Preview, "tokens", lambda shown, place: made.append(place) or tokens(shown, place))
+    values = values_of(tab, "long.jsonl") | options
+    for place in (0, 1):
+        for html in tab.show(values)[2:4]:
+            samples = html.split("<details")[1:]
+            assert len(samples) > 2
+            assert ["<pre" in sample for sample in samples] == [n == place for n in range(len(samples))]
+            assert f'data-sample="{1 - place}"' in html
+        values |= {tab.opened: tab.open(values, SimpleNamespace(_data={"sample": "1"}))}
+    assert made == [0, 1]
+    # Of another row its first sample is open, and what a browser sends is looked at.
+    assert tab.open(values, SimpleNamespace(_data={"sample": "x"})) == ("long.jsonl", 1, 0)
+    assert "<pre" in tab.show(values | {tab.opened: ("rows.jsonl", 1, 1)})[3].split("<details")[1]
+    assert "<pre" in tab.show(values | {tab.opened: ("long.jsonl", 1, 99)})[3].split("<details")[1]

@@ -71,6 +71,46 @@ def test_an_odd_table_is_mapped_and_handed_to_training(page: Any, server: Any) -
     page.wait_for_selector("#train-command:visible")
 
 
+def test_what_would_read_the_rows_is_one_click_and_the_mapping_closes_behind_it(page: Any, server: Any) -> None:
+    talk = {"log": [{"who": "customer", "says": "Hi"}, {"who": "agent", "says": "Good morning"}]}
+    (server.folder / "talk.jsonl").write_text(json.dumps(talk) + "\n", encoding="utf-8")
+    opened(page, server, "Data")
+    choose(page, "#data-dataset", "talk.jsonl")
+    page.wait_for_selector("#map-formatting:visible")
+    page.locator("#data-offer").click()
+    until(lambda: "Good morning" in page.locator("#data-marked").inner_text(), "the row as it was offered")
+    until(lambda: "1 kept" in page.locator("#data-summary").inner_text(), "its report")
+    assert page.locator("#data-offer").is_hidden()
+    assert page.locator("#map-formatting").is_visible()
+    choose(page, "#data-dataset", "tools")
+    page.wait_for_selector("#map-formatting", state="hidden")
+    # What a person opens stays.
+    page.locator("#data-mapping > button").click()
+    choose(page, "#data-dataset", "talk.jsonl")
+    page.wait_for_selector("#data-offer:visible")
+    choose(page, "#data-dataset", "tools")
+    page.wait_for_selector("#data-offer", state="hidden")
+    assert page.locator("#map-formatting").is_visible()
+
+
+def test_a_sample_that_is_opened_gets_its_tokens_and_stays_in_sight(page: Any, server: Any) -> None:
+    turns = [{"role": role, "content": f"{n} " * 90} for n in range(40) for role in ("user", "assistant")]
+    (server.folder / "windows.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+    opened(page, server, "Data")
+    choose(page, "#data-dataset", "windows.jsonl")
+    until(lambda: "sample 1 of" in page.locator("#data-marked").inner_text(), "its samples")
+    until(lambda: "repaired" in page.locator("#data-head").inner_text(), "the window of the report")
+    page.get_by_role("tab", name="Tokens").click()
+    third = page.locator("#data-tokens details.tb-sample").nth(2)
+    assert third.locator("pre").count() == 0
+    third.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#data-tokens details.tb-sample:nth-of-type(3) > pre mark", state="attached")
+    assert page.locator("#data-tokens details[open]").count() == 1
+    assert third.locator("summary").evaluate("(one) => one === document.activeElement")
+    assert 0 <= third.locator("summary").bounding_box()["y"] < 900
+
+
 def test_training_asks_before_it_drops_many_rows(page: Any, server: Any) -> None:
     good = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     bad = {"messages": [{"role": "user", "content": "a"}, {"role": "nobody", "content": "c"}]}

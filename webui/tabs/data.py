@@ -15,13 +15,13 @@ from core.errors import UserError
 from core.preview import Preview, first_rows, preview, row_number
 from core.report import Report
 from webui.account import code_html, codes_html, formats_html, summary_html
-from webui.board import LIGHT, QUIET, Board
+from webui.board import LIGHT, QUIET, Board, sent_with
 from webui.checks import AT_ONCE_BYTES, Job, export_folder, size_of
 from webui.form import Form
 from webui.lengths import enough, lengths_html
 from webui.live import findings_html
 from webui.mapping import MappingForm, Seen, seen_in
-from webui.marks import MOST_CHARACTERS, samples_html
+from webui.marks import MOST_CHARACTERS, ON_OPEN, samples_html
 from webui.markup import amount, beginning, empty, escape, indented, links, note, title, waiting
 from webui.switch import panel, put_switch
 from webui.talk import chat_html, tools_html
@@ -37,7 +37,7 @@ FIELDS = (
     *("train_on", "profile"),
 )
 # What leaves a report as it is.
-NOTHING = (gr.skip(),) * 10
+NOTHING = (gr.skip(),) * 12
 READING = ("formatting", "columns", "tags", "roles")
 ON_CLICK = """
 element.addEventListener('click', (event) => {
@@ -97,6 +97,8 @@ class DataTab:
         self.report, self.window = gr.State(None), gr.State(0)
         # Making the files of a report does not end its check.
         self.job, self.making = gr.State(Job()), gr.State(Job())
+        # Which sample was opened, and of which row.
+        self.opened = gr.State(("", 0, 0))
 
     def put_choice(self) -> None:
         """Which dataset, and what it is."""
@@ -121,15 +123,12 @@ class DataTab:
                 )
             self.problem = gr.HTML(elem_id="data-problem")
             self.formats = gr.HTML(elem_id="data-formats")
+            self.mapping.put_offer()
 
     def put_options(self) -> None:
         """How the dataset is read, and by which model and template it is measured."""
-        t = self.t
-        way = t("Read it another way: format, columns, roles")
-        self.reading = gr.Accordion(way, open=False, elem_id="data-mapping")
-        with self.reading:
-            self.mapping.put()
-        with gr.Accordion(t("Model, template and limits"), open=False, elem_id="data-options"):
+        self.mapping.put()
+        with gr.Accordion(self.t("Model, template and limits"), open=False, elem_id="data-options"):
             self.form.rows(FIELDS)
 
     def put_row(self) -> None:
@@ -155,8 +154,8 @@ class DataTab:
                 self.talk = gr.HTML(elem_id="data-talk")
             with gr.Column(scale=6, min_width=320, elem_classes="tb-switched-view"):
                 put_switch([t("What is learned"), t("Tokens"), t("Raw row")], "view", t("What is shown of the row"))
-                self.text = gr.HTML(elem_id="data-marked", elem_classes=panel(1, "view"))
-                self.tokens = gr.HTML(elem_id="data-tokens", elem_classes=panel(2, "view"))
+                self.text = gr.HTML(js_on_load=ON_OPEN, elem_id="data-marked", elem_classes=panel(1, "view"))
+                self.tokens = gr.HTML(js_on_load=ON_OPEN, elem_id="data-tokens", elem_classes=panel(2, "view"))
                 self.raw = gr.HTML(elem_id="data-raw", elem_classes=panel(3, "view"))
 
     def put_report(self) -> None:
@@ -174,14 +173,17 @@ class DataTab:
         slow: dict[str, Any] = {"concurrency_limit": READERS, "trigger_mode": "always_last", **QUIET}
         views = [self.head, self.talk, self.text, self.tokens, self.raw]
         changes = [self.board.page.load, *(part.change for part in asked)]
-        everything = {*asked, self.number, self.report}
+        everything = {*asked, self.number, self.report, self.opened}
         # In the browser, at once: a row of that number may not be there.
         self.dataset.change(None, None, self.number, js="() => 1", **quick)
         # The report comes later than the first row, and knows how many there are.
-        gr.on([*changes, self.number.change, self.report.change], self.show, everything, views, **slow)
+        others = [self.number.change, self.report.change, self.opened.change]
+        gr.on([*changes, *others], self.show, everything, views, **slow)
+        gr.on([self.text.select, self.tokens.select], self.open, {self.dataset, self.number}, self.opened, **quick)
         self._listen_to_checks(asked, changes)
         self.back.click(lambda *at: stepped(-1, *at), [self.number, self.report], self.number, **quick)
         self.forth.click(lambda *at: stepped(1, *at), [self.number, self.report], self.number, **quick)
+        self.mapping.listen()
         fresh = [self.problem, *self.mapping.parts]
         gr.on([self.board.page.load, self.dataset.change], self.chosen, {*asked}, fresh, **slow)
         self.findings.select(self.pick, {*asked, self.report}, [self.findings, self.number], **slow)
@@ -195,10 +197,11 @@ class DataTab:
     def _listen_to_checks(self, asked: list[Any], changes: list[Any]) -> None:
         settings: dict[str, Any] = {"concurrency_limit": CHECKERS, "concurrency_id": "checks", **QUIET}
         told = [self.report, self.formats, self.summary, self.findings, self.lengths, self.window, self.widen]
-        told += [self.check, self.files, self.reading]
+        told += [self.check, self.files, *self.mapping.told]
+        everything = {*asked, self.job, self.mapping.fold}
         # A new check ends the one before it, so none has to wait.
-        gr.on(changes, self.account, {*asked, self.job}, told, trigger_mode="multiple", **settings)
-        self.check.click(self.account_of_all, {*asked, self.job}, told, trigger_mode="once", **settings)
+        gr.on(changes, self.account, everything, told, trigger_mode="multiple", **settings)
+        self.check.click(self.account_of_all, everything, told, trigger_mode="once", **settings)
         self.make.click(self.exports, {*asked, self.making}, self.files, trigger_mode="once", **settings)
 
     def read(self, values: Mapping[Any, Any]) -> tuple[str, TrainConfig]:
@@ -222,16 +225,23 @@ class DataTab:
                 report, number = None, 1
             config = windowed(config, report)
             shown = preview(name, number, config)
+            *row, sample = values[self.opened]
+            place = sample if row == [name, number] and sample < len(shown.samples) else 0
         except UserError as error:
             return wrong(error, t), *([empty("–")] * 4)
         nothing = empty(t("Nothing of this row is trained."))
         return (
             head_html(shown, number, report, config, t),
             conversation_html(shown, t),
-            samples_html(shown, t) or nothing,
-            samples_html(shown, t, tokens=True) or nothing,
+            samples_html(shown, t, place=place) or nothing,
+            samples_html(shown, t, place=place, tokens=True) or nothing,
             raw_html(shown.row, t),
         )
+
+    def open(self, values: Mapping[Any, Any], event: gr.EventData) -> tuple[str, int, int]:
+        """A sample of the row in sight was opened."""
+        place = str(sent_with(event).get("sample", ""))
+        return str(values[self.dataset]), int(values[self.number] or 1), int(place) if place.isdecimal() else 0
 
     def account(self, values: Mapping[Any, Any], *, of_all: bool = False) -> Iterator[tuple[Any, ...]]:
         """The report, with what is known on the way; of a large dataset only when it is asked for."""
@@ -246,19 +256,24 @@ class DataTab:
             if not of_all and (source.hub or size > AT_ONCE_BYTES):
                 said = t("This dataset is large or on the Hub ({n} MiB here): its report needs a click.", n=size // MIB)
                 shown = gr.update(visible=True)
-                yield None, "", note(said), empty(said), empty(said), 0, hidden, shown, "", gr.skip()
+                views = ("", note(said), empty(said), empty(said))
+                yield None, *views, 0, hidden, shown, "", *self.mapping.tell(name, values[self.mapping.fold], [])
                 return
             for told in values[self.job].run(name, config):
                 if isinstance(told, Report):
-                    yield self.accounted(told)
+                    strange = first_rows(name, config) if told.rows["in"] and not told.formats else []
+                    yield *self.accounted(told), *self.mapping.tell(name, values[self.mapping.fold], strange)
                     return
-                yield gr.skip(), gr.skip(), waiting(t("Checking … {n} rows", n=amount(told))), *NOTHING[3:]
+                # What is known of another dataset, or was with other options, does not stand beside this one.
+                wait = waiting(t("Checking … {n} rows", n=amount(told)))
+                yield gr.skip(), "", wait, wait, wait, 0, hidden, hidden, "", gr.skip(), hidden, gr.skip()
             # It was overtaken. The page shows what comes last once more when this ends, over what is there by then.
             yield NOTHING
         except UserError as error:
             values[self.job].asked = ""
             said = wrong(error, t)
-            yield None, "", said, said, "", 0, hidden, hidden, "", gr.skip()
+            known = self.mapping.tell(str(values[self.dataset]), values[self.mapping.fold], [])
+            yield None, "", said, said, "", 0, hidden, hidden, "", *known
 
     def account_of_all(self, values: Mapping[Any, Any]) -> Iterator[tuple[Any, ...]]:
         """The report, however large the dataset is."""
@@ -273,12 +288,11 @@ class DataTab:
         offer = gr.update(visible=better, value=t("Take {n} as the window: it holds 99 %", n=window))
         hidden = gr.update(visible=False)
         views = (formats_html(report, t), summary_html(report, t), codes_html(report, t), lengths_html(tokens, t))
-        strange = report.rows["in"] > 0 and not report.formats
-        return report, *views, window, offer, hidden, "", gr.update(open=True) if strange else gr.skip()
+        return report, *views, window, offer, hidden, ""
 
     def pick(self, values: Mapping[Any, Any], event: gr.EventData) -> tuple[Any, Any]:
         """In the report a code, a page or a finding was clicked; a finding leads to its row."""
-        sent = event._data if isinstance(event._data, dict) else {}
+        sent = sent_with(event)
         report: Report | None = values[self.report]
         place, page = str(sent.get("finding", "")), str(sent.get("page", "0"))
         if report is None:

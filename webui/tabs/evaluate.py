@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.evaluations import Kept, task
 from core.run import Run
 from core.task import Task
-from webui.board import LIGHT, QUIET, Board
+from webui.board import LIGHT, QUIET, Board, sent_with
 from webui.form import Form, command_words
 from webui.judged import View, figures_html, label_words, results_of, turns_html
 from webui.markup import empty, escape, note, title
@@ -155,7 +155,7 @@ class EvaluateTab:
 
     def pick(self, name: str | None, data: str | None, view: View, event: gr.EventData) -> Shown:
         """A kind of turns, or a page of them, was clicked."""
-        sent = event._data if isinstance(event._data, dict) else {}
+        sent = sent_with(event)
         page = str(sent.get("page", "0"))
         view = View(str(sent.get("only", view.only)), int(page) if page.isdecimal() else 0)
         run = self.board.run(name)

@@ -12,7 +12,7 @@ from core.queue import enqueue_resumed, look_after, move, stop, waiting
 from core.run import Run
 from core.state import RESUMABLE
 from core.trash import delete
-from webui.board import LIGHT, QUIET, Board
+from webui.board import LIGHT, QUIET, Board, sent_with
 from webui.compared import compared_html, options_html, origin_html
 from webui.judged import evals_html
 from webui.live import MOST, loss_html, other_html, report_html, runs_html, status_html
@@ -175,7 +175,7 @@ class RunsTab:
 
     def pick(self, going: str, event: gr.EventData) -> Shown:
         """A row was clicked. A question about another run is taken back, and none is touched that came meanwhile."""
-        name = str(event._data.get("run", "")) if isinstance(event._data, dict) else ""
+        name = str(sent_with(event).get("run", ""))
         fresh: Shown = {self.problem: "", self.compared: "", self.other_run: {**self.others(name), "value": None}}
         if going not in ("", name):
             fresh |= {self.going: "", self.asked: gr.update(visible=False)}
