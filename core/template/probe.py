@@ -88,7 +88,7 @@ def card(template: Template) -> TemplateCard:
     def fate(needles: str | tuple[str, ...], *messages: Message, given: Any = (), style: Style = style) -> Fate:
         return _fate(try_render(template, style, messages, given), needles)
 
-    thought = replace(answer, reasoning=_THOUGHT)
+    thought = _thought()
     beside = replace(call, content=_BESIDE)
     arguments = fate((TOOL, VALUE), question, call, given=tools)
     if arguments != "yes":
@@ -104,7 +104,7 @@ def card(template: Template) -> TemplateCard:
         text_beside_calls=fate(_BESIDE, question, beside, result, answer, given=tools),
         results=fate(RESULT, question, call, result, answer, given=tools),
         ends_with_call=fate((TOOL, VALUE), question, call, given=tools),
-        reasoning=fate(_THOUGHT, question, thought),
+        reasoning=_reasoning(template, style),
         reasoning_in_history=fate(_THOUGHT, question, thought, again, answer),
         content_parts=_parts(template, style),
         arguments="none" if arguments != "yes" else "text" if style.json_arguments else "object",
@@ -152,6 +152,20 @@ def _fate(text: str | None, needles: str | tuple[str, ...]) -> Fate:
     return "yes" if all(needle in text for needle in wanted) else "swallowed"
 
 
+def _thought() -> Message:
+    return Message("assistant", ANSWER, _THOUGHT)
+
+
+def _reasoning(template: Template, style: Style) -> Fate:
+    """Of an answer's reasoning: some prompts open it, and only then it is written."""
+    talk = (Message("user", QUESTION), _thought())
+    try:
+        written = any(_THOUGHT in sample.text for sample in render(Conversation(talk), template))
+    except RowRefusedError:
+        written = False
+    return "yes" if written else _fate(try_render(template, style, talk), _THOUGHT)
+
+
 def _developer(template: Template, style: Style) -> Fate:
     messages: list[JsonObject] = [{"role": "developer", "content": _SYSTEM}, {"role": "user", "content": QUESTION}]
     if style.parts:
@@ -182,7 +196,7 @@ def _history(template: Template) -> Literal["stable", "changes"]:
     question, again = Message("user", QUESTION), Message("user", AGAIN)
     call = Message("assistant", tool_calls=(sentinel_call(),))
     result = Message("tool", RESULT, tool_call_id="abcdefghi", name=TOOL)
-    answer, thought = Message("assistant", ANSWER), Message("assistant", ANSWER, _THOUGHT)
+    answer, thought = Message("assistant", ANSWER), _thought()
     for messages in (
         (question, answer, again, answer),
         (question, thought, again, thought),

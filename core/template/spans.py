@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.conversation import Conversation, Finding, JsonObject, RowRefusedError
+from core.conversation import Conversation, Finding
+from core.template.behind import asked_again, behind_another_text, closed_reasoning, shared
+from core.template.history import History
 from core.template.parts import KINDS, Kind, Span, turn_spans
-from core.template.protect import protect, unprotected_text
-from core.template.replay import Replay
+from core.template.protect import unprotected_text
 from core.template.sandbox import Template, TemplateRefusedError
-from core.template.style import styled_messages
-from core.template.trace import Regions, trace_regions
 
 _SPACE = re.compile(r"\s*")
 UnstableHistory = Literal["split", "last_turn", "as_rendered", "error"]
@@ -60,7 +59,7 @@ def render(
     """
     if conversation.plain:
         return [_plain(conversation)]
-    history = _History(conversation, template)
+    history = History(conversation, template)
     try:
         whole = history.whole()
         turns = [_turn(history, whole, index) for index in trained_turns(conversation, train_on)]
@@ -70,7 +69,7 @@ def render(
         if len(samples) > 1 or any(sample.text != whole for sample in samples):
             samples = _by_policy(history, whole, turns, samples, unstable_history)
     except TemplateRefusedError as error:
-        raise _refusal(conversation, "RO214", "messages", str(error)) from None
+        raise history.refusal("RO214", "messages", str(error)) from None
     return [_unprotected(sample) for sample in samples]
 
 
@@ -88,11 +87,11 @@ def _plain(conversation: Conversation) -> Rendered:
 
 def prompt(conversation: Conversation, template: Template) -> Rendered:
     """What the model is given when it is to answer: the text up to its turn, nothing trained."""
-    history = _History(conversation, template)
+    history = History(conversation, template)
     try:
         text = history.text(len(conversation.messages), ask=True)
     except TemplateRefusedError as error:
-        raise _refusal(conversation, "RO214", "messages", str(error)) from None
+        raise history.refusal("RO214", "messages", str(error)) from None
     return _unprotected(Rendered(text, ()))
 
 
@@ -109,48 +108,6 @@ def trained_turns(conversation: Conversation, train_on: str = "assistant") -> li
     ]
 
 
-class _History:
-    """A conversation, protected and in the template's style, rendered up to any message; each text is made once."""
-
-    def __init__(self, conversation: Conversation, template: Template) -> None:
-        self.template = template
-        # In text that is already formatted for a model its tokens are meant.
-        control = () if template.adds_nothing else template.control_tokens | set(template.stop)
-        self.conversation = protect(conversation, control)
-        self.messages: list[JsonObject] = styled_messages(template, self.conversation.messages)
-        self._replay = Replay(template, self.messages, self.conversation.tools)
-        self._texts: dict[tuple[int, bool], str] = {}
-        self._regions: dict[int, Regions | None] = {}
-
-    def whole(self) -> str:
-        """All messages, as the template plainly renders them; what is replayed must give the same."""
-        count = len(self.messages)
-        plain = self._replay.whole()
-        if self._replay.plain:
-            self._texts[count, False] = plain
-        elif self.text(count) != plain:
-            self._replay.distrust()
-            self._texts = {(count, False): plain}
-        return plain
-
-    def asked(self, count: int, thinking: bool) -> str:
-        """The first `count` messages and the generation prompt with thinking switched on or off."""
-        return self._replay.text(count, ask=True, enable_thinking=thinking)
-
-    def text(self, count: int, *, ask: bool = False) -> str:
-        """The first `count` messages; with `ask`, and the generation prompt."""
-        if (count, ask) not in self._texts:
-            self._texts[count, ask] = self._replay.text(count, ask=ask)
-        return self._texts[count, ask]
-
-    def regions(self, count: int) -> Regions | None:
-        """The part of each message in `text(count)`."""
-        if count not in self._regions:
-            part, tools, text = self.messages[:count], self.conversation.tools, self.text(count)
-            self._regions[count] = trace_regions(self.template, part, tools, text)
-        return self._regions[count]
-
-
 @dataclass(slots=True)
 class _Turn:
     """An assistant turn: the text up to its end as the model saw and wrote it, and its spans in there."""
@@ -165,7 +122,7 @@ class _Turn:
         return self.spans[-1].kind == "stop"
 
 
-def _turn(history: _History, whole: str, index: int) -> _Turn:
+def _turn(history: History, whole: str, index: int) -> _Turn:
     """The turn behind what the model is given for it."""
     seen = history.text(index, ask=True)
     notes: list[Finding] = []
@@ -173,75 +130,33 @@ def _turn(history: _History, whole: str, index: int) -> _Turn:
         text, end = history.text(index + 1), None
     except TemplateRefusedError:
         # Some templates want an answer after every result; then only the whole conversation can be rendered.
-        text, end = whole, _region(history, len(history.messages), index)[1]
+        text, end = whole, history.region(len(history.messages), index)[1]
     if not text.startswith(seen) and "enable_thinking" in history.template.source:
         thinking = bool(history.conversation.messages[index].reasoning)
         other = history.asked(index, thinking)
         if text.startswith(other):
             state = "on" if thinking else "off"
-            notes.append(_note(history.conversation, "RS607", f"messages[{index}]", f"trained with thinking {state}"))
+            notes.append(history.note("RS607", f"messages[{index}]", f"trained with thinking {state}"))
             seen = other
-    if not text.startswith(seen) and (asked := _asked_again(history, seen, index)):
+    if not text.startswith(seen) and (asked := asked_again(history, seen, index)):
         text, end = asked, None
     if text.startswith(seen):
         start = begin = len(seen)
+        if closed := closed_reasoning(history, seen, text[:end], index):
+            text, end = closed, None
+            notes.append(history.note("RS607", f"messages[{index}]", "the reasoning that the prompt opens is closed"))
     else:
-        text, begin, start, note = _behind_another_text(history, seen, text, index)
+        text, begin, start, note = behind_another_text(history, seen, text, index)
         end = None
         notes += note
     spans = turn_spans(history.conversation, history.template, text[:end], begin, start, index, notes)
     if not spans:
         reason = "the template writes nothing of this message"
-        raise _refusal(history.conversation, "MK705", f"messages[{index}]", reason)
+        raise history.refusal("MK705", f"messages[{index}]", reason)
     return _Turn(index, text[: spans[-1].end], spans, notes)
 
 
-def _asked_again(history: _History, seen: str, index: int) -> str:
-    """The text up to the turn's stop token, of a template that writes another beginning when it asks for an answer."""
-    try:
-        text = history.text(index + 1, ask=True)
-    except TemplateRefusedError:
-        return ""
-    ends = [at + len(stop) for stop in history.template.stop if (at := text.find(stop, len(seen))) >= 0]
-    return text[: min(ends)] if text.startswith(seen) and ends else ""
-
-
-def _behind_another_text(history: _History, seen: str, text: str, index: int) -> tuple[str, int, int, list[Finding]]:
-    """(text, begin, start, notes) of a turn whose `text` does not begin with what the model is given for it, `seen`."""
-    begin = _region(history, index + 1, index)[0]
-    regions = history.regions(index + 1) or {}
-    if any(end > begin and end > start for other, (start, end) in regions.items() if other != index):
-        reason = "the template writes earlier messages behind later ones"
-        raise _refusal(history.conversation, "MK703", f"messages[{index}]", reason)
-    start = _whole_tokens(text, _shared(seen, text), history.template)
-    if start >= begin:
-        opens, written = seen[start:][:30], text[start:][:30]
-        reason = f"template opens {opens!r} at chat time but training text has {written!r}"
-        return text, begin, start, [_note(history.conversation, "MK703", f"messages[{index}]", reason)]
-    # The answer changes how the template shows what came before it. What the model sees and what it writes are both
-    # known: they are put together.
-    before = history.text(index)
-    header = seen[len(before) :]
-    if seen.startswith(before) and text.startswith(header, begin):
-        return seen + text[begin + len(header) :], len(seen), len(seen), []
-    reason = f"the template writes messages[{index}] behind another text than the model is given"
-    raise _refusal(history.conversation, "MK703", f"messages[{index}]", reason)
-
-
-def _region(history: _History, count: int, index: int) -> tuple[int, int]:
-    """Where message `index` stands in the text of the first `count`: by the trace, else behind the text without it."""
-    regions = history.regions(count)
-    start, end = (regions or {}).get(index, (0, 0))
-    if start < end:
-        return start, end
-    text, before = history.text(count), history.text(index)
-    if count == index + 1 and text.startswith(before):
-        return len(before), len(text)
-    reason = "the template shuffles the messages: the part of this one cannot be found"
-    raise _refusal(history.conversation, "MK703", f"messages[{index}]", reason)
-
-
-def _samples(history: _History, whole: str, turns: Sequence[_Turn]) -> list[Rendered]:
+def _samples(history: History, whole: str, turns: Sequence[_Turn]) -> list[Rendered]:
     """As few samples as can show every turn as it was written; the first choice is the whole conversation."""
     samples: list[Rendered] = []
     left = list(turns)
@@ -287,13 +202,13 @@ def _behind_space(text: str, at: int) -> int:
 
 
 def _by_policy(
-    history: _History, whole: str, turns: Sequence[_Turn], samples: list[Rendered], policy: UnstableHistory
+    history: History, whole: str, turns: Sequence[_Turn], samples: list[Rendered], policy: UnstableHistory
 ) -> list[Rendered]:
     """What is done where the template shows earlier turns differently later on."""
     hidden = [turn for turn in turns if not whole.startswith(turn.text)]
     reason = f"the template shows {len(hidden)} of {len(turns)} turns differently later on"
     if policy == "error":
-        raise _refusal(history.conversation, "MK702", "messages", reason)
+        raise history.refusal("MK702", "messages", reason)
     if policy == "last_turn":
         kept = max(samples, key=lambda sample: sample.spans[-1].message)
         dropped = len(turns) - len({span.message for span in kept.spans})
@@ -304,22 +219,22 @@ def _by_policy(
     return [_noted(samples[0], history, f"{reason}; {len(samples)} samples"), *samples[1:]]
 
 
-def _as_rendered(history: _History, whole: str, turn: _Turn) -> list[Span]:
+def _as_rendered(history: History, whole: str, turn: _Turn) -> list[Span]:
     """The turn's spans as the whole conversation shows the turn."""
     if whole.startswith(turn.text):
         return turn.spans
-    begin, end = _region(history, len(history.messages), turn.index)
+    begin, end = history.region(len(history.messages), turn.index)
     header = history.text(turn.index, ask=True)[len(history.text(turn.index)) :]
-    shared = _shared(header, whole[begin:end])
-    return turn_spans(history.conversation, history.template, whole[:end], begin, begin + shared, turn.index, [])
+    start = begin + shared(header, whole[begin:end])
+    return turn_spans(history.conversation, history.template, whole[:end], begin, start, turn.index, [])
 
 
-def _everything(history: _History, whole: str, turns: Sequence[_Turn]) -> Rendered:
+def _everything(history: History, whole: str, turns: Sequence[_Turn]) -> Rendered:
     """All of the text is trained but the results of tools: `train_on: all`."""
     spans = [span for turn in turns for span in _as_rendered(history, whole, turn)]
     for index, message in enumerate(history.conversation.messages):
         if message.role == "tool":
-            start, end = _region(history, len(history.messages), index)
+            start, end = history.region(len(history.messages), index)
             spans.append(Span(start, end, "text", index, 0.0))
     out: list[Span] = []
     position = 0
@@ -334,8 +249,8 @@ def _everything(history: _History, whole: str, turns: Sequence[_Turn]) -> Render
     return Rendered(whole, tuple(out))
 
 
-def _noted(sample: Rendered, history: _History, reason: str) -> Rendered:
-    return replace(sample, notes=(*sample.notes, _note(history.conversation, "MK702", "messages", reason)))
+def _noted(sample: Rendered, history: History, reason: str) -> Rendered:
+    return replace(sample, notes=(*sample.notes, history.note("MK702", "messages", reason)))
 
 
 def _unprotected(sample: Rendered) -> Rendered:
@@ -361,28 +276,3 @@ def _joined(spans: Sequence[Span]) -> list[tuple[int, int]]:
         else:
             joined.append((span.start, span.end))
     return joined
-
-
-def _whole_tokens(text: str, at: int, template: Template) -> int:
-    """`at`, or the beginning of the control token or the tag that it would cut."""
-    cuts = [
-        at - length
-        for token in template.control_tokens
-        for length in range(1, len(token))
-        if text.startswith(token, at - length)
-    ]
-    tag = re.search(r"<[^<>\s]*$", text[:at])
-    return min([*cuts, at, *([tag.start()] if tag else [])])
-
-
-def _shared(a: str, b: str) -> int:
-    """How many characters two texts begin with in common."""
-    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def _refusal(conversation: Conversation, code: str, path: str, message: str) -> RowRefusedError:
-    return RowRefusedError(Finding(code, "dropped", message, conversation.file, conversation.line, path))
-
-
-def _note(conversation: Conversation, code: str, path: str, message: str) -> Finding:
-    return Finding(code, "kept", message, conversation.file, conversation.line, path)

@@ -1,0 +1,130 @@
+"""Turns whose text does not begin with what the model is given for them.
+
+The prompt may end with reasoning, opened or empty, that the template leaves out of its texts (R1, QwQ): what the model
+is given and what it must write are both known then, and are put together. Else what both have in common is given.
+"""
+
+from __future__ import annotations
+
+import re
+
+from core.conversation import Finding, Message
+from core.template.history import History
+from core.template.sandbox import Template, TemplateRefusedError
+from core.template.style import ANSWER, QUESTION, style_of, try_render
+
+_EMPTY = re.compile(
+    r"\s*(?:(<[^<>\s/|]+>|\[[A-Z_]+\])\s*)?(</[^<>\s/|]+>|\[/[A-Z_]+\])\s*"
+    r"|\s*<\|START_(\w+)\|>\s*<\|END_\3\|>\s*|\s*<\|(\w+)>\w*\s*<\4\|>\s*"
+)
+_OPENS = r"(<[^<>\s/]+>|\[[A-Z_]+\])(\s*)"
+_OPENED, _OPENED_LAST = re.compile(rf"\s*{_OPENS}"), re.compile(rf"{_OPENS}\Z")
+_LONGEST_TAG = 64
+_THOUGHT = "sentinelthought"
+
+
+def asked_again(history: History, seen: str, index: int) -> str:
+    """The text up to the turn's stop token, of a template that writes another beginning when it asks for an answer."""
+    try:
+        text = history.text(index + 1, ask=True)
+    except TemplateRefusedError:
+        return ""
+    ends = [at + len(stop) for stop in history.template.stop if (at := text.find(stop, len(seen))) >= 0]
+    return text[: min(ends)] if text.startswith(seen) and ends else ""
+
+
+def behind_another_text(history: History, seen: str, text: str, index: int) -> tuple[str, int, int, list[Finding]]:
+    """(text, begin, start, notes) of a turn whose `text` does not begin with what the model is given for it, `seen`."""
+    begin = history.region(index + 1, index)[0]
+    regions = history.regions(index + 1) or {}
+    if any(end > begin and end > start for other, (start, end) in regions.items() if other != index):
+        reason = "the template writes earlier messages behind later ones"
+        raise history.refusal("MK703", f"messages[{index}]", reason)
+    start = _whole_tokens(text, shared(seen, text), history.template)
+    if start >= begin:
+        for given in _prompts(history, seen, index):
+            if composed := _behind_reasoning(history, given, text, index):
+                said = f"trained behind {given[start:]!r}, with which the prompt ends and the template's text does not"
+                return composed, begin, len(given), [history.note("RS607", f"messages[{index}]", said)]
+        opens, written = seen[start:][:30], text[start:][:30]
+        reason = f"template opens {opens!r} at chat time but training text has {written!r}"
+        return text, begin, start, [history.note("MK703", f"messages[{index}]", reason)]
+    # The answer changes how the template shows what came before it. What the model sees and what it writes are both
+    # known: they are put together.
+    before = history.text(index)
+    header = seen[len(before) :]
+    if seen.startswith(before) and text.startswith(header, begin):
+        return seen + text[begin + len(header) :], len(seen), len(seen), []
+    reason = f"the template writes messages[{index}] behind another text than the model is given"
+    raise history.refusal("MK703", f"messages[{index}]", reason)
+
+
+def _prompts(history: History, seen: str, index: int) -> list[str]:
+    """What the model may be given for the turn: with thinking as the turn has it, where it can be switched; `seen`."""
+    if "enable_thinking" not in history.template.source:
+        return [seen]
+    return [history.asked(index, bool(history.conversation.messages[index].reasoning)), seen]
+
+
+def _behind_reasoning(history: History, given: str, text: str, index: int) -> str:
+    """The turn behind what the model is given, if that ends with reasoning that `text` lacks; else nothing."""
+    at = _whole_tokens(text, shared(given, text), history.template)
+    extra, rest = given[at:], text[at:]
+    reasoning = history.conversation.messages[index].reasoning.strip()
+    if reasoning and reasoning in rest:
+        return ""
+    if (empty := _EMPTY.fullmatch(extra)) is not None:
+        # Some texts close what they have not opened.
+        return given + rest.removeprefix(empty.group(2) or "")
+    opened = _OPENED.fullmatch(extra)
+    return _closed(history, given, rest, index, opened) if opened is not None else ""
+
+
+def closed_reasoning(history: History, seen: str, text: str, index: int) -> str:
+    """The turn with its reasoning closed, if the prompt `seen` opens one and `text` goes on without closing it."""
+    opened = _OPENED_LAST.search(seen[-_LONGEST_TAG:])
+    if opened is None or _closing(opened) in text[len(seen) :] or _closing(opened) not in history.template.source:
+        return ""
+    # What every answer is opened with is its role.
+    asked = [Message("user", QUESTION), Message("assistant", ANSWER), Message("user", QUESTION)]
+    if opened.group(1) in (try_render(history.template, style_of(history.template), asked) or ""):
+        return ""
+    return _closed(history, seen, text[len(seen) :], index, opened)
+
+
+def _closed(history: History, given: str, rest: str, index: int, opened: re.Match[str]) -> str:
+    """What the model is given, its reasoning, what closes that, and the rest of the turn; nothing if it is unknown."""
+    reasoning = history.conversation.messages[index].reasoning.strip()
+    if not reasoning:
+        # How the template itself goes on behind a reasoning, without that one.
+        imagined = history.imagined(index, _THOUGHT)
+        before, thought, behind = imagined[len(given) :].partition(_THOUGHT)
+        if imagined.startswith(given) and thought and not before.strip():
+            return given + before + behind
+    close = _closing(opened)
+    if close not in history.template.source:
+        return ""
+    # The way of those that begin on a line of their own, and of those that do not.
+    ends = f"\n{close}\n\n" if "\n" in opened.group(2) else close
+    return f"{given}{reasoning}{ends}{rest.removeprefix(close)}"
+
+
+def _closing(opened: re.Match[str]) -> str:
+    return opened.group(1)[0] + "/" + opened.group(1)[1:]
+
+
+def _whole_tokens(text: str, at: int, template: Template) -> int:
+    """`at`, or the beginning of the control token or the tag that it would cut."""
+    cuts = [
+        at - length
+        for token in template.control_tokens
+        for length in range(1, len(token))
+        if text.startswith(token, at - length)
+    ]
+    tag = re.search(r"<[^<>\s]*$", text[:at])
+    return min([*cuts, at, *([tag.start()] if tag else [])])
+
+
+def shared(a: str, b: str) -> int:
+    """How many characters two texts begin with in common."""
+    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
