@@ -231,3 +231,41 @@ def test_chats_in_a_text_and_details_are_looked_at_once() -> None:
         '<details type="reasoning" ' + "a" * many + ">" + " " * many + "yes</details>",
     ):
         assert sum(len(part["text"]) for part in _details(inside)) in (len(inside), len("yes"))
+
+
+def test_a_row_of_a_table_that_is_too_short_has_empty_cells(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("question,answer\nWho?\nWhere?,There.\n")
+    report = report_of(file)
+    assert report.rows == {"in": 2, "kept": 1, "repaired": 0, "dropped": 1}
+    [dropped] = (f for f in report.findings if f.action == "dropped")
+    assert (dropped.code, dropped.line, dropped.message) == ("SH111", 2, 'column "answer" is empty')
+
+
+def test_a_tsv_with_commas_is_read_by_what_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "a.tsv"
+    file.write_text("question,answer\nWho?,I.\n")
+    report = report_of(file)
+    assert report.rows["kept"] == 1
+    said = 'read with "," between its cells in spite of its suffix'
+    assert [f.message for f in report.findings if f.code == "IO013"] == [said]
+    file.write_text("text\nOne, two.\n")
+    assert report_of(file).rows["kept"] == 1
+
+
+@pytest.mark.parametrize("before", ["", " ", "\n\n  "])
+def test_what_is_wrong_in_a_list_is_pointed_at_in_its_line(before: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    text = before + '[{"instruction": "a", "output": "b"}, {"instruction": "c" "output": "d"}]'
+    file.write_text(text)
+    column = text.index('"output": "d"') - text.rfind("\n")
+    [finding] = (f for f in report_of(file).findings if f.code == "IO001")
+    assert finding.line == before.count("\n") + 1
+    assert finding.message == f"not valid JSON: Expecting ',' delimiter (column {column})"
+
+
+def test_where_a_file_is_not_utf_8_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes("question,answer\nWhere?,In the café.\n".encode("latin-1"))
+    said = 'is not UTF-8: cannot decode byte 0xe9 behind "question,answer Where?,In the caf"'
+    assert stops(report_of(file)) == {("IO002", said)}

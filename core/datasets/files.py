@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
-from core.conversation import Finding
+from core.conversation import Finding, snippet
 from core.errors import UserError
 
 Kind = Literal["json", "csv", "tsv", "parquet", "arrow", "xlsx"]
@@ -87,7 +87,9 @@ def readable(file: Path) -> Iterator[None]:
         raise UserError("no such file", file=file) from None
     except UnicodeDecodeError as error:
         at = f"cannot decode byte {error.object[error.start] if error.object else 0:#04x}"
-        raise UnusableError("IO002", f"is not UTF-8: {at}", file, remedy="save it as UTF-8") from None
+        before = snippet(error.object[max(0, error.start - 40) : error.start].decode("utf-8", "ignore"))
+        said = f'is not UTF-8: {at} behind "{before}"' if before else f"is not UTF-8: {at}"
+        raise UnusableError("IO002", said, file, remedy="save it as UTF-8") from None
     except (gzip.BadGzipFile, zlib.error, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
         raise _damaged(error, file) from None
     except OSError as error:

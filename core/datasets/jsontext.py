@@ -104,11 +104,14 @@ class Window:
     def __init__(self, file: Path, stream: IO[bytes], parser: Parser) -> None:
         self.file, self.parser = file, parser
         self.text, self.position, self.line, self.ended = "", 0, 1, False
+        # How much of the line that the window begins in stands before the window.
+        self._before = 0
         self._stream, self._decoder, self._counted = stream, codecs.getincrementaldecoder("utf-8")(), 0
 
     def fill(self, size: int = HEAD) -> None:
         """Forget what was read and read on."""
         self.here()
+        self._before = self.column(self.position) - 1
         self.text, self.position, self._counted = self.text[self.position :], 0, 0
         raw = self._stream.read(size)
         self.text += self._decoder.decode(raw, final=not raw)
@@ -119,6 +122,11 @@ class Window:
         self.line += self.text.count("\n", self._counted, self.position)
         self._counted = self.position
         return self.line
+
+    def column(self, position: int) -> int:
+        """The place in its line, from 1, of a character of the window."""
+        end_of_last = self.text.rfind("\n", 0, position)
+        return position - end_of_last if end_of_last >= 0 else self._before + position + 1
 
     def peek(self, skipped: str = SPACE) -> str:
         """The next character that is none of `skipped`; empty at the end."""
@@ -174,8 +182,8 @@ class Window:
             raise UnusableError("SH114", f"a row is longer than {LONGEST_LINE >> 20} MB", self.file, number) from None
         if isinstance(error, json.JSONDecodeError):
             line = number + self.text.count("\n", self.position, error.pos)
-            column = error.pos - self.text.rfind("\n", 0, error.pos)
-            raise UnusableError("IO001", f"not valid JSON: {error.msg} (column {column})", self.file, line) from None
+            said = f"not valid JSON: {error.msg} (column {self.column(error.pos)})"
+            raise UnusableError("IO001", said, self.file, line) from None
         raise UnusableError(code, said, self.file, number) from None
 
 

@@ -58,7 +58,7 @@ def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, st
     csv.field_size_limit(LONGEST_LINE)
     with io.TextIOWrapper(open_utf8(file, notes), encoding="utf-8", newline="") as stream:
         first = stream.readline(LONGEST_LINE + 1)
-        delimiter = "\t" if inner_suffix(file) == ".tsv" else max(_DELIMITERS, key=_QUOTED.sub("", first).count)
+        delimiter = _delimiter(file, _QUOTED.sub("", first), notes)
         lines = _Lines(first, stream)
         reader = csv.reader(lines, delimiter=delimiter)
         header: list[str] = []
@@ -77,8 +77,18 @@ def _text_table(file: Path, notes: list[Finding]) -> Iterator[tuple[int, Any, st
             elif len(cells) > len(header) and header:
                 yield line, None, f"row has {len(cells)} cells, the header has {len(header)}"
             elif cells:
-                yield line, _decoded(dict(zip(header, cells, strict=False))), ""
+                yield line, _decoded(dict(itertools.zip_longest(header, cells, fillvalue=""))), ""
             line = reader.line_num + lines.skipped + 1
+
+
+def _delimiter(file: Path, header: str, notes: list[Finding]) -> str:
+    """What stands between the cells, as the header has it; a .tsv without a tab in it may be no .tsv."""
+    most = max(_DELIMITERS, key=header.count)
+    if inner_suffix(file) != ".tsv" or "\t" in header or most not in header:
+        return "\t" if inner_suffix(file) == ".tsv" else most
+    said = f'read with "{most}" between its cells in spite of its suffix'
+    notes.append(Finding("IO013", "kept", said, str(file)))
+    return most
 
 
 class _Lines:

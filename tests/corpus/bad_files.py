@@ -329,9 +329,9 @@ TABLES = [
     text("doubled_column.csv", "prompt,prompt\na,b\n", stops="IO003"),
     text("no_header.csv", ",,\na,b,c\n", stops="IO005"),
     text("ragged.csv", "prompt,response\na,b,c\nd,e\n", "dk", "IO001"),
-    text("short_row.csv", "prompt,response\na\nd,e\n", "dk", "IO006"),
+    text("short_row.csv", "prompt,response\na\nd,e\n", "dk", "SH111"),
     text("empty_cell.csv", "instruction,output\na,\nd,e\n", "dk", "SH111"),
-    text("open_quote.csv", 'prompt,response\nd,e\n"a,b\n', "kd", "IO006"),
+    text("open_quote.csv", 'prompt,response\nd,e\n"a,b\n', "kd", "SH111"),
     text("nul.csv", "prompt,response\na\0,b\n", "k", "CT308"),
     text("semicolons.csv", "prompt;response\na;b\n", "k"),
     text("messages.csv", 'id,messages\n1,"[{""role"": ""user"", ""content"": ""a""}, '
