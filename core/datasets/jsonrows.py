@@ -104,7 +104,7 @@ def _mode(file: Path, head: str, parser: Parser, notes: list[Finding], *, cut: b
     line, _, rest = head.partition("\n")
     complete = _parses(parser, line)
     if head[0] == "[":
-        if by_suffix and (_is_talk(parser, line) if not rest.strip() else complete or line.rstrip().endswith("]")):
+        if by_suffix and rest.strip() and (complete or line.rstrip().endswith("]")):
             return "lines"
         if by_suffix:
             notes.append(Finding("IO013", "kept", "read as one JSON list in spite of its suffix", str(file)))
@@ -130,17 +130,6 @@ def _parses(parser: Parser, line: str) -> bool:
         return not line[parser.at(line, 0)[1] :].strip()
     except (ValueError, RecursionError):
         return False
-
-
-def _is_talk(parser: Parser, line: str) -> bool:
-    """Whether a line is a list of messages, none of which says which conversation it belongs to."""
-    try:
-        listed = parser.at(line, 0)[0]
-    except (ValueError, RecursionError):
-        return False
-    messages = [item.keys() for item in listed if isinstance(item, dict) and {"role", "content"} <= item.keys()]
-    named = any(key.endswith("id") and key != "tool_call_id" for keys in messages for key in keys)
-    return bool(messages) and len(messages) == len(listed) and not named
 
 
 def rows_of_lines(file: Path, first: int, data: bytes, lenient: bool = False) -> Iterator[Row]:

@@ -57,8 +57,9 @@ def _reasoning_of(row: Row, index: int, message: Message) -> Message:
         thought, _, rest = rest[len(pair[0]) :].partition(pair[1])
         thoughts, rest = [*thoughts, thought.strip()], rest.strip()
     if thoughts:
+        rest = _unwrapped(rest)
         row.repaired("RS601", f"messages[{index}].content", "reasoning separated from the answer", content, rest)
-        return _with_reasoning(row, index, message, "\n\n".join(filter(None, thoughts)), _unwrapped(rest))
+        return _with_reasoning(row, index, message, "\n\n".join(filter(None, thoughts)), rest)
     for opened, closed in _PAIRS:
         if (opened in content) != (closed in content):
             row.kept("RS602", f"messages[{index}].content", f"unclosed {opened if opened in content else closed}")
@@ -211,7 +212,7 @@ def not_yet_templated(row: Row, conversation: Conversation) -> Conversation:
             row.kept(
                 "CT306",
                 f"messages[{index}].content",
-                f"holds {found.group()}: looks already formatted for a model; a template would be applied twice",
+                f'holds "{found.group()}": looks already formatted for a model; a template would be applied twice',
             )
             break
     return conversation
