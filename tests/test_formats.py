@@ -370,6 +370,14 @@ def test_every_reader_has_a_row_here_or_below() -> None:
         "open_webui_export",
         "librechat_export",
         "session",
+        # tests/test_programs.py
+        "lm_studio",
+        "opencode",
+        "ai_studio",
+        "copilot_chat",
+        "atif",
+        "claude_export",
+        "autogen_chat",
     }
     assert {formatting for formatting, _, _ in ROWS.values()} | read_elsewhere == set(FORMATS)
 

@@ -287,6 +287,13 @@ def test_openhands_sdk(tmp_path: Path) -> None:
     assert conversation.messages[3].tool_call_id == conversation.messages[2].tool_calls[0].id
 
 
+def test_silly_tavern(tmp_path: Path) -> None:
+    lines = [("Ann", False, "Hello."), ("You", True, "Which files?"), ("Ann", False, "Only tide.py.")]
+    events: list[Event] = [{"user_name": "You", "character_name": "Ann", "chat_metadata": {}}]
+    events += [{"name": name, "is_user": by_user, "mes": text, "send_date": "d"} for name, by_user, text in lines]
+    assert said(loaded(tmp_path, events).conversations[0]) == [TALK[0], ("assistant", "Only tide.py.", [])]
+
+
 def test_goose(tmp_path: Path) -> None:
     [conversation] = loaded(tmp_path, GOOSE).conversations
     assert said(conversation) == [*TALK, ("assistant", "Only tide.py.", [])]

@@ -29,7 +29,7 @@ def _may_be_event(row: Row) -> bool:
 
 
 # What stands around events; what of the head of a session has no other sign; and messages that are text alone.
-_AROUND = frozenset({"record_type", "projectHash", "working_dir", "$set", "$rewindTo", "$patch"})
+_AROUND = frozenset({"record_type", "projectHash", "working_dir", "$set", "$rewindTo", "$patch", "character_name"})
 _OF_A_HEAD = frozenset({"id", "timestamp", "instructions", "git"})
 _OF_GOOSE = frozenset({"role", "created", "content"})
 
@@ -62,7 +62,7 @@ def _says_nothing(event: JsonObject) -> bool:
 
 
 _TELLING = frozenset({"message", "payload", "content", "parentUuid", "parentId", "arguments", "output", "instructions"})
-_TELLING |= {"action", "observation", "llm_message", "system_prompt", "error", "$rewindTo", "$patch"}
+_TELLING |= {"action", "observation", "llm_message", "system_prompt", "error", "mes", "$rewindTo", "$patch"}
 
 
 def are_messages(head: Sequence[Row]) -> bool:

@@ -6,7 +6,7 @@ the row, and what cannot be kept it refuses with a code, a JSON path and a reaso
 LLaMA-Factory's dataset_info.json, so that files written for it work unchanged.
 """
 
-from core.formats import apps, chat, exports, foreign, lmflow, plain, sessions, spans, transcript, vendors
+from core.formats import apps, chat, exports, foreign, lmflow, plain, programs, sessions, spans, transcript, vendors
 from core.formats.detect import Recognition, detect, recognise
 from core.formats.layout import (
     COLUMNS,
@@ -44,6 +44,7 @@ __all__ = [
     "nearest_options",
     "parse_object_text",
     "plain",
+    "programs",
     "read_conversation",
     "read_row",
     "read_tools",

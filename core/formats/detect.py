@@ -24,6 +24,7 @@ from core.formats.names import (
     REASONING_COLUMNS,
     TURN_KEYS,
 )
+from core.formats.programs import kept_by
 from core.formats.refused import refusal, refusal_when_nothing_fits
 from core.formats.reshape import candidates
 from core.formats.roles import messages_in_text
@@ -114,9 +115,11 @@ def _own_keys(record: JsonObject) -> Recognition | None:
     """Formats that are known by a key of their own."""
     if {"query", "answers", "tools"} <= record.keys():
         return Recognition(Layout("xlam"), "columns query, tools and answers")
-    chat = record.get("chat")
-    if isinstance(chat, str) and "USER:" in chat and "ASSISTANT:" in chat:
-        return Recognition(Layout("glaive"), 'column chat with "USER:" and "ASSISTANT:" turns')
+    for column in ("chat", "sample"):
+        chat = record.get(column)
+        if isinstance(chat, str) and "USER:" in chat and "ASSISTANT:" in chat:
+            said = f'column {column} with "USER:" and "ASSISTANT:" turns'
+            return Recognition(Layout("glaive", {"messages": column}), said)
     if _first(record.get("contents"), "parts") is not None:
         return Recognition(Layout("gemini"), "column contents with parts")
     segment = _first(record.get("segments"), "label")
@@ -129,6 +132,8 @@ def _own_keys(record: JsonObject) -> Recognition | None:
 
 def _export(record: JsonObject) -> Recognition | None:
     formatting, evidence = exported_by(record)
+    if not formatting:
+        formatting, evidence = kept_by(record)
     return Recognition(Layout(formatting), evidence) if formatting else None
 
 
@@ -191,6 +196,8 @@ def _message_list(
         columns = {name: value for name, value in columns.items() if value != "conversations"}
         columns |= {"messages": "messages"} if column == "messages" else {}
         return Recognition(Layout("sharegpt", columns), evidence)
+    if keys[0] == "author" and isinstance(record.get("context"), str):
+        columns["system"] = "context"  # Chats for PaLM.
     tags = {"role_tag": keys[0], "content_tag": keys[1]}
     return Recognition(Layout("openai", columns, tags), evidence)
 

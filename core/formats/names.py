@@ -130,6 +130,16 @@ def our_name(name: Any) -> str:
 
 _LONGEST = 40
 _KNOWN = {*MESSAGE_COLUMNS, *(word for pair in (*MESSAGE_KEYS, *TURN_KEYS, *PAIRS) for word in pair), "system", "tools"}
-_KNOWN |= {"history", "completion", "utterance", "who", "body", "system_prompt", "conversation_id"}
+_KNOWN |= {
+    "tool_calls",
+    "tool_call_id",
+    "history",
+    "completion",
+    "utterance",
+    "who",
+    "body",
+    "system_prompt",
+    "conversation_id",
+}
 _OURS = {folded(word): word for word in sorted(_KNOWN)}
 _OURS |= {folded(word): ours for ours, words in _TRANSLATED.items() for word in words.split()}

@@ -89,7 +89,7 @@ def _is_benchmark(record: JsonObject) -> bool:
     truth = "ground_truth" in record and (
         {"function", "question"} & record.keys() or record.keys() <= {"id", "ground_truth"}
     )
-    tested = {"test_list", "task_id"} <= record.keys()
+    tested = "test_list" in record and "task_id" in record
     return nested or unanswered or bool(truth) or tested or {"question_id", "turns"} <= record.keys()
 
 
@@ -186,7 +186,7 @@ _GRADES = ("reference_answer", "reward_model", "verification_info")
 
 def _is_evaluated(record: JsonObject) -> bool:
     """What a model said to a question of an evaluation, with its marks."""
-    return {"epoch", "scores", "target", "output"} <= record.keys()
+    return "epoch" in record and {"scores", "target", "output"} <= record.keys()
 
 
 def _is_answer_alone(record: JsonObject) -> bool:

@@ -24,6 +24,8 @@ _ABOUT = frozenset({"metadata", "meta", "info", "extra", "extrainfo", "config", 
 _TALKS = frozenset(map(folded, MESSAGE_COLUMNS)) | {"chat", "history", "log", "utterances", "content"}
 # Under which keys a message may have its role and its content, the likeliest first.
 _ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "who", "source", "agent")
+# Keys that say of a message whether the user said it.
+_BY_THE_USER = ("is_user", "is_human", "isUser", "fromUser")
 _CONTENT_KEYS = ("content", "value", "text", "utterance", "message", "body", "blocks")
 
 
@@ -156,6 +158,7 @@ def _message(item: Any) -> JsonObject:
         if isinstance(value, dict):
             return _message(value)
         return {"role": key, "content": value} if isinstance(value, str) and role_word(str(key)) else {}
+    item = _with_role(item)
     named = {our_name(key) or key: key for key in item}
     role = next((named[key] for key in _ROLE_KEYS if key in named), None)
     content = next((named[key] for key in _CONTENT_KEYS if key in named and named[key] != role), None)
@@ -163,6 +166,18 @@ def _message(item: Any) -> JsonObject:
         return {}
     ours = {role: "role", content: "content"}
     return {ours.get(key, our_name(key) or key): value for key, value in item.items()}
+
+
+def _with_role(item: JsonObject) -> JsonObject:
+    """The message that an item holds; or the item with a role, where a key says whether the user said it."""
+    inner = item.get("message")
+    if isinstance(inner, dict) and "role" in inner:
+        return inner
+    flag = next((key for key in _BY_THE_USER if isinstance(item.get(key), bool)), "")
+    if not flag:
+        return item
+    rest = {key: value for key, value in item.items() if key != flag}
+    return {"role": "user" if item[flag] else "assistant", **rest}
 
 
 @contextmanager

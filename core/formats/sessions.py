@@ -33,7 +33,9 @@ _NAMES = frozenset({"conversation_id", "session_id", "thread_id"})
 
 def logged_by(event: Any) -> str:
     """Which program logs such an event; empty for a row of another kind."""
-    return next((name for name, is_one in _PROGRAMS.items() if is_one(event)), "") if isinstance(event, dict) else ""
+    return (
+        next((name for name, (is_one, _) in _PROGRAMS.items() if is_one(event)), "") if isinstance(event, dict) else ""
+    )
 
 
 def _is_of_codex(event: JsonObject) -> bool:
@@ -59,43 +61,52 @@ def _is_of_pi(event: JsonObject) -> bool:
     return typed and isinstance(event.get("message"), dict)
 
 
-_PROGRAMS: dict[str, Callable[[JsonObject], bool]] = {
-    "Codex": _is_of_codex,
-    "Claude Code": _is_of_claude_code,
-    "Pi": _is_of_pi,
-    "Gemini CLI": lambda event: event.get("type") == "gemini" and "content" in event,
-    "OpenHands": is_of_openhands,
-    "Goose": lambda event: "role" in event and _has_part(event, _GOOSE_PARTS),
-}
-
-
 @reads("session", EVENTS, "harness", "session_id", "file_name", "sessionId", "projectHash", "startTime", "lastUpdated")
 def read_session(row: Row, layout: Layout) -> Conversation:
     """`{"traces": [{"type", "message" or "payload", …}, …]}`, or the lines of a session's file."""
     column = layout.columns.get("messages", EVENTS)
-    listed = message_list(row, column)
-    by = next(filter(None, map(logged_by, listed)), "")
-    events = [event for event in listed if isinstance(event.get("type"), str)]
-    if by == "Codex":
-        items = list(_codex(row, column, events))
-        return read_responses(replace(row, data={"input": items, "instructions": _instructions(listed)}), Layout(""))
-    if by == "Claude Code":
-        messages = _claude_code(row, column, events)
-        return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
-    if by == "Pi":
-        branch = _branch(row, column, [e for e in events if isinstance(e.get("id"), str)], "id", "parentId")
-        messages = [_pi(event["message"]) for event in branch if isinstance(event.get("message"), dict)]
-        return read_openai(replace(row, data={"messages": messages}), Layout("openai"))
-    if by == "Gemini CLI":
-        messages = list(_gemini(row, column, listed))
-        return read_openai(replace(row, data={"messages": messages}), Layout("openai"))
-    if by == "OpenHands":
-        messages, tools = messages_of_openhands(row, column, listed)
-        return read_openai(replace(row, data={"messages": messages, "tools": tools}), Layout("openai"))
-    if by == "Goose":
-        messages = [{"role": e.get("role"), "content": [_goose(b) for b in _blocks(e)]} for e in listed if "role" in e]
-        return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
-    raise row.refuse("SH102", column, f"no events of a session that is known ({', '.join(_PROGRAMS)})")
+    events = message_list(row, column)
+    by = next(filter(None, map(logged_by, events)), "")
+    if not by:
+        raise row.refuse("SH102", column, f"no events of a session that is known ({', '.join(_PROGRAMS)})")
+    return _PROGRAMS[by][1](row, column, events)
+
+
+def _read_codex(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    items = list(_codex(row, column, [event for event in events if isinstance(event.get("type"), str)]))
+    return read_responses(replace(row, data={"input": items, "instructions": _instructions(events)}), Layout(""))
+
+
+def _read_claude_code(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    messages = _claude_code(row, column, events)
+    return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
+
+
+def _read_pi(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    branch = _branch(row, column, [event for event in events if isinstance(event.get("id"), str)], "id", "parentId")
+    return _as_openai(row, [_pi(event["message"]) for event in branch if isinstance(event.get("message"), dict)])
+
+
+def _read_gemini(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    return _as_openai(row, list(_gemini(row, column, events)))
+
+
+def _read_openhands(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    return _as_openai(row, *messages_of_openhands(row, column, events))
+
+
+def _read_tavern(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    said = [event for event in events if "mes" in event and not event.get("is_system")]
+    return _as_openai(row, [{"role": ("assistant", "user")[bool(e.get("is_user"))], "content": e["mes"]} for e in said])
+
+
+def _read_goose(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    messages = [{"role": e.get("role"), "content": [_goose(b) for b in _blocks(e)]} for e in events if "role" in e]
+    return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
+
+
+def _as_openai(row: Row, messages: list[JsonObject], tools: Any = None) -> Conversation:
+    return read_openai(replace(row, data={"messages": messages, "tools": tools}), Layout("openai"))
 
 
 def _branch(row: Row, column: str, events: list[JsonObject], own: str, parent: str) -> list[JsonObject]:
@@ -258,3 +269,15 @@ def _goose(block: JsonObject) -> JsonObject:
         content = object_in(given).get("content", given)
         return {"type": "tool_result", "tool_use_id": block.get("id"), "content": content}
     return block
+
+
+# How each program's events are known, and read.
+_PROGRAMS: dict[str, tuple[Callable[[JsonObject], bool], Callable[[Row, str, list[JsonObject]], Conversation]]] = {
+    "Codex": (_is_of_codex, _read_codex),
+    "Claude Code": (_is_of_claude_code, _read_claude_code),
+    "Pi": (_is_of_pi, _read_pi),
+    "Gemini CLI": (lambda event: event.get("type") == "gemini" and "content" in event, _read_gemini),
+    "OpenHands": (is_of_openhands, _read_openhands),
+    "SillyTavern": (lambda event: {"is_user", "mes", "name"} <= event.keys(), _read_tavern),
+    "Goose": (lambda event: "role" in event and _has_part(event, _GOOSE_PARTS), _read_goose),
+}

@@ -189,6 +189,9 @@ def read_glaive(row: Row, layout: Layout) -> Conversation:
     chat, system = row.data.get(column), str(row.data.get("system") or "")
     if not isinstance(chat, str) or not chat.strip():
         raise row.refuse("SH111", column, f'column "{column}" is empty')
+    if not system and chat.startswith("SYSTEM:") and (begun := _GLAIVE_TURN.search(chat)):
+        # Version 1 has all in one column.
+        system, chat = chat[: begun.start()], chat[begun.start() :]
     messages = _glaive_messages(row, column, chat)
     objects = concatenated_objects(system)
     tools = tools_of(row, "system", objects) if objects else ()
