@@ -56,6 +56,19 @@ ANSWERS = {
         "<muse>\n⟦\n</muse>\n\nYes.</s>⟧",
         "<muse>\n⟦Is it?\n</muse>\n\nYes.</s>⟧",
     ),
+    "words open it": (
+        HEAD
+        + "{% if m.reasoning_content and loop.last %}{{ m.reasoning_content ~ '\\n[END]\\n' }}{% endif %}"
+        + WORDS
+        + ASK.replace("PROMPT", "{{ 'I think:\\n' }}"),
+        "I think:\n⟦\n[END]\nYes.</s>⟧",
+        "I think:\n⟦Is it?\n[END]\nYes.</s>⟧",
+    ),
+    "the prompt has more than the texts": (
+        HEAD + WORDS + ASK.replace("PROMPT", "<|begin|>"),
+        "<|begin|>⟦Yes.</s>⟧",
+        "<|begin|>⟦Yes.</s>⟧",
+    ),
     "thinking can be switched on": (
         HEAD + WORDS + ASK.replace("PROMPT", "{{ '<muse>\\n' }}{% if not enable_thinking %}{{ '</muse>' }}{% endif %}"),
         "<muse>\n</muse>⟦Yes.</s>⟧",
@@ -109,10 +122,12 @@ def test_each_sample_begins_with_the_very_prompt(reasoning: str) -> None:
 
 def test_what_the_template_writes_itself_is_not_put_together() -> None:
     """The prompt closes the reasoning, for this one is switched by another name than `enable_thinking`."""
-    source = HEAD + "{% if m.role == 'assistant' %}{{ '<muse>' ~ m.reasoning_content ~ '</muse>' }}{% endif %}" + WORDS
-    _, samples = samples_of(source + ASK.replace("PROMPT", "<muse></muse>"), "Is it?")
-    assert "MK703" in {note.code for sample in samples for note in sample.notes}
-    assert samples[0].marked().count("⟦Is it?</muse>Yes.</s>⟧") == 2
+    for opens, closes in (("<muse>", "</muse>"), ("<|muse>", "<muse|>")):
+        thinks = f"{{{{ '{opens}' ~ m.reasoning_content ~ '{closes}' }}}}"
+        source = HEAD + "{% if m.role == 'assistant' %}" + thinks + "{% endif %}" + WORDS
+        _, samples = samples_of(source + ASK.replace("PROMPT", opens + closes), "Is it?")
+        assert "MK703" in {note.code for sample in samples for note in sample.notes}
+        assert samples[0].marked().count(f"⟦Is it?{closes}Yes.</s>⟧") == 2
 
 
 def test_a_tag_of_a_role_is_no_reasoning() -> None:

@@ -1,7 +1,7 @@
 """Turns whose text does not begin with what the model is given for them.
 
-The prompt may end with reasoning, opened or empty, that the template leaves out of its texts (R1, QwQ): what the model
-is given and what it must write are both known then, and are put together. Else what both have in common is given.
+The prompt may end with words that the template leaves out of its texts: reasoning, opened or empty (R1, QwQ). What the
+model is given and what it must write are both known then, and are put together. Else what both have in common is given.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _EMPTY = re.compile(
     r"\s*(?:(<[^<>\s/|]+>|\[[A-Z_]+\])\s*)?(</[^<>\s/|]+>|\[/[A-Z_]+\])\s*"
     r"|\s*<\|START_(\w+)\|>\s*<\|END_\3\|>\s*|\s*<\|(\w+)>\w*\s*<\4\|>\s*"
 )
-_OPENS = r"(<[^<>\s/]+>|\[[A-Z_]+\])(\s*)"
+_OPENS = r"(<\|[^<>\s/]+>|<[^<>\s/|]+>|\[[A-Z_]+\])(\s*)"
 _OPENED, _OPENED_LAST = re.compile(rf"\s*{_OPENS}"), re.compile(rf"{_OPENS}\Z")
-_LONGEST_TAG = 64
+_TAG, _LONGEST_TAG = re.compile(r"[<\[]"), 64
 _THOUGHT = "sentinelthought"
 
 
@@ -43,7 +43,7 @@ def behind_another_text(history: History, seen: str, text: str, index: int) -> t
     start = _whole_tokens(text, shared(seen, text), history.template)
     if start >= begin:
         for given in _prompts(history, seen, index):
-            if composed := _behind_reasoning(history, given, text, index):
+            if composed := _put_together(history, given, text, begin, index):
                 said = f"trained behind {given[start:]!r}, with which the prompt ends and the template's text does not"
                 return composed, begin, len(given), [history.note("RS607", f"messages[{index}]", said)]
         opens, written = seen[start:][:30], text[start:][:30]
@@ -66,18 +66,28 @@ def _prompts(history: History, seen: str, index: int) -> list[str]:
     return [history.asked(index, bool(history.conversation.messages[index].reasoning)), seen]
 
 
-def _behind_reasoning(history: History, given: str, text: str, index: int) -> str:
-    """The turn behind what the model is given, if that ends with reasoning that `text` lacks; else nothing."""
+def _put_together(history: History, given: str, text: str, begin: int, index: int) -> str:
+    """The turn behind what the model is given for it, where it is known how it goes on there; else nothing.
+
+    It begins at `begin` in `text`.
+    """
+    message = history.conversation.messages[index]
+    reasoning, words = message.reasoning.strip(), message.content.strip()
+    # The words of the turn may begin as those of the prompt do.
+    starts = [text.find(part, begin) for part in (reasoning, words) if part]
     at = _whole_tokens(text, shared(given, text), history.template)
+    at = min([at, *(place for place in starts if place >= 0)])
     extra, rest = given[at:], text[at:]
-    reasoning = history.conversation.messages[index].reasoning.strip()
+    opened = _OPENED.fullmatch(extra)
     if reasoning and reasoning in rest:
-        return ""
+        opens = opened is not None or not _TAG.search(extra)
+        return given + rest if opens and rest.startswith(reasoning) else ""
     if (empty := _EMPTY.fullmatch(extra)) is not None:
         # Some texts close what they have not opened.
         return given + rest.removeprefix(empty.group(2) or "")
-    opened = _OPENED.fullmatch(extra)
-    return _closed(history, given, rest, index, opened) if opened is not None else ""
+    if closed := _closed(history, given, at, rest, index, opened):
+        return closed
+    return given + rest if words and rest.startswith(words) else ""
 
 
 def closed_reasoning(history: History, seen: str, text: str, index: int) -> str:
@@ -89,22 +99,26 @@ def closed_reasoning(history: History, seen: str, text: str, index: int) -> str:
     asked = [Message("user", QUESTION), Message("assistant", ANSWER), Message("user", QUESTION)]
     if opened.group(1) in (try_render(history.template, style_of(history.template), asked) or ""):
         return ""
-    return _closed(history, seen, text[len(seen) :], index, opened)
+    return _closed(history, seen, len(seen), text[len(seen) :], index, opened)
 
 
-def _closed(history: History, given: str, rest: str, index: int, opened: re.Match[str]) -> str:
-    """What the model is given, its reasoning, what closes that, and the rest of the turn; nothing if it is unknown."""
+def _closed(history: History, given: str, at: int, rest: str, index: int, opened: re.Match[str] | None) -> str:
+    """What the model is given, its reasoning, what closes that, and the rest of the turn; nothing if it is unknown.
+
+    `opened` is the tag with which the prompt ends, and the text shares the first `at` characters with the prompt.
+    """
     reasoning = history.conversation.messages[index].reasoning.strip()
     if not reasoning:
         # How the template itself goes on behind a reasoning, without that one.
-        imagined = history.imagined(index, _THOUGHT)
-        before, thought, behind = imagined[len(given) :].partition(_THOUGHT)
-        if imagined.startswith(given) and thought and not before.strip():
-            return given + before + behind
-    close = _closing(opened)
-    if close not in history.template.source:
+        before, thought, behind = history.imagined(index, _THOUGHT).partition(_THOUGHT)
+        if thought and before.startswith(given) and not before[len(given) :].strip():
+            return given + before[len(given) :] + behind
+        if thought and before == given[:at]:
+            return given + behind
+    if opened is None or _closing(opened) not in history.template.source:
         return ""
     # The way of those that begin on a line of their own, and of those that do not.
+    close = _closing(opened)
     ends = f"\n{close}\n\n" if "\n" in opened.group(2) else close
     return f"{given}{reasoning}{ends}{rest.removeprefix(close)}"
 

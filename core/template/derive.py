@@ -17,7 +17,7 @@ from core.template import marks
 from core.template.sandbox import Template
 from core.template.shapes import call_shape
 from core.template.spans import prompt, render
-from core.template.style import ANSWER, KEY, QUESTION, RESULT, TOOL, VALUE, sentinel_tool
+from core.template.style import ANSWER, KEY, QUESTION, RESULT, TOOL, VALUE, sentinel_tool, style_of, try_render
 from core.template.syntax import AnswerSyntax, CallSyntax, split_reasoning
 from core.template.unwritten import unwritten_tags
 
@@ -49,7 +49,7 @@ def _answer_syntax(source: str, special: Any, variables: Any, stop: Any, control
     if not syntax.reasoning_close:
         syntax = _with_unwritten(syntax, opened, unwritten_tags(template, opened, before))
     elif not syntax.reasoning_open:
-        syntax = replace(syntax, reasoning_open=_opened_by(given, before, asked, syntax))
+        syntax = replace(syntax, reasoning_open=_opened_by(template, given, before, asked, syntax))
     with_tools, _ = _around_answer(template, (sentinel_tool(),))
     opens = [mark.strip() for mark in (*syntax.answer_opens, _without_reasoning(with_tools, syntax))]
     syntax = replace(
@@ -100,7 +100,7 @@ def _with_unwritten(syntax: AnswerSyntax, opened: str, tags: tuple[str, str]) ->
     return replace(syntax, answer_opens=(_without_reasoning(opened, syntax),))
 
 
-def _opened_by(given: str, given_plain: str, asked: str, syntax: AnswerSyntax) -> str:
+def _opened_by(template: Template, given: str, given_plain: str, asked: str, syntax: AnswerSyntax) -> str:
     """The tag with which the prompt of a turn with reasoning opens it, and that of one without does not.
 
     Or words that stand at the end of the generation prompt alone.
@@ -109,7 +109,9 @@ def _opened_by(given: str, given_plain: str, asked: str, syntax: AnswerSyntax) -
     tag = found.group().strip() if found else ""
     if tag and (syntax.reasoning_close.replace("/", "", 1) == tag or not given_plain.rstrip().endswith(tag)):
         return tag
-    header = given.rpartition(QUESTION)[2]
+    talk = [Message("user", QUESTION), Message("assistant", ANSWER, _THOUGHT)]
+    text = try_render(template, style_of(template), talk) or ""
+    header = text.rpartition(QUESTION)[2].partition(_THOUGHT)[0]
     return asked[len(header) :].strip() if header and asked.startswith(header) else ""
 
 
