@@ -36,7 +36,7 @@ class Message:
     """One message. `tool_call_id` and `name` belong to results (role `tool`).
 
     `train=None` leaves the choice to `train_on`; True and False override it. `weight` multiplies the loss of the
-    message's tokens.
+    message's tokens. `place` is the JSON path of where it stands in its row, if that is known.
     """
 
     role: Role
@@ -47,6 +47,7 @@ class Message:
     name: str = ""
     train: bool | None = None
     weight: float = 1.0
+    place: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class Conversation:
 class Finding:
     """Something wrong with a row, and what was done about it.
 
-    `code` is stable and listed in `core.rules.RULES`, `path` is a JSON path inside the row (rules that look at the
-    conversation count its messages), `before` and `after` are short texts of the change.
+    `code` is stable and listed in `core.rules.RULES`, `path` is a JSON path inside the row (where a message's
+    place in it is not known, `messages[i]` of the conversation), `before` and `after` are short texts of the change.
     """
 
     code: str

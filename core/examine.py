@@ -15,6 +15,7 @@ from core.datasets import Converted, converted
 from core.datasets.pieces import Piece, rows_of
 from core.encode import Made, make
 from core.encoded import Packed, packed
+from core.formats.places import in_the_row
 from core.formats.write import openai_row
 from core.label import Example
 from core.measure import Measure
@@ -90,6 +91,7 @@ def _account(part: Part, done: Converted, made: Made | None, job: Job) -> bool:
     if conversation and said and said[0] in job.held_out:
         found.append(_overlap(conversation, job.options.profile))
     found += _benchmarked(conversation, job) if conversation and job.benchmarks else []
+    found = in_the_row(found, conversation.messages, done.row.data) if conversation and found else found
     findings = done.row.findings + (strictly(found) if job.options.profile == "strict" else found)
     answers = answer_hashes(conversation) if conversation is not None else []
     if conversation and answers[-1] in job.firsts:

@@ -17,6 +17,7 @@ from core.datasets import Converted, Source, converted, find_source, iterate_row
 from core.encode import make
 from core.errors import UserError
 from core.formats import Layout
+from core.formats.places import in_the_row
 from core.label import Example
 from core.model import load_vocabulary
 from core.report import finding_json
@@ -129,7 +130,8 @@ def _walk(source: Source, done: Converted, config: TrainConfig, tokenizer: Any, 
     shown.samples = [sample for sample, _ in made.samples]
     shown.examples = [example for _, example in made.samples]
     shown.longest, shown.counts = made.longest, made.counts
-    shown.row.findings += [*made.notes, *([made.refusal] if made.refusal else [])]
+    found = [*made.notes, *([made.refusal] if made.refusal else [])]
+    shown.row.findings += in_the_row(found, shown.conversation.messages, shown.row.data)
     shown.fate = done.fate_with(shown.findings)
     return shown
 

@@ -152,7 +152,7 @@ def test_what_a_set_for_measuring_asks_is_found(tmp_path: Path) -> None:
         (tmp_path / name).write_text(content)
         report = check_dataset(file, TrainConfig(benchmarks=[str(tmp_path / name)]))
         found = [(f.line, f.path, f.action) for f in report.findings if f.code == "DS904"]
-        assert found == [(1, "messages[0]", "kept")], name
+        assert found == [(1, "instruction", "kept")], name
     strict = check_dataset(file, TrainConfig(benchmarks=[str(tmp_path / "held.jsonl")], profile="strict"))
     assert strict.rows["dropped"] == 1
     assert asked_in_benchmarks(TrainConfig()) == {}

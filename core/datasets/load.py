@@ -205,11 +205,10 @@ def converted(row: Row, layout: Layout | None, profile: Profile = "default", *, 
             read = read if found.record is None else replace(row, data=found.record)
             ignored = ignored_columns(read, found.layout)
             if found.record is None:
-                conversation = read_row(read, found.layout)
+                conversation = apply_rules(read, read_row(read, found.layout))
             else:
                 with in_own_names(row, found.record):
-                    conversation = read_row(read, found.layout)
-            conversation = apply_rules(read, conversation)
+                    conversation = apply_rules(read, read_row(read, found.layout))
     except RowRefusedError as refused:
         row.findings.append(refused.finding)
     if profile == "strict":

@@ -25,7 +25,8 @@ def calls_from_text(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
     calls = parsed if isinstance(parsed, list) else [parsed]
     if not calls or not all(isinstance(call, dict) for call in calls):
         raise row.refuse("TC504", path, f"a call must be a JSON object or a list of them: {snippet(value)}")
-    return tuple(read_call(row, path if len(calls) == 1 else f"{path}[{i}]", call) for i, call in enumerate(calls))
+    listed = isinstance(parsed, list)
+    return tuple(read_call(row, f"{path}[{i}]" if listed else path, call) for i, call in enumerate(calls))
 
 
 def call_list(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
@@ -45,12 +46,13 @@ def read_call(row: Row, path: str, call: Any) -> ToolCall:
         call = parse_text(call)[0]
     if not isinstance(call, dict):
         raise row.refuse("TC504", path, f"a call must be an object, got {type_name(call)}")
-    function = call["function"] if isinstance(call.get("function"), dict) else call
+    inner = isinstance(call.get("function"), dict)
+    function = call["function"] if inner else call
     name = next((function[key] for key in _NAMES if function.get(key)), None)
     if not isinstance(name, str) or not name.strip():
         raise row.refuse("TC506", path, "tool call without a name")
     key = next((key for key in _ARGUMENTS if key in function), "arguments")
-    arguments = arguments_of(row, f"{path}.{key}", function.get(key))
+    arguments = arguments_of(row, f"{path}.function.{key}" if inner else f"{path}.{key}", function.get(key))
     identity = call.get("id") or call.get("tool_call_id") or call.get("call_id") or call.get("toolCallId")
     return ToolCall(name.strip(), arguments, str(identity or ""))
 

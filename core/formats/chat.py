@@ -99,12 +99,12 @@ def read_sharegpt(row: Row, layout: Layout) -> Conversation:
         if more:
             _note_unknown(row, path, turn, role, tags)
         if named == tags["function_tag"] or (named in CALL_NAMES and role == "assistant"):
-            message = _function_call(row, at, value)
+            message = _function_call(row, at, value, path)
         elif role == "tool":
             identity, name = str(turn.get("tool_call_id") or ""), str(turn.get("name") or "")
-            message = Message("tool", result_text(row, at, value), tool_call_id=identity, name=name)
+            message = Message("tool", result_text(row, at, value), tool_call_id=identity, name=name, place=path)
         else:
-            message = _from_content(row, at, role, value)[0]
+            message = _from_content(row, at, role, value, path)[0]
             reasoning = _reasoning(row, path, turn) if more and not _HOLD_REASONING.isdisjoint(turn) else ""
             if more and (calls or reasoning) and role == "assistant":
                 thought = reasoning or message.reasoning
@@ -130,7 +130,7 @@ def read_harmony(row: Row, layout: Layout) -> Conversation:
             continue
         if recipient.startswith("functions."):
             call = {"name": recipient.removeprefix("functions."), "arguments": raw.get("content")}
-            read = [Message("assistant", tool_calls=(read_call(row, path, call),))]
+            read = [Message("assistant", tool_calls=(read_call(row, path, call),), place=path)]
         else:
             read = read_message(row, path, plain, layout)
         if thinking and read[0].role == "assistant":
@@ -157,7 +157,7 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     calls = () if role != "assistant" or _HOLD_CALLS.isdisjoint(raw) else _calls(row, path, raw)
     content, at = raw.get(tags["content_tag"]), f"{path}.{tags['content_tag']}"
     if role == "assistant" and not calls and str(named).replace("-", "_") in CALL_NAMES:
-        return [flagged(row, path, raw, _function_call(row, at, content))]
+        return [flagged(row, path, raw, _function_call(row, at, content, path))]
     if not content:
         # OpenAI's refusals; the system prompt of SWE-agent's trajectories.
         content = next((raw[key] for key in ("content", "refusal", "system_prompt") if raw.get(key)), content)
@@ -166,11 +166,11 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     if role == "tool":
         if named == "function":
             row.repaired("TC518", path, "old OpenAI function result converted")
-        read = _called(row, path, raw) if raw.keys() >= _CALL_WITH_RESULT else [_result(row, at, raw, content)]
+        read = _called(row, path, raw) if raw.keys() >= _CALL_WITH_RESULT else [_result(row, at, raw, content, path)]
     else:
         if tags["content_tag"] not in raw and not calls:
             row.mend("SH106", path, f'message has no "{tags["content_tag"]}"', "read as empty")
-        read = _from_content(row, at, role, content)
+        read = _from_content(row, at, role, content, path)
         if role == "assistant":
             reasoning = _reasoning(row, path, raw) or read[0].reasoning
             if raw.get("ipython") is True and read[0].content and not calls:
@@ -181,18 +181,18 @@ def read_message(row: Row, path: str, raw: JsonObject, layout: Layout) -> list[M
     return [flagged(row, path, raw, message) for message in read]
 
 
-def _result(row: Row, path: str, raw: JsonObject, content: Any) -> Message:
+def _result(row: Row, path: str, raw: JsonObject, content: Any, place: str) -> Message:
     more = raw.get("additional_kwargs")
     given = {**more, **raw} if isinstance(more, dict) else raw
     identity, name = str(given.get("tool_call_id") or ""), str(given.get("name") or "")
-    return Message("tool", result_text(row, path, content), tool_call_id=identity, name=name)
+    return Message("tool", result_text(row, path, content), tool_call_id=identity, name=name, place=place)
 
 
 def _called(row: Row, path: str, raw: JsonObject) -> list[Message]:
     """A call and its result in one message, as ChatGLM's trainer has them."""
     call = read_call(row, path, {key: raw[key] for key in ("name", "parameters")})
     result = result_text(row, f"{path}.observation", raw["observation"])
-    return [Message("assistant", tool_calls=(call,)), Message("tool", result, name=call.name)]
+    return [Message("assistant", tool_calls=(call,), place=path), Message("tool", result, name=call.name, place=path)]
 
 
 def _by_tags(row: Row, path: str, raw: JsonObject, layout: Layout) -> tuple[dict[str, str], JsonObject]:
@@ -203,14 +203,14 @@ def _by_tags(row: Row, path: str, raw: JsonObject, layout: Layout) -> tuple[dict
     return tags, in_keys_of(row, path, raw, tags["role_tag"], tags["content_tag"])
 
 
-def _from_content(row: Row, path: str, role: Role, content: Any) -> list[Message]:
+def _from_content(row: Row, path: str, role: Role, content: Any, place: str) -> list[Message]:
     """The messages that content makes: usually one; a result inside typed parts splits the turn."""
     if isinstance(content, str):
-        return [Message(role, content)]
+        return [Message(role, content, place=place)]
     messages: list[Message] = []
     for piece in read_parts(row, path, content):
-        messages.append(Message(role, piece.text, piece.reasoning, piece.calls))
-        messages += [Message("tool", result) for result in piece.results]
+        messages.append(Message(role, piece.text, piece.reasoning, piece.calls, place=place))
+        messages += [Message("tool", result, place=place) for result in piece.results]
     return messages
 
 
@@ -265,7 +265,7 @@ def result_text(row: Row, path: str, value: Any) -> str:
     return text
 
 
-def _function_call(row: Row, path: str, value: Any) -> Message:
+def _function_call(row: Row, path: str, value: Any, place: str) -> Message:
     """A ShareGPT `function_call` turn; LLaMA-Factory allows `<think>…</think>` before the JSON."""
     if isinstance(value, list) and value and all(is_text_part(part) for part in value):
         value = "".join(str(part.get("text") or "") for part in value)
@@ -275,8 +275,8 @@ def _function_call(row: Row, path: str, value: Any) -> Message:
     rest = rest.removeprefix("Calling tools:") if isinstance(rest, str) else rest
     reasoning = thought.group(1).strip() if thought else ""
     if isinstance(rest, str) and any(map(rest.__contains__, _CALLS_IN_WORDS)) and not parse_text(rest)[1]:
-        return Message("assistant", rest, reasoning)
-    return Message("assistant", "", reasoning, calls_from_text(row, path, rest))
+        return Message("assistant", rest, reasoning, place=place)
+    return Message("assistant", "", reasoning, calls_from_text(row, path, rest), place=place)
 
 
 def _calls(row: Row, path: str, raw: JsonObject) -> tuple[ToolCall, ...]:

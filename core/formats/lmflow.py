@@ -32,31 +32,31 @@ def read_lmflow(row: Row, layout: Layout) -> Conversation:
     for index, raw in enumerate(message_list(row, columns["messages"])):
         path = f"{columns['messages']}[{index}]"
         if raw.get("role") == "function" and isinstance(raw.get("content"), str):
-            messages.append(_function(row, f"{path}.content", raw["content"]))
+            messages.append(_function(row, f"{path}.content", raw["content"], path))
             in_words = not messages[-1].tool_calls
             continue
         read = read_message(row, path, raw, plain)
         in_words = in_words and read[0].role == "tool"
         if in_words:
             row.repaired("TC520", path, "result of a call in words; read as said by the user")
-            read = [Message("user", message.content) for message in read]
+            read = [Message("user", message.content, place=path) for message in read]
         messages += read
     _note_order(row, columns["messages"], messages)
     told = _tools_told(row, columns["tools"], columns["system"])
     return conversation_of(told, columns, leading_system(told, columns["system"], messages))
 
 
-def _function(row: Row, path: str, text: str) -> Message:
+def _function(row: Row, path: str, text: str, place: str) -> Message:
     """A call; the words that it is given in, where nothing in them can be read as a call."""
     if text.lstrip().startswith(("{", "[")) and parse_text(text)[1]:
-        return Message("assistant", tool_calls=calls_from_text(row, path, text))
+        return Message("assistant", tool_calls=calls_from_text(row, path, text), place=place)
     found = find_calls(text) or find_calls(f"[{text.strip()}]")
     if found is None or not found.calls:
         row.kept("TC520", path, f"could not read a call: {snippet(text)}; it stays as words of the assistant")
-        return Message("assistant", text)
+        return Message("assistant", text, place=place)
     said = f"found {counted(len(found.calls), 'call')} written as text ({found.style})"
     row.repaired("TC519", path, said, text, ", ".join(call.name for call in found.calls))
-    return Message("assistant", found.text, tool_calls=found.calls)
+    return Message("assistant", found.text, tool_calls=found.calls, place=place)
 
 
 def _tools_told(row: Row, column: str, system: str) -> Row:

@@ -59,11 +59,11 @@ def _add(row: Row, path: str, part: JsonObject | str, to: Parts) -> None:
 
 
 def _call_in(part: JsonObject) -> Any:
-    """The call of a part: its `value` (LLaMA-Factory v1, JSON text), or the part itself with `input` as arguments."""
+    """The call of a part: its `value` (LLaMA-Factory v1, JSON text), or the part itself."""
     if "value" in part:
         value = part["value"]
         return parse_text(value)[0] if isinstance(value, str) else value
-    return {"arguments": part["input"], **part} if "input" in part else part
+    return part
 
 
 def _own_text(part: JsonObject, *keys: str) -> str:

@@ -29,9 +29,10 @@ def read_alpaca(row: Row, layout: Layout) -> Conversation:
     query = row.data.get(columns["query"]) if columns["query"] else None
     if query not in (None, ""):
         prompt += "\n" + text_of(row, columns["query"], query)
-    messages.append(Message("user", prompt))
+    messages.append(Message("user", prompt, place=columns["prompt"]))
     reasoning = text_of(row, columns["reasoning"], row.data.get(columns["reasoning"])) if "reasoning" in columns else ""
-    messages.append(Message("assistant", text_of(row, columns["response"], row.data[columns["response"]]), reasoning))
+    answer = text_of(row, columns["response"], row.data[columns["response"]])
+    messages.append(Message("assistant", answer, reasoning, place=columns["response"]))
     messages = leading_system(row, columns["system"], messages)
     tools = read_tools(row, columns.get("tools", "tools"), has_calls=False)
     return Conversation(tuple(messages), tools, row.file, row.line)
@@ -71,8 +72,8 @@ def _history(row: Row, column: str) -> list[Message]:
         path = f"{column}[{index}]"
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise row.refuse("SH105", path, "a turn of the history must be a [user, assistant] pair")
-        messages.append(Message("user", text_of(row, f"{path}[0]", turn[0])))
-        messages.append(Message("assistant", text_of(row, f"{path}[1]", turn[1])))
+        messages.append(Message("user", text_of(row, f"{path}[0]", turn[0]), place=f"{path}[0]"))
+        messages.append(Message("assistant", text_of(row, f"{path}[1]", turn[1]), place=f"{path}[1]"))
     return messages
 
 
@@ -91,7 +92,8 @@ def read_text(row: Row, layout: Layout) -> Conversation:
     value = row.data.get(column)
     if value in (None, ""):
         raise _empty(row, column)
-    return Conversation((Message("assistant", text_of(row, column, value)),), (), row.file, row.line, plain=True)
+    message = Message("assistant", text_of(row, column, value), place=column)
+    return Conversation((message,), (), row.file, row.line, plain=True)
 
 
 @reads("segments", "segments")
@@ -105,7 +107,7 @@ def read_segments(row: Row, layout: Layout) -> Conversation:
             raise row.refuse("SH106", f"{path}.label", "label must be true or false")
         if not isinstance(segment.get("text"), str):
             raise row.refuse("SH106", f"{path}.text", f"text is {type_name(segment.get('text'))}, expected text")
-        messages.append(Message("assistant", segment["text"], train=segment["label"]))
+        messages.append(Message("assistant", segment["text"], train=segment["label"], place=path))
     return Conversation(tuple(messages), (), row.file, row.line, plain=True)
 
 
@@ -120,7 +122,7 @@ def read_turns(row: Row, layout: Layout) -> Conversation:
     for index, text in enumerate(value):
         if not isinstance(text, str):
             raise row.refuse("SH105", f"{column}[{index}]", f"turn is {type_name(text)}, expected text")
-        messages.append(Message("assistant" if index % 2 else "user", text))
+        messages.append(Message("assistant" if index % 2 else "user", text, place=f"{column}[{index}]"))
     return Conversation(tuple(messages), (), row.file, row.line)
 
 
@@ -136,9 +138,10 @@ def read_turn_pairs(row: Row, layout: Layout) -> Conversation:
         if unknown:
             row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
         if turn.get("system"):
-            messages.append(Message("system", text_of(row, f"{path}.system", turn["system"])))
+            messages.append(Message("system", text_of(row, f"{path}.system", turn["system"]), place=f"{path}.system"))
         for key, role in ((user, "user"), (assistant, "assistant")):
-            messages.append(Message(role, text_of(row, f"{path}.{key}", require(row, path, turn, key))))  # type: ignore[arg-type]
+            text = text_of(row, f"{path}.{key}", require(row, path, turn, key))
+            messages.append(Message(role, text, place=f"{path}.{key}"))  # type: ignore[arg-type]
     messages = leading_system(row, layout.columns.get("system", "system"), messages)
     return Conversation(tuple(messages), (), row.file, row.line)
 
@@ -148,7 +151,10 @@ def read_prompt_completion(row: Row, layout: Layout) -> Conversation:
     """TRL's `{"prompt", "completion"}`, each a text or a list of messages; only the completion is trained."""
     prompt = _side(row, layout.columns.get("prompt", "prompt"), "user", layout)
     completion = _side(row, layout.columns.get("response", "completion"), "assistant", layout)
-    shown = [Message(m.role, m.content, m.reasoning, m.tool_calls, m.tool_call_id, m.name, False) for m in prompt]
+    shown = [
+        Message(m.role, m.content, m.reasoning, m.tool_calls, m.tool_call_id, m.name, False, place=m.place)
+        for m in prompt
+    ]
     messages = [m if m.role == "assistant" else given for m, given in zip(shown, prompt, strict=True)]
     has_calls = any(message.tool_calls for message in (*prompt, *completion))
     tools = read_tools(row, layout.columns.get("tools", "tools"), has_calls=has_calls)
@@ -170,7 +176,7 @@ def _side(row: Row, column: str, role: Any, layout: Layout) -> list[Message]:
         return read_messages(row, column, layout)
     if isinstance(value, dict) and "role" in value:
         return read_message(row, column, value, layout)
-    return [Message(role, text_of(row, column, value))]
+    return [Message(role, text_of(row, column, value), place=column)]
 
 
 @reads("h2o", "chain")

@@ -183,7 +183,7 @@ def leading_system(row: Row, column: str, messages: list[Message]) -> list[Messa
     text = text_of(row, column, system)
     own = [message.content for message in messages if message.role == "system"]
     if not own:
-        return [Message("system", text), *messages]
+        return [Message("system", text, place=column), *messages]
     if any(turn.strip() == text.strip() for turn in own):
         row.repaired("RO208", column, "the same system prompt twice; one is used")
     else:

@@ -33,7 +33,9 @@ def read_anthropic(row: Row, layout: Layout) -> Conversation:
             row.repaired("TC522", path, "tool results split from the text of the same message")
         if rest or not results:
             piece = read_parts(row, f"{path}.content", rest if isinstance(content, list) else content)[0]
-            messages.append(flagged(row, path, raw, Message(role, piece.text, piece.reasoning, piece.calls)))
+            messages.append(
+                flagged(row, path, raw, Message(role, piece.text, piece.reasoning, piece.calls, place=path))
+            )
     messages = leading_system(row, columns["system"], messages)
     has_calls = any(message.tool_calls for message in messages)
     tools = read_tools(row, columns["tools"], has_calls=has_calls)
@@ -45,7 +47,7 @@ def _anthropic_result(row: Row, path: str, block: JsonObject) -> Message:
     unknown = sorted(str(key) for key in block.keys() - _RESULT_KEYS if block[key])
     if unknown:
         row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
-    return Message("tool", text, tool_call_id=str(block.get("tool_use_id") or ""))
+    return Message("tool", text, tool_call_id=str(block.get("tool_use_id") or ""), place=path)
 
 
 _RESULT_KEYS = {"type", "tool_use_id", "content", "cache_control"}
@@ -81,7 +83,7 @@ def _gemini_messages(row: Row, path: str, role: Any, parts: list[Any]) -> list[M
         call = part.get("functionCall") or part.get("function_call")
         response = part.get("functionResponse") or part.get("function_response")
         if call:
-            calls.append(read_call(row, at, call))
+            calls.append(read_call(row, f"{at}.{'functionCall' if 'functionCall' in part else 'function_call'}", call))
         elif isinstance(response, dict):
             content = json_text(response.get("response"))
             results.append(Message("tool", content, name=str(response.get("name") or "")))

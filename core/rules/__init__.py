@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.conversation import Conversation, Finding, Row
+from core.conversation import Conversation, Finding, Row, RowRefusedError
+from core.formats.places import in_the_row
 from core.rules import content, handmade, order, tools
 from core.rules.table import RULES, Profile, Rule, explain
 
@@ -50,7 +51,14 @@ PLAIN_RULES: tuple[RowRule, ...] = (
 def apply_rules(row: Row, conversation: Conversation) -> Conversation:
     """The conversation after every rule. Raises `RowRefusedError` when one of them cannot let it through."""
     for rule in PLAIN_RULES if conversation.plain else ROW_RULES:
-        conversation = rule(row, conversation)
+        messages, before = conversation.messages, len(row.findings)
+        try:
+            conversation = rule(row, conversation)
+        except RowRefusedError as refused:
+            raise RowRefusedError(*in_the_row([refused.finding], messages, row.data)) from None
+        finally:
+            if len(row.findings) > before:
+                row.findings[before:] = in_the_row(row.findings[before:], messages, row.data)
     return conversation
 
 

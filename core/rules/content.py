@@ -135,7 +135,7 @@ def results_out_of_tags(row: Row, conversation: Conversation) -> Conversation:
     for index, given in enumerate(conversation.messages):
         message = given
         if _says_results(conversation, index) and message.role == "user":
-            message = Message("tool", _observed(message.content))
+            message = Message("tool", _observed(message.content), place=message.place)
             if message.content != given.content:
                 said = "result said by the user"
                 row.repaired("TC519", f"messages[{index}].content", said, given.content, message.content)

@@ -24,7 +24,7 @@ def one_system_first(row: Row, conversation: Conversation) -> Conversation:
         row.repaired("RO209", f"messages[{last}]", "last message is from the system; removed", texts.pop())
     if len(texts) > 1 or conversation.messages[0].role != "system":
         row.repaired("RO206", "messages", "system messages moved to the start and merged", texts[-1])
-    return replace(conversation, messages=(Message("system", "\n\n".join(texts)), *others))
+    return replace(conversation, messages=(Message("system", "\n\n".join(texts), place=systems[0].place), *others))
 
 
 def no_empty_user(row: Row, conversation: Conversation) -> Conversation:

@@ -120,7 +120,9 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
             answered = _answered(row, index, message, waiting)
             if answered is not None:
                 waiting.remove(answered)
-                messages.append(Message("tool", message.content, "", (), answered[1].id, answered[1].name))
+                messages.append(
+                    Message("tool", message.content, "", (), answered[1].id, answered[1].name, place=message.place)
+                )
             continue
         if waiting:
             row.kept("TC513", f"messages[{index}]", f"call {waiting[0][1].name} has no result")
@@ -139,7 +141,7 @@ def _with_calls(message: Message, calls: tuple[ToolCall, ...]) -> Message:
         return message
     # What `replace` does, in a third of the time: this is every call of a file that gives none an id.
     m = message
-    return Message(m.role, m.content, m.reasoning, calls, m.tool_call_id, m.name, m.train, m.weight)
+    return Message(m.role, m.content, m.reasoning, calls, m.tool_call_id, m.name, m.train, m.weight, m.place)
 
 
 def _in_order(row: Row, messages: list[Message]) -> tuple[Message, ...]:
