@@ -118,11 +118,6 @@ class Board:
         look = gr.HTML("<span></span>", js_on_load=WATCH, elem_classes="tb-watch")
         look.select(show, asked, outputs, concurrency_limit=LIGHT, trigger_mode="always_last", **QUIET)
 
-    def say_at_once(self, events: Sequence[Any], place: Any, text: str) -> None:
-        """Put `text` into `place` as soon as one of the events happens, before its handler has been asked: that one
-        fills the place when it is done. The browser does it alone, so it cannot come late."""
-        gr.on(events, None, None, place, js=f"() => {json.dumps(waiting(text))}", **QUIET)
-
     def newest(self) -> Run | None:
         """The newest run that is alive, else the newest."""
         runs = self.runs()
@@ -142,6 +137,12 @@ class Board:
             "killed": t("killed"),
         }
         return words.get(state, state)
+
+
+def say_at_once(click: Callable[..., Any], place: Any, text: str) -> Any:
+    """Put `text` into `place` when one clicks: the browser does it alone. What does the work follows with `.then`, and
+    fills the place when it is done; beside it, its answer could be there first and be written over."""
+    return click(None, None, place, js=f"() => {json.dumps(waiting(text))}", **QUIET)
 
 
 def sent_with(event: gr.EventData) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from core.config import TrainConfig
 from core.errors import UserError
 from core.forecast import keep_estimate, same_need
 from core.run import Run
-from webui.board import QUIET
+from webui.board import QUIET, say_at_once
 from webui.form import Form
 from webui.markup import amount, duration, escape, note, table
 from webui.texts import Texts
@@ -44,7 +44,8 @@ class Needs:
         """Tie the components to the functions below; models are counted one at a time."""
         parts = set(self.form.components.values())
         found = [self.shown, self.fit, self.changes, self.looked_at]
-        self.ask.click(self.estimate, parts, found, concurrency_limit=1, trigger_mode="once", **QUIET)
+        ask = say_at_once(self.ask.click, self.shown, self.t("Counting …"))
+        ask.then(self.estimate, parts, found, concurrency_limit=1, trigger_mode="once", **QUIET)
         filled = [*self.form.components.values(), self.fit]
         self.fit.click(self.fill, self.changes, filled, concurrency_limit=1, trigger_mode="once", **QUIET)
 

@@ -111,6 +111,16 @@ def test_a_sample_that_is_opened_gets_its_tokens_and_stays_in_sight(page: Any, s
     assert 0 <= third.locator("summary").bounding_box()["y"] < 900
 
 
+def test_on_a_narrow_page_the_start_is_in_sight_and_says_what_is_missing(page: Any, server: Any) -> None:
+    page.set_viewport_size({"width": 800, "height": 700})
+    opened(page, server, "Train")
+    page.wait_for_selector("#train-start:visible")
+    button = page.locator("#train-start").bounding_box()
+    assert button["y"] + button["height"] <= 700
+    page.locator("#train-start").click()
+    until(lambda: "Choose a dataset first." in page.locator("#train-problem").inner_text(), "what is missing")
+
+
 def test_training_asks_before_it_drops_many_rows(page: Any, server: Any) -> None:
     good = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     bad = {"messages": [{"role": "user", "content": "a"}, {"role": "nobody", "content": "c"}]}

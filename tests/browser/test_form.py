@@ -89,6 +89,7 @@ def test_unknown_and_foreign_values_are_refused() -> None:
 def tab(board: Any) -> TrainTab:
     made = TrainTab(board)
     made.put_form()
+    made.put_start()
     made.put_run()
     made.listen()
     return made

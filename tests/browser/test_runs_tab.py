@@ -91,6 +91,7 @@ def test_the_options_of_a_run_fill_the_form_for_the_next(tab: RunsTab, board: An
     train = TrainTab(board)
     with gr.Row():
         train.put_form()
+        train.put_start()
         train.put_run()
     updates = train.take(tab.options(run.path.name)[board.train_choice])
     assert updates[board.tabs]["selected"] == "train"

@@ -21,6 +21,7 @@ def tab(board: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TrainTab
     made = TrainTab(board)
     with gr.Row():
         made.put_form()
+        made.put_start()
         made.put_run()
     return made
 

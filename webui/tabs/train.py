@@ -15,7 +15,7 @@ from core.gate import ConsentNeededError, look_first
 from core.presets import PRESETS
 from core.queue import enqueue, look_after, stop
 from core.run import Run
-from webui.board import LIGHT, QUIET, Board
+from webui.board import LIGHT, QUIET, Board, say_at_once
 from webui.consent import Consent
 from webui.form import Form, command_line
 from webui.live import loss_html, other_html, report_html, status_html
@@ -37,11 +37,15 @@ element.addEventListener('click', (event) => {
 def build(board: Board) -> None:
     """Put the tab here."""
     tab = TrainTab(board)
-    with gr.Row(equal_height=False):
+    with gr.Row(equal_height=False, elem_classes="tb-train"):
         with gr.Column(scale=7, min_width=420, elem_classes="tb-card"):
             tab.put_form()
+        # On a narrow page the start stays in sight beneath the form, and the run comes after it.
         with gr.Column(scale=5, min_width=340, elem_classes=["tb-card", "tb-sticky"]):
-            tab.put_run()
+            with gr.Column(elem_classes="tb-start"):
+                tab.put_start()
+            with gr.Column():
+                tab.put_run()
     tab.listen()
 
 
@@ -64,8 +68,8 @@ class TrainTab:
         gr.HTML(title(self.t("The same on the command line")))
         self.command = gr.HTML(js_on_load=ON_CLICK, elem_id="train-command")
 
-    def put_run(self) -> None:
-        """Start and stop, and the run in sight."""
+    def put_start(self) -> None:
+        """What begins a run, and what is said before it does."""
         t = self.t
         self.start = gr.Button(t("Start training"), variant="primary", elem_id="train-start")
         with gr.Row():
@@ -74,6 +78,10 @@ class TrainTab:
         self.needs.put()
         self.problem = gr.HTML(elem_id="train-problem")
         self.consent.put()
+
+    def put_run(self) -> None:
+        """The run in sight, and what stops it."""
+        t = self.t
         self.board.train_run.render()
         self.status = gr.HTML(elem_id="train-status")
         with gr.Row():
@@ -113,14 +121,14 @@ class TrainTab:
         # One at a time: of many clicks the first starts the run, and the others find it alive.
         pressed = {*parts, self.mine, run, self.needs.looked_at}
         started = [run, self.mine, self.problem, *self.consent.shown, *panel]
-        self.start.click(self.begin, pressed, started, concurrency_limit=1, trigger_mode="once", **QUIET)
-        asks = [self.start.click, self.queue.click, self.consent.agree.click]
-        board.say_at_once(asks, self.problem, self.t("Looking at the options and the data …"))
-        board.say_at_once([self.needs.ask.click], self.needs.shown, self.t("Counting …"))
-        queue = {"concurrency_limit": 1, "concurrency_id": "queue", "trigger_mode": "once", **QUIET}
-        self.queue.click(self.wait, pressed, started, **queue)
+        looks, once = self.t("Looking at the options and the data …"), {"trigger_mode": "once", **QUIET}
+        start, wait, agree = (
+            say_at_once(button.click, self.problem, looks) for button in (self.start, self.queue, self.consent.agree)
+        )
+        start.then(self.begin, pressed, started, concurrency_limit=1, **once)
+        wait.then(self.wait, pressed, started, concurrency_limit=1, concurrency_id="queue", **once)
         agreed = {*pressed, self.consent.share, self.consent.queued}
-        self.consent.agree.click(self.agreed, agreed, started, **queue)
+        agree.then(self.agreed, agreed, started, concurrency_limit=1, concurrency_id="queue", **once)
         self.stop.click(self.end, run, self.stop, concurrency_limit=LIGHT, **QUIET)
         changes = [board.page.load, *(part.change for part in parts)]
         settings: dict[str, Any] = {"concurrency_limit": LIGHT, "trigger_mode": "always_last", **QUIET}
