@@ -438,6 +438,7 @@ def test_toolace_names_may_have_spaces_and_strings_parentheses() -> None:
         ('<function=f>{"a": 1}</function>', [("f", {"a": 1})]),
         ("<tool_call><function=f><parameter=a>\nx\n</parameter></function></tool_call>", [("f", {"a": "x"})]),
         ('[TOOL_CALLS] [{"name": "f", "arguments": {"a": 1}}]', [("f", {"a": 1})]),
+        ('<|action_start|><|plugin|>\n{"name": "f", "parameters": {"a": 1}}<|action_end|>', [("f", {"a": 1})]),
         ('Thought.\nAction: f\nAction Input: {"a": 1}', [("f", {"a": 1})]),
         ("<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>", [("f", {"a": 1})]),
         ('<function_call>{"name": "f", "arguments": {"a": 1}}</function_call>', [("f", {"a": 1})]),
@@ -519,7 +520,10 @@ def test_a_bare_call_is_one_where_its_tool_is_known_or_a_result_follows(text: st
         assert [(call.name, call.arguments) for call in found.calls] == [("f", {"a": 1})]
 
 
-@pytest.mark.parametrize("said", ["Observation: 7", "<tool_response>\n7\n</tool_response>", "```tool_output\n7\n```"])
+@pytest.mark.parametrize(
+    "said",
+    ["Observation: 7", "<tool_response>\n7\n</tool_response>", "```tool_output\n7\n```", "EXECUTION RESULT of [f]:\n7"],
+)
 def test_results_that_the_user_says_are_results(said: str) -> None:
     talk = [
         {"role": "user", "content": "Sum?"},

@@ -246,6 +246,7 @@ def _role_content(record: JsonObject, listed: list[Any], columns: dict[str, str]
     answer = next((name for name in ANSWERS if _says(record.get(name))), "")
     if answer and last.get("role") in ("user", "tool"):
         columns = {"prompt": columns.pop("messages", "messages"), "response": answer, **columns}
+        columns |= _reasoning_column(record)
         return Recognition(Layout("prompt_completion", columns), f"{evidence}, and its answer in column {answer}")
     return Recognition(Layout("openai", columns), evidence)
 

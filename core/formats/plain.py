@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from core.conversation import Conversation, Message, Row, RowRefusedError, json_text
@@ -151,6 +152,9 @@ def read_prompt_completion(row: Row, layout: Layout) -> Conversation:
     """TRL's `{"prompt", "completion"}`, each a text or a list of messages; only the completion is trained."""
     prompt = _side(row, layout.columns.get("prompt", "prompt"), "user", layout)
     completion = _side(row, layout.columns.get("response", "completion"), "assistant", layout)
+    thought = row.data.get(layout.columns.get("reasoning", ""))
+    if isinstance(thought, str) and thought and not completion[-1].reasoning:
+        completion[-1] = replace(completion[-1], reasoning=thought)
     shown = [
         Message(m.role, m.content, m.reasoning, m.tool_calls, m.tool_call_id, m.name, False, place=m.place)
         for m in prompt

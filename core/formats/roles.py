@@ -38,6 +38,14 @@ ROLE_ALIASES: dict[str, Role] = {
     "tool_result": "tool",
     "function_response": "tool",
     "environment": "tool",
+    # The names of classes and of what comes from an interface.
+    "systemmessage": "system",
+    "usermessage": "user",
+    "humanmessage": "user",
+    "aimessage": "assistant",
+    "assistantmessage": "assistant",
+    "apimessage": "assistant",
+    "toolmessage": "tool",
 }
 _HINTS = frozenset(ROLE_ALIASES)
 # The same in other languages.

@@ -64,6 +64,7 @@ _PHI = re.compile(r"<\|tool_call\|>(.*?)<\|/tool_call\|>", re.DOTALL)
 _LFM = re.compile(
     r"<\|tool_call_start\|>\s*\[((?:(?!<\|tool_call_(?:start|end)\|>).)*)\]\s*<\|tool_call_end\|>", re.DOTALL
 )
+_INTERNLM = re.compile(r"<\|action_start\|>\s*<\|plugin\|>(.*?)(?:<\|action_end\|>|\Z)", re.DOTALL)
 _LLAMA = re.compile(r"<\|python_tag\|>\s*(\{.*?\})\s*(?:<\|eom_id\|>|<\|eot_id\|>|\Z)", re.DOTALL)
 _FUNCTION_CALL = re.compile(r"<(?:function_calls?|tool_calls)>(.*?)</(?:function_calls?|tool_calls)>", re.DOTALL)
 _FUNCTOOLS = re.compile(r"functools\s*(\[.*\])\s*\Z", re.DOTALL)
@@ -71,7 +72,16 @@ _TOOL_CODE = re.compile(r"```tool_code\s*\n(.*?)\s*```", re.DOTALL)
 _CALL = re.compile(r"\A\s*Call:\s*([A-Za-z_][\w.]*\(.*\))\s*(?:<bot_end>.*)?\Z", re.DOTALL)
 # One look at the text decides whether any of the patterns can match at all.
 _MARKS = (
-    *("<tool_call", "<TOOLCALL>", "<function", "<invoke ", "<|tool_call", "<|python_tag|>", "<｜tool▁call"),
+    *(
+        "<tool_call",
+        "<TOOLCALL>",
+        "<function",
+        "<invoke ",
+        "<|tool_call",
+        "<|python_tag|>",
+        "<｜tool▁call",
+        "<|action_start|>",
+    ),
     *("[TOOL_CALLS]", "Action:", "functools", "```tool_code", "Call:"),
 )
 # Patterns that find nothing behind the last of these.
@@ -201,6 +211,7 @@ _STYLES: tuple[tuple[str, re.Pattern[str], Callable[[Row, re.Match[str]], list[T
     ("<|tool_call_begin|>", _KIMI, _named_calls),
     ("<|tool_call|>", _PHI, _json_calls),
     ("<|tool_call_start|>", _LFM, _python_style_calls),
+    ("<|action_start|>", _INTERNLM, _json_calls),
     ("<|python_tag|>", _LLAMA, _objects_calls),
     ("functools", _FUNCTOOLS, _json_calls),
     ("tool_code", _TOOL_CODE, _python_style_calls),

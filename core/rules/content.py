@@ -159,7 +159,10 @@ def _says_results(conversation: Conversation, index: int) -> bool:
     return inside or _OBSERVED.match(message.content) is not None
 
 
-_OBSERVED = re.compile(r"\s*(?:Observation:\s*(.*)|```tool_output\s*\n(.*?)\s*```\s*)\Z", re.DOTALL)
+_OBSERVED = re.compile(
+    r"\s*(?:(?:Observation|EXECUTION RESULT of \[[^\]\n]{1,64}\]):\s*(.*)|```tool_output\s*\n(.*?)\s*```\s*)\Z",
+    re.DOTALL,
+)
 
 
 def _observed(text: str) -> str:
