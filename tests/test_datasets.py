@@ -499,3 +499,21 @@ def test_one_line_with_a_list_of_messages_is_one_row(tmp_path: Path) -> None:
     file.write_text("[]")
     with pytest.raises(UserError, match="no rows"):
         load_dataset(find_source(str(file)))
+
+
+def test_ids_of_chains_as_pandas_writes_them(tmp_path: Path) -> None:
+    """A column of whole numbers with gaps becomes one of floats."""
+    file = tmp_path / "a.csv"
+    file.write_text("id,parent_id,prompt,response\n1,,a,b\n2,1.0,c,d\n3,nan,e,f\n4,None,g,h\n")
+    loaded = load_dataset(find_source(str(file)))
+    assert [len(conversation.messages) for conversation in loaded.conversations] == [4, 2, 2]
+
+
+def test_no_row_of_a_chain_is_lost_where_ids_stand_twice_or_are_missing(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    rows = ["1,,first,a", "1,,again,b", "2,1,below,c", "3,,top,d", "4,3,one,e", "4,,two,f", ",4,last,g", ",3,end,h"]
+    file.write_text("id,parent_id,prompt,response\n" + "\n".join(rows) + "\n")
+    loaded = load_dataset(find_source(str(file)))
+    asked = [[m.content for m in c.messages if m.role == "user"] for c in loaded.conversations]
+    assert asked == [["first"], ["again", "below"], ["top", "one"], ["two", "last"], ["top", "end"]]
+    assert loaded.rows["dropped"] == 0

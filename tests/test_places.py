@@ -32,6 +32,21 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("RS601", {"conversations": ["hi", THOUGHT]}, "conversations[1]"),
     ("RS601", {"conversation": [{"input": "hi", "output": THOUGHT}]}, "conversation[0].output"),
     ("RS601", {"Messages": [{"Role": "user", "Content": "hi"}, {"Role": "bot", "Content": THOUGHT}]}, "Messages[1]"),
+    (
+        "RS601",
+        {"contents": [{"parts": [{"text": "hi"}]}, {"role": "model", "parts": [{"text": THOUGHT}]}]},
+        "contents[1]",
+    ),
+    (
+        "RS601",
+        {"input": "hi", "output": [{"type": "message", "role": "assistant", "content": THOUGHT}]},
+        "output[0].content",
+    ),
+    (
+        "TC507",
+        {"query": "hi", "tools": json.dumps([TOOL]), "answers": json.dumps([{"name": "g", "arguments": {}}])},
+        "answers",
+    ),
     ("TC508", {"messages": [U, OPENAI_CALL], "tools": [TOOL]}, "messages[1].tool_calls[0].function.arguments.a"),
     ("TC508", {"conversations": CALLED, "tools": [TOOL]}, "conversations[1].value"),
     # What was merged or left out before does not move what is behind it.

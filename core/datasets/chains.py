@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,39 +16,55 @@ _CONTENT = ("content", "value", "text", "utterance", "message")
 
 
 def chained(rows: Iterable[Row]) -> Iterator[Row]:
-    """One row for each last turn: the chain of table rows that leads to it by `parent_id`, oldest first."""
+    """One row for each last turn: the chain of table rows that leads to it by `parent_id`, oldest first.
+
+    Of several rows with the same id the last one is the parent of others; each of the others is a last turn itself.
+    """
     given = list(rows)
-    by_id = {str(row.data["id"]): row for row in given if isinstance(row.data, dict) and row.data.get("id") is not None}
-    parents = {str(row.data["parent_id"]) for row in by_id.values() if row.data.get("parent_id") not in (None, "")}
+    turns = [row for row in given if isinstance(row.data, dict)]
+    by_id = {name: row for row in turns if (name := _name(row.data.get("id")))}
+    parents = {_name(row.data.get("parent_id")) for row in turns}
+    last = [row for row in turns if (name := _name(row.data.get("id"))) not in parents or by_id.get(name) is not row]
+    ends = set(map(id, last))
     for row in given:
         if not isinstance(row.data, dict):
             yield row
-        elif str(row.data.get("id")) not in parents:
+        elif id(row) in ends:
             yield _chain(row, by_id)
-    yield from _circles(by_id, parents)
+    yield from _circles(last, by_id)
+
+
+def _name(value: Any) -> str:
+    """An id as text, empty for none: where rows lack one, pandas has nan, and `1.0` for 1."""
+    text = "" if value is None else str(value).strip()
+    return "" if text.lower() in ("none", "nan", "null") else _WHOLE.sub(r"\1", text)
+
+
+_WHOLE = re.compile(r"(-?\d+)\.0\Z")
 
 
 def _chain(last: Row, by_id: dict[str, Row]) -> Row:
-    chain, seen, row = [last.data], {str(last.data.get("id"))}, last
-    while (parent := row.data.get("parent_id")) not in (None, ""):
-        found = by_id.get(str(parent))
-        if found is None or str(parent) in seen:
+    chain, seen, row = [last.data], {_name(last.data.get("id"))}, last
+    while parent := _name(row.data.get("parent_id")):
+        found = by_id.get(parent)
+        if found is None or parent in seen:
             reason = f"parent_id {parent} " + ("is a circle" if found is not None else "is the id of no row")
             return Row(None, last.file, last.line, reason, unreadable_code="SH112", lenient=last.lenient)
         row = found
-        seen.add(str(parent))
+        seen.add(parent)
         chain.append(row.data)
     return Row({"chain": chain[::-1]}, last.file, last.line, lenient=last.lenient)
 
 
-def _circles(by_id: dict[str, Row], parents: set[str]) -> Iterator[Row]:
+def _circles(last: Iterable[Row], by_id: dict[str, Row]) -> Iterator[Row]:
     """A row for each turn that no last turn leads to: its chain goes in a circle."""
     reached: set[str] = set()
-    for name in by_id.keys() - parents:
-        row: Row | None = by_id[name]
-        while row is not None and str(row.data.get("id")) not in reached:
-            reached.add(str(row.data.get("id")))
-            row = by_id.get(str(row.data.get("parent_id")))
+    for turn in last:
+        reached.add(_name(turn.data.get("id")))
+        row = by_id.get(_name(turn.data.get("parent_id")))
+        while row is not None and (name := _name(row.data["id"])) not in reached:
+            reached.add(name)
+            row = by_id.get(_name(row.data.get("parent_id")))
     for name, lost in by_id.items():
         if name not in reached:
             yield Row(None, lost.file, lost.line, "its parents form a circle", unreadable_code="SH112")

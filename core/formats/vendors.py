@@ -68,7 +68,8 @@ def read_gemini(row: Row, layout: Layout) -> Conversation:
     system = row.data.get("systemInstruction") or row.data.get("system_instruction")
     if system:
         pieces = system.get("parts", []) if isinstance(system, dict) else system
-        messages = [Message("system", text_of(row, "systemInstruction", pieces)), *messages]
+        column = "systemInstruction" if row.data.get("systemInstruction") else "system_instruction"
+        messages = [Message("system", text_of(row, column, pieces), place=column), *messages]
     has_calls = any(message.tool_calls for message in messages)
     tools = read_tools(row, layout.columns.get("tools", "tools"), has_calls=has_calls)
     return Conversation(tuple(messages), tools, row.file, row.line)
@@ -86,14 +87,16 @@ def _gemini_messages(row: Row, path: str, role: Any, parts: list[Any]) -> list[M
             calls.append(read_call(row, f"{at}.{'functionCall' if 'functionCall' in part else 'function_call'}", call))
         elif isinstance(response, dict):
             content = json_text(response.get("response"))
-            results.append(Message("tool", content, name=str(response.get("name") or "")))
+            results.append(Message("tool", content, name=str(response.get("name") or ""), place=at))
         elif isinstance(part.get("text"), str):
             text, reasoning = (
                 (text, reasoning + part["text"]) if part.get("thought") else (text + part["text"], reasoning)
             )
         else:
             raise row.refuse("SH109", at, f"part {snippet(', '.join(part))} needs a vision or audio model")
-    spoken = [Message(role, text, reasoning, tuple(calls))] if text or reasoning or calls or not results else []
+    spoken = (
+        [Message(role, text, reasoning, tuple(calls), place=path)] if text or reasoning or calls or not results else []
+    )
     return [*results, *spoken]
 
 
@@ -104,7 +107,7 @@ def read_responses(row: Row, layout: Layout) -> Conversation:
     for column in ("input", "items", "output"):
         value = row.data.get(layout.columns.get("messages", column))
         if isinstance(value, str) and value and column == "input":
-            messages.append(Message("user", value))
+            messages.append(Message("user", value, place=column))
         elif value:
             for index, item in enumerate(message_list(row, layout.columns.get("messages", column))):
                 _add_item(row, f"{column}[{index}]", item, layout, messages)
@@ -122,16 +125,16 @@ def _add_item(row: Row, path: str, item: JsonObject, layout: Layout, messages: l
     kind = item.get("type") or "message"
     if kind in ("function_call_output", "custom_tool_call_output"):
         text = result_text(row, f"{path}.output", item.get("output"))
-        messages.append(Message("tool", text, tool_call_id=str(item.get("call_id") or "")))
+        messages.append(Message("tool", text, tool_call_id=str(item.get("call_id") or ""), place=path))
         return
     if kind == "message":
         role = role_of(row, f"{path}.role", require(row, path, item, "role"), layout)
         piece = read_parts(row, f"{path}.content", item.get("content"))[0]
-        new = Message(role, piece.text, piece.reasoning, piece.calls)
+        new = Message(role, piece.text, piece.reasoning, piece.calls, place=path)
     elif kind in ("function_call", "custom_tool_call", "local_shell_call"):
-        new = Message("assistant", tool_calls=(_item_call(row, path, item),))
+        new = Message("assistant", tool_calls=(_item_call(row, path, item),), place=path)
     elif kind == "reasoning":
-        new = Message("assistant", reasoning=_item_reasoning(row, path, item))
+        new = Message("assistant", reasoning=_item_reasoning(row, path, item), place=path)
     else:
         raise row.refuse("SH109", path, f'item type "{snippet(kind)}" is not one that a text model is trained on')
     last = messages[-1] if messages else None
@@ -142,6 +145,7 @@ def _add_item(row: Row, path: str, item: JsonObject, layout: Layout, messages: l
             content=last.content + new.content,
             reasoning=last.reasoning + new.reasoning,
             tool_calls=last.tool_calls + new.tool_calls,
+            place="",
         )
     elif new != Message("assistant"):
         messages.append(new)
@@ -175,7 +179,8 @@ def read_xlam(row: Row, layout: Layout) -> Conversation:
             raise row.refuse("SH111", column, f'column "{column}" is empty')
     calls = calls_from_text(row, columns["response"], answers)
     tools = read_tools(row, columns["tools"])
-    messages = (Message("user", text_of(row, columns["prompt"], query)), Message("assistant", tool_calls=calls))
+    asked = Message("user", text_of(row, columns["prompt"], query), place=columns["prompt"])
+    messages = (asked, Message("assistant", tool_calls=calls, place=columns["response"]))
     return Conversation(messages, tools, row.file, row.line)
 
 
