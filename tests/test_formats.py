@@ -561,6 +561,12 @@ def test_other_kinds_are_refused_by_name(data: dict[str, Any], word: str) -> Non
     assert detect(data) is None
 
 
+@pytest.mark.parametrize("name", ["input", "context", "passage", "story", "article", "paragraph", "schema"])
+def test_what_a_question_is_about_belongs_to_it(name: str) -> None:
+    conversation = read({name: "The tide comes at 06:12.", "question": "When?", "answer": "At 06:12."})[0]
+    assert spoken(conversation)[0] == ("user", "When?\nThe tide comes at 06:12.")
+
+
 def test_numbers_in_a_column_are_no_question_and_answer() -> None:
     assert recognise({"id": "e3", "model": "m", "tokens": {"input": 12, "output": 3}}).layout is None
     assert recognise({}) == Recognition(None)

@@ -17,6 +17,7 @@ from core.formats.exports import exported_by
 from core.formats.layout import Layout
 from core.formats.logged import logged
 from core.formats.names import (
+    ABOUT,
     ANSWERS,
     MESSAGE_COLUMNS,
     MESSAGE_KEYS,
@@ -302,7 +303,7 @@ def _query_column(record: JsonObject, prompt: str, response: str) -> dict[str, s
     if prompt.lower() not in ("instruction", "question", "query", "prompt"):
         return {}
     named = {str(name).lower(): name for name in record if isinstance(record[name], str) and name != response}
-    query = next((named[word] for word in ("input", "context") if word in named), "")
+    query = next((named[word] for word in ABOUT if word in named), "")
     return {"query": query} if query else {}
 
 

@@ -31,6 +31,7 @@ MESSAGE_KEYS = (
     ("author", "content"),
     ("user", "text"),
     ("role", "message"),
+    ("role", "utterance"),
     ("sender", "content"),
     ("sender", "text"),
     ("role", "blocks"),
@@ -92,10 +93,20 @@ PAIRS = (
     ("text_input", "output"),
     ("prompt", "generation"),
 )
+# Columns with what a question is about.
+ABOUT = ("input", "context", "passage", "story", "article", "paragraph", "schema")
 # Columns with the reasoning for an answer in another column, and what some of them say instead of it.
 REASONING_COLUMNS = (
     *("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "cot", "think"),
-    *("thinking_content", "reasoning_trace", "reasoning_process", "thoughts"),
+    *(
+        "thinking_content",
+        "reasoning_trace",
+        "reasoning_process",
+        "thoughts",
+        "thought",
+        "thought_process",
+        "rationale",
+    ),
 )
 # Our names by the words of other languages and of programs; their spelling does not matter.
 _TRANSLATED = {
