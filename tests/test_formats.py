@@ -733,3 +733,30 @@ def test_what_is_not_kept_of_a_result_is_named() -> None:
         {"messages": [{"role": "user", "content": "go"}, call, {"role": "user", "content": [result]}, answer]}
     )
     assert [(f.code, f.message) for f in row.findings] == [("SH107", "ignored keys: is_error")]
+
+
+def test_an_analysis_that_nothing_follows_is_not_lost() -> None:
+    def said(text: str, channel: str) -> dict[str, Any]:
+        return {"role": "assistant", "channel": channel, "content": text}
+
+    user = {"role": "user", "content": "hi"}
+    conversation, _ = read(
+        {"messages": [user, said("one", "analysis"), user, said("yo", "final"), user, said("two", "analysis")]}
+    )
+    assert [(m.role, m.content, m.reasoning) for m in conversation.messages if m.role == "assistant"] == [
+        ("assistant", "", "one"),
+        ("assistant", "yo", ""),
+        ("assistant", "", "two"),
+    ]
+
+
+def test_reasoning_itself_goes_before_its_summary() -> None:
+    summary, whole = (
+        {"type": "summary_text", "text": "Greets."},
+        {"type": "reasoning_text", "text": "I greet the user."},
+    )
+    thought = {"type": "reasoning", "summary": [summary], "content": [whole]}
+    answer = {"type": "message", "role": "assistant", "content": "yo"}
+    conversation, row = read({"input": [{"role": "user", "content": "hi"}, thought, answer]})
+    assert conversation.messages[1].reasoning == "I greet the user."
+    assert [finding.code for finding in row.findings] == ["RS603"]

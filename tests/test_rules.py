@@ -426,3 +426,23 @@ def test_what_is_left_of_an_answer_is_shown_behind_the_arrow() -> None:
     row = Row(talk(USER, said("yo <|endoftext|>")))
     convert_row(row, detect(row.data))
     assert [(f.before, f.after) for f in row.findings if f.code == "CT307"] == [("yo <|endoftext|>", "yo")]
+
+
+@pytest.mark.parametrize("tools", [[{"x": 1}], json.dumps([{"x": 1}]), ["words"], 5, {"x": 1}])
+def test_tools_that_cannot_be_read_cost_a_row_where_its_calls_need_them(tools: Any) -> None:
+    assert fate_of(talk(USER, ANSWER, tools=tools))[:2] == ("repaired", {"TL402"})
+    assert fate_of(talk(USER, call(), RESULT, ANSWER, tools=tools))[0] == "dropped"
+
+
+def test_tools_defined_twice_are_no_better_without_calls() -> None:
+    twice = [TOOL, {**TOOL, "function": {**TOOL["function"], "description": "another"}}]
+    for tools in (twice, json.dumps(twice)):
+        assert fate_of(talk(USER, ANSWER, tools=tools))[:2] == ("dropped", {"TL406"})
+
+
+@pytest.mark.parametrize("hosted", [{"type": "web_search"}, {"googleSearch": {}}, {"type": "mcp", "server_label": "x"}])
+def test_tools_that_a_provider_runs_are_left_out(hosted: Any) -> None:
+    fate, codes, conversation = fate_of(talk(USER, call(), RESULT, ANSWER, tools=[TOOL, hosted]))
+    assert (fate, codes) == ("repaired", {"TL402"})
+    assert conversation is not None
+    assert [tool["function"]["name"] for tool in conversation.tools] == ["f"]

@@ -135,7 +135,12 @@ def read_harmony(row: Row, layout: Layout) -> Conversation:
             read = read_message(row, path, plain, layout)
         if thinking and read[0].role == "assistant":
             read[0], thinking = replace(read[0], reasoning=read[0].reasoning or thinking), ""
+        elif thinking:
+            messages.append(Message("assistant", reasoning=thinking))
+            thinking = ""
         messages += read
+    if thinking:
+        messages.append(Message("assistant", reasoning=thinking))
     return conversation_of(row, columns, leading_system(row, columns["system"], messages))
 
 

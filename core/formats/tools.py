@@ -43,15 +43,14 @@ def read_tools(row: Row, column: str = "tools", *, has_calls: bool = True) -> tu
     value = row.data.get(column)
     if not value:
         return ()
-    if isinstance(value, str):
-        tools, findings, refusal = _kept(value, column, row.lenient or not has_calls)
-    else:
-        try:
-            given = _Value(value)
-        except ValueError:
-            # A table's dates and decimals, which definitions seldom hold.
-            return tools_of(row, column, value)
-        tools, findings, refusal = _kept(given, column, row.lenient)
+    try:
+        given = value if isinstance(value, str) else _Value(value)
+    except ValueError:
+        # A table's dates and decimals, which definitions seldom hold.
+        return tools_of(row, column, value)
+    tools, findings, refusal = _kept(given, column, row.lenient)
+    if refusal is not None and refusal.code == "TL402" and not has_calls:
+        tools, findings, refusal = _kept(given, column, True)
     row.findings += [replace(finding, file=row.file, line=row.line) for finding in findings]
     if refusal is not None:
         raise RowRefusedError(replace(refusal, file=row.file, line=row.line))
@@ -207,9 +206,28 @@ def _tools(row: Row, path: str, item: Any) -> Iterable[JsonObject]:
     function = function if isinstance(function, dict) else parsed
     name = next((function[key] for key in _NAMES if function.get(key)), None)
     if not isinstance(name, str) or not name.strip():
+        hosted = _hosted(parsed)
+        if hosted:
+            row.repaired("TL402", path, f"{hosted} is a tool of a provider, without a definition; left out", item)
+            return []
         row.mend("TL402", path, "a tool needs a name", "left out", item)
         return []
     return [_tool(row, path, name.strip(), function)]
+
+
+def _hosted(item: JsonObject) -> str:
+    """The kind of a tool that a provider runs itself (web search and the like); empty for others."""
+    kind = item.get("type")
+    if isinstance(kind, str) and kind not in ("function", "custom"):
+        return snippet(kind)
+    return next((key for key in _PROVIDERS_OWN if isinstance(item.get(key), dict)), "")
+
+
+# Google's; OpenAI's tools of this kind say it in `type`.
+_PROVIDERS_OWN = (
+    *("googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval"),
+    *("codeExecution", "code_execution", "urlContext", "url_context"),
+)
 
 
 def _tool(row: Row, path: str, name: str, function: JsonObject) -> JsonObject:

@@ -162,8 +162,11 @@ def _item_call(row: Row, path: str, item: JsonObject) -> ToolCall:
 
 
 def _item_reasoning(row: Row, path: str, item: JsonObject) -> str:
-    shown = item.get("summary") or item.get("content") or []
-    text = "".join(piece.reasoning + piece.text for piece in read_parts(row, path, shown))
+    shown = [item[key] for key in ("summary", "content") if item.get(key)]
+    texts = ["".join(piece.reasoning + piece.text for piece in read_parts(row, path, value)) for value in shown]
+    text = max(texts, key=len, default="")
+    if len(set(texts)) > 1:
+        row.kept("RS603", path, "reasoning given twice; the longest is used")
     if not text:
         row.repaired("RS606", path, "redacted reasoning removed")
     return text

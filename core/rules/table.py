@@ -175,8 +175,9 @@ _RULES = [
     Rule("CT310", "D", "One message alone is longer than the window.", silent="it is reported as LN803"),
     Rule("TL401", "R", "Tool definitions had to be picked out of text (Python literals, objects in a row, system"
          " prompts)."),
-    Rule("TL402", "D/R", "Tool definitions cannot be read. Without calls in the row they are left out instead; those of"
-         " an LMFlow row that are words are told in the system prompt.", "", "they are left out"),
+    Rule("TL402", "D/R", "Tool definitions cannot be read. Without calls in the row they are left out instead, as are"
+         " those that a provider runs (web search); an LMFlow row's that are words are told in the system prompt.", "",
+         "they are left out"),
     Rule("TL403", "R", "Tools of an OpenAI file are written another way: in another column (functions), in metadata or"
          " beside the system prompt, without their wrapper, or as Anthropic and Gemini have them."),
     Rule("TL404", "R", "Parameters are a flat map or use Python's or Google's names of types; converted."),
