@@ -137,6 +137,9 @@ def _finish(conversation: Conversation, made: Made, template: Template, pieces: 
     made.counts["more_samples"] += len(made.samples) - 1
     made.samples = [(sample, example) for sample, example in made.samples if example.trained]
     if not made.samples:
+        if made.longest > config.max_length:
+            said = f"nothing to train in the first {config.max_length} tokens of {made.longest}"
+            raise _refusal(conversation, "MK701", said)
         raise _refusal(conversation, "MK701", "nothing to train after encoding")
     made.notes += _rewritings(conversation, template)
 

@@ -483,3 +483,11 @@ def test_ids_that_were_never_given_are_not_lost(to: str, tmp_path: Path, capsys:
     file = write(tmp_path / "a.jsonl", {"messages": talk})
     _, _, err = run(["data", "convert", str(file), "--to", to, "--output", str(tmp_path / "out.json")], capsys)
     assert "lost: call ids (1 row)\n" in err
+
+
+def test_a_cut_that_leaves_no_answer_is_told_with_its_lengths(tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "w " * 100}, {"role": "assistant", "content": "yo"}]
+    file = write(tmp_path / "a.jsonl", {"messages": talk})
+    report = check_dataset(str(file), TrainConfig(max_length=32, overlong="truncate"), with_model=True)
+    [message] = (finding.message for finding in report.findings if finding.code == "MK701")
+    assert re.fullmatch(r"nothing to train in the first 32 tokens of 2\d\d", message)

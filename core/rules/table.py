@@ -235,8 +235,8 @@ _RULES = [
     Rule("RS607", "I", "Some answers have reasoning and others do not, or the prompt ends with reasoning that the"
          " template leaves out of its text: each answer is trained behind what the model is given for it."),
     Rule("RS608", "W", "A message has reasoning and neither answer nor call; it is not trained."),
-    Rule("MK701", "D", "Nothing in the row is trained: every answer is empty or switched off.",
-         "Give the row an answer that is trained."),
+    Rule("MK701", "D", "Nothing in the row is trained: every answer is empty, switched off or cut off.",
+         "Give the row an answer that is trained; what is cut off may fit a larger --max-length."),
     Rule("MK702", "I/D", "The template shows history differently later on: the conversation becomes several samples, or"
          " what --unstable-history says."),
     Rule("MK703", "W/D", "The chat template writes a turn behind another text than the model is given. What both have"
