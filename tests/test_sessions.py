@@ -291,7 +291,10 @@ def test_silly_tavern(tmp_path: Path) -> None:
     lines = [("Ann", False, "Hello."), ("You", True, "Which files?"), ("Ann", False, "Only tide.py.")]
     events: list[Event] = [{"user_name": "You", "character_name": "Ann", "chat_metadata": {}}]
     events += [{"name": name, "is_user": by_user, "mes": text, "send_date": "d"} for name, by_user, text in lines]
-    assert said(loaded(tmp_path, events).conversations[0]) == [TALK[0], ("assistant", "Only tide.py.", [])]
+    events.append({"name": "System", "is_user": False, "is_system": True, "mes": "Saved."})
+    found = loaded(tmp_path, events)
+    assert said(found.conversations[0]) == [TALK[0], ("assistant", "Only tide.py.", [])]
+    assert "items that are not read: 1 system" in {finding.message for finding in found.findings}
 
 
 def test_goose(tmp_path: Path) -> None:

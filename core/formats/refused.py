@@ -58,7 +58,7 @@ _WHEN_NOTHING_FITS: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
     (_has_instances, "several instances of one task in a row; write one row for each"),
     (
         _has_any(
-            *("doc_id doc", "doc_id resps", "results configs", "evalId results", "judge judgment"),
+            *("doc_id doc", "results configs", "evalId results", "judge judgment"),
             *("instance_id model_patch", "id result latency", "run_id event_id data"),
         ),
         _EVALUATED,
@@ -186,7 +186,8 @@ _GRADES = ("reference_answer", "reward_model", "verification_info")
 
 def _is_evaluated(record: JsonObject) -> bool:
     """What a model said to a question of an evaluation, with its marks."""
-    return "epoch" in record and {"scores", "target", "output"} <= record.keys()
+    sampled = "epoch" in record and "input" in record and not {"scores", "target"}.isdisjoint(record)
+    return sampled or "filtered_resps" in record
 
 
 def _is_answer_alone(record: JsonObject) -> bool:
@@ -211,7 +212,7 @@ _TELLING = frozenset(
             "Question",
         ),
         *("content", "value", "utterance", "mes", "jsonrpc", "choices"),
-        *("epoch", "question_id", "ground_truth", "correct_answer", *MEDIA),
+        *("epoch", "filtered_resps", "question_id", "ground_truth", "correct_answer", *MEDIA),
         *("responses", "completions", "outputs", *_GRADES, *_COMPARED),
     }
 )

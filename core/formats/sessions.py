@@ -97,6 +97,10 @@ def _read_openhands(row: Row, column: str, events: list[JsonObject]) -> Conversa
 
 def _read_tavern(row: Row, column: str, events: list[JsonObject]) -> Conversation:
     said = [event for event in events if "mes" in event and not event.get("is_system")]
+    hidden = sum(bool(event.get("is_system")) for event in events)
+    if hidden:
+        shown = f"{hidden} system"
+        row.kept("SH107", column, f"items that are not read: {shown}")
     return _as_openai(row, [{"role": ("assistant", "user")[bool(e.get("is_user"))], "content": e["mes"]} for e in said])
 
 
