@@ -353,6 +353,13 @@ def test_answers_between_which_a_result_was_removed_are_merged() -> None:
     assert [message.content for message in conversation.messages] == ["hi", "yo\n\nso"]
 
 
+def test_questions_between_which_a_result_was_removed_are_merged() -> None:
+    fate, codes, conversation = fate_of(talk(USER, RESULT, said("and?", "user"), ANSWER), "lenient")
+    assert (fate, codes) == ("repaired", {"TC511", "RO204"})
+    assert conversation is not None
+    assert [message.content for message in conversation.messages] == ["hi\n\nand?", "yo"]
+
+
 def test_an_example_of_a_call_in_the_system_prompt_is_no_tool() -> None:
     example = '[{"name": "f", "arguments": {"a": 1}}]'
     prompt = f"Answer with a list of calls, such as {example}."

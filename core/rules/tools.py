@@ -25,7 +25,7 @@ from core.errors import counted
 from core.formats.pythoncalls import closing
 from core.formats.text import parse_text
 from core.formats.tools import concatenated_objects, tools_of
-from core.rules.order import no_two_assistants_in_a_row
+from core.rules.order import no_two_assistants_in_a_row, no_two_users_in_a_row
 from core.rules.schema import problems
 
 # What LLaMA-Factory writes between the results of calls that were made at once.
@@ -132,8 +132,10 @@ def results_belong_to_calls(row: Row, conversation: Conversation) -> Conversatio
             message = _with_calls(message, tuple([call for _, call in waiting]))
         messages.append(message)
     ordered = replace(conversation, messages=_in_order(row, messages))
-    # Without a result between them, two messages of the assistant may follow each other.
-    return ordered if len(messages) >= len(conversation.messages) else no_two_assistants_in_a_row(row, ordered)
+    # Without a result between them, two messages of the assistant or of the user may follow each other.
+    if len(messages) >= len(conversation.messages):
+        return ordered
+    return no_two_assistants_in_a_row(row, no_two_users_in_a_row(row, ordered))
 
 
 def _with_calls(message: Message, calls: tuple[ToolCall, ...]) -> Message:
