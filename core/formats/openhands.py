@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.conversation import JsonObject, Row
+from core.formats.roles import not_read
 from core.formats.text import object_in
 
 _SOURCES = ("agent", "user", "environment")
@@ -32,7 +33,7 @@ def is_of_openhands(event: JsonObject) -> bool:
 def messages_of_openhands(row: Row, column: str, events: list[JsonObject]) -> tuple[list[JsonObject], Any]:
     """OpenAI's messages in events, and the tools that they name; what is not read is noted on the row."""
     messages: list[JsonObject] = []
-    others: dict[str, int] = {}
+    others: list[str] = []
     tools: Any = None
     answers = set[str]()
     for event in events:
@@ -41,10 +42,8 @@ def messages_of_openhands(row: Row, column: str, events: list[JsonObject]) -> tu
         messages += read
         kind = str(event.get("kind") or event.get("action") or event.get("observation"))
         if not read and kind not in (*_SILENT, "None"):
-            others[kind] = others.get(kind, 0) + 1
-    if others:
-        shown = ", ".join(f"{count} {name}" for name, count in others.items())
-        row.kept("SH107", column, f"items that are not read: {shown}")
+            others.append(kind)
+    not_read(row, column, others)
     return messages, tools
 
 

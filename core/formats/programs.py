@@ -15,7 +15,7 @@ from core.errors import counted
 from core.formats.apps import messages_of_parts
 from core.formats.chat import conversation_of, read_message
 from core.formats.layout import Layout, reads
-from core.formats.roles import leading_system, message_list
+from core.formats.roles import leading_system, message_list, not_read
 from core.formats.text import is_text_part, object_in
 from core.formats.tools import read_tools
 
@@ -92,15 +92,6 @@ def _conversation(row: Row, path: str, raws: Iterable[tuple[int, JsonObject]], s
     return conversation_of(row, {}, leading_system(row, system, messages))
 
 
-def _not_read(row: Row, path: str, names: Iterable[str]) -> None:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    if counts:
-        shown = ", ".join(f"{count} {name}" for name, count in counts.items())
-        row.kept("SH107", path, f"items that are not read: {shown}")
-
-
 def _with_results(parts: Iterable[JsonObject]) -> list[JsonObject]:
     """Parts in which a result stands with its call, found by its id, or as the next one."""
     whole: list[JsonObject] = []
@@ -138,7 +129,7 @@ def read_lm_studio(row: Row, layout: Layout) -> Conversation:
         raws += [(index, raw) for raw in messages_of_parts({"role": chosen.get("role"), "content": parts})]
     if left:
         row.kept("SH107", "messages", f"{counted(left, 'message')} on branches that were left: not read")
-    _not_read(row, "messages", (name for name in others if name not in ("debugInfoBlock", "toolStatus")))
+    not_read(row, "messages", (name for name in others if name not in ("debugInfoBlock", "toolStatus")))
     return _conversation(row, "messages", raws, "systemPrompt")
 
 
@@ -170,7 +161,7 @@ def read_opencode(row: Row, layout: Layout) -> Conversation:
             (index, raw)
             for raw in messages_of_parts({"role": object_in(kept.get("info")).get("role"), "content": shown})
         ]
-    _not_read(row, "messages", others)
+    not_read(row, "messages", others)
     return _conversation(row, "messages", raws)
 
 
@@ -234,7 +225,7 @@ def read_copilot_chat(row: Row, layout: Layout) -> Conversation:
                 others.append(kind)
         thought = {"reasoning_content": said["thinking"]} if said["thinking"] else {}
         raws.append((index, {"role": "assistant", "content": said["text"], **thought}))
-    _not_read(row, "requests", others)
+    not_read(row, "requests", others)
     return _conversation(row, "requests", raws)
 
 
@@ -280,7 +271,7 @@ def read_claude_export(row: Row, layout: Layout) -> Conversation:
         others += ["attachments"] * bool(kept.get("attachments") or kept.get("files"))
         role = "user" if kept.get("sender") == "human" else kept.get("sender")
         raws += [(index, raw) for raw in messages_of_parts({"role": role, "content": parts})]
-    _not_read(row, "chat_messages", others)
+    not_read(row, "chat_messages", others)
     return _conversation(row, "chat_messages", raws)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -130,6 +132,14 @@ def message_list(row: Row, column: str) -> list[JsonObject]:
         row.kept("SH115", column, "the messages stand newest first; read in the order of their times")
         messages.reverse()
     return messages
+
+
+def not_read(row: Row, path: str, kinds: Iterable[str]) -> None:
+    """Note what of a list has no place in a conversation, by its kinds, each as often as there are of it."""
+    counts = Counter(kinds)
+    if counts:
+        shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        row.kept("SH107", path, f"items that are not read: {shown}")
 
 
 def _newest_first(messages: list[JsonObject]) -> bool:

@@ -15,7 +15,7 @@ from core.errors import counted
 from core.formats.chat import read_openai
 from core.formats.layout import Layout, reads
 from core.formats.openhands import is_of_openhands, messages_of_openhands
-from core.formats.roles import message_list
+from core.formats.roles import message_list, not_read
 from core.formats.text import object_in
 from core.formats.vendors import read_anthropic, read_responses
 
@@ -97,10 +97,7 @@ def _read_openhands(row: Row, column: str, events: list[JsonObject]) -> Conversa
 
 def _read_tavern(row: Row, column: str, events: list[JsonObject]) -> Conversation:
     said = [event for event in events if "mes" in event and not event.get("is_system")]
-    hidden = sum(bool(event.get("is_system")) for event in events)
-    if hidden:
-        shown = f"{hidden} system"
-        row.kept("SH107", column, f"items that are not read: {shown}")
+    not_read(row, column, ("system" for event in events if event.get("is_system")))
     return _as_openai(row, [{"role": ("assistant", "user")[bool(e.get("is_user"))], "content": e["mes"]} for e in said])
 
 
@@ -180,18 +177,15 @@ def _answers_to(message: JsonObject) -> set[str]:
 
 def _codex(row: Row, column: str, events: list[JsonObject]) -> Iterator[JsonObject]:
     """The items of the model's input and output, in order."""
-    others: dict[str, int] = {}
+    others: list[str] = []
     for event in events:
         item = object_in(event.get("payload")) if event["type"] == "response_item" else event
         kind = str(item.get("type"))
         if kind in _ITEMS and event.get("type") not in _CODEX - {"response_item"}:
             yield item
         elif event.get("type") in ("response_item", "compacted"):
-            name = str(kind if event["type"] == "response_item" else "compacted")
-            others[name] = others.get(name, 0) + 1
-    if others:
-        shown = ", ".join(f"{count} {name}" for name, count in others.items())
-        row.kept("SH107", column, f"items that are not read: {shown}")
+            others.append(kind if event["type"] == "response_item" else "compacted")
+    not_read(row, column, others)
 
 
 def _instructions(events: list[JsonObject]) -> str:
@@ -220,7 +214,7 @@ def _pi(message: JsonObject) -> JsonObject:
 def _gemini(row: Row, column: str, events: list[JsonObject]) -> Iterator[JsonObject]:
     """The messages that were not taken back, with the calls in them and their results."""
     said: dict[str, JsonObject] = {}
-    others: dict[str, int] = {}
+    others: list[str] = []
     for number, event in enumerate(events):
         removed = object_in(event.get("$patch")).get("removeIds")
         back = list(said)
@@ -231,10 +225,8 @@ def _gemini(row: Row, column: str, events: list[JsonObject]) -> Iterator[JsonObj
         if event.get("type") in ("user", "gemini"):
             said[str(event.get("id") or number)] = event
         elif "type" in event:
-            others[str(event["type"])] = others.get(str(event["type"]), 0) + 1
-    if others:
-        shown = ", ".join(f"{count} {name}" for name, count in others.items())
-        row.kept("SH107", column, f"items that are not read: {shown}")
+            others.append(str(event["type"]))
+    not_read(row, column, others)
     for event in said.values():
         yield from _of_gemini(event)
 
