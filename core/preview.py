@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.config import TrainConfig
@@ -43,8 +43,9 @@ class Token:
 class Preview:
     """A row, what became of it (`fate`), the conversation in it (None if it was dropped), and what is trained of it.
 
-    `samples` and `examples` belong together one by one; `tokens` makes those of one of them. `longest` is the length of
-    the conversation in tokens before anything was cut, `counts` says how it was cut.
+    `samples` and `examples` belong together one by one; `tokens` makes those of one of them, which come from the text
+    in `rendered`, of which the sample is what was not cut off. `longest` is the length of the conversation in tokens
+    before anything was cut, `counts` says how it was cut.
     """
 
     source: Source
@@ -53,6 +54,7 @@ class Preview:
     conversation: Conversation | None
     layout: Layout | None = None
     evidence: str = ""
+    rendered: list[Rendered] = field(default_factory=list)
     samples: list[Rendered] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     tokenizer: Any = None
@@ -66,7 +68,7 @@ class Preview:
 
     def tokens(self, place: int) -> list[Token]:
         """The tokens of the sample at a place (from 0)."""
-        return tokens_of(self.samples[place], self.examples[place], self.tokenizer)
+        return tokens_of(self.rendered[place], self.examples[place], self.tokenizer)
 
     def to_json(self) -> dict[str, Any]:
         """`{"row", "conversation", "samples": [{"text", "spans", "input_ids", "labels"}], "findings"}`.
@@ -127,13 +129,26 @@ def _walk(source: Source, done: Converted, config: TrainConfig, tokenizer: Any, 
     if shown.conversation is None:
         return shown
     made = make([shown.conversation], template, tokenizer, config)[0]
-    shown.samples = [sample for sample, _ in made.samples]
+    shown.rendered = [sample for sample, _ in made.samples]
+    shown.samples = [_not_cut_off(*one, tokenizer) if made.counts["truncated"] else one[0] for one in made.samples]
     shown.examples = [example for _, example in made.samples]
     shown.longest, shown.counts = made.longest, made.counts
     found = [*made.notes, *([made.refusal] if made.refusal else [])]
     shown.row.findings += in_the_row(found, shown.conversation.messages, shown.row.data)
     shown.fate = done.fate_with(shown.findings)
     return shown
+
+
+def _not_cut_off(sample: Rendered, example: Example, tokenizer: Any) -> Rendered:
+    """What of a sample its tokens stand for, where the rest was cut off."""
+    _, starts = tokenise(sample, tokenizer)
+    if len(starts) <= len(example.ids):
+        return sample
+    end = starts[len(example.ids)]
+    spans = [span._replace(end=min(span.end, end)) for span in sample.spans if span.start < end]
+    return replace(
+        sample, text=sample.text[:end], spans=tuple(spans), breaks=tuple(b for b in sample.breaks if b < end)
+    )
 
 
 def tokens_of(sample: Rendered, example: Example, tokenizer: Any) -> list[Token]:

@@ -154,3 +154,17 @@ def test_data_show_has_the_reasoning_of_the_conversation(tmp_path: Path, capsys:
     (tmp_path / "a.jsonl").write_text(json.dumps({"messages": talk}))
     assert main(["data", "show", str(tmp_path / "a.jsonl")]) == 0
     assert "     user: hi\nreasoning: a greeting\nassistant: yo\n" in capsys.readouterr().out
+
+
+def test_data_show_marks_nothing_behind_the_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo " * 100}]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": talk}))
+    cut = ["data", "show", str(tmp_path / "a.jsonl"), "--max-length", "32", "--overlong", "truncate"]
+    assert main([*cut, "--json"]) == 0
+    [sample] = json.loads(capsys.readouterr().out)["samples"]
+    assert len(sample["input_ids"]) == 32
+    [span] = sample["spans"]
+    assert span["end"] == len(sample["text"])
+    assert span["kind"] == "text", "no stop token is learned there"
+    assert main(cut) == 0
+    assert capsys.readouterr().out.rstrip().endswith("yo⟧")
