@@ -95,7 +95,8 @@ def formats_html(report: Report, t: Texts) -> str:
 
 def codes_html(report: Report, t: Texts) -> str:
     """A row for each code and what was done about it; clicking one shows its findings."""
-    found = list(by_code(report))
+    # Of what is kept, information comes last.
+    found = sorted(by_code(report), key=lambda one: _level(one[1], one[0]) == "info")
     if not found:
         return note(t("Nothing to report: every row is used as it stands."), "good")
     heads = (t("Code"), t("What was done"), t("Meaning"), t("Count"))
@@ -135,9 +136,13 @@ def _change(finding: Finding, t: Texts) -> str:
 
 def badge(action: str, code: str, t: Texts) -> str:
     """What was done, as a coloured word; information looks calmer than a warning."""
-    level = severity(Finding(code, action, ""))  # type: ignore[arg-type]
+    level = _level(action, code)
     words = fate_words(t) | {"kept": t("information") if level == "info" else t("kept, look at it")}
     return f'<span class="tb-badge tb-{escape(action)} tb-{level}">{escape(words.get(action, action))}</span>'
+
+
+def _level(action: str, code: str) -> str:
+    return severity(Finding(code, action, ""))  # type: ignore[arg-type]
 
 
 def code_html(report: Report, code: str, page: int, t: Texts) -> str:

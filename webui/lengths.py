@@ -81,21 +81,23 @@ def _histogram(lengths: Sequence[Sequence[int]], window: int, said: str, t: Text
         high = max(2.0, count / most * tall)
         low = place * step
         kind = "tb-over" if low > window else "tb-within"
-        tip = t("samples of {low} to {high} tokens: {n}", low=low, high=low + step - 1, n=count)
+        tip = t("samples of {low} to {high} tokens: {n}", low=amount(low), high=amount(low + step - 1), n=amount(count))
         if beyond and place == last:
-            tip = t("samples longer than {low} tokens: {n}", low=(last - 1) * step - 1, n=count)
+            tip = t("samples longer than {low} tokens: {n}", low=amount((last - 1) * step - 1), n=amount(count))
         body += (
             f'<rect class="{kind}" x="{x(low) + 0.5}" y="{HEIGHT - BOTTOM - high:.1f}" width="{max(1, wide - 1):.1f}" '
             f'height="{high:.1f}" rx="1.5"><title>{escape(tip)}</title></rect>'
         )
     for value in ticks(0, top, 8):
-        body += f'<text class="tb-tick" x="{x(value)}" y="{HEIGHT - 10}" text-anchor="middle">{int(value)}</text>'
+        body += (
+            f'<text class="tb-tick" x="{x(value)}" y="{HEIGHT - 10}" text-anchor="middle">{amount(int(value))}</text>'
+        )
     if beyond:
         body += f'<text class="tb-tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 10}" text-anchor="end">→</text>'
     if window <= top:
         anchor = "end" if x(window) > WIDTH / 2 else "start"
         shift = -6 if anchor == "end" else 6
-        label = escape(t("window: {n}", n=window))
+        label = escape(t("window: {n}", n=amount(window)))
         body += (
             f'<line class="tb-window" x1="{x(window)}" x2="{x(window)}" y1="{TOP - 14}" y2="{HEIGHT - BOTTOM}"/>'
             f'<text class="tb-window-label" x="{x(window) + shift}" y="{TOP - 6}" text-anchor="{anchor}">{label}</text>'
@@ -109,5 +111,5 @@ def _histogram(lengths: Sequence[Sequence[int]], window: int, said: str, t: Text
 def _grid_line(value: float, y: float) -> str:
     return (
         f'<line class="tb-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        f'<text class="tb-tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{int(value)}</text>'
+        f'<text class="tb-tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{amount(int(value))}</text>'
     )

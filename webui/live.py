@@ -165,7 +165,6 @@ def _by_code(report: dict[str, Any], t: Texts) -> str:
 
 def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) -> str:
     """Findings as a list: what was done, code, place, message."""
-    words = {"repaired": t("repaired"), "dropped": t("dropped"), "kept": t("kept"), "stopped": t("stopped")}
     items = []
     for finding in findings[:most]:
         action = str(finding.get("action", ""))
@@ -176,8 +175,7 @@ def findings_html(findings: Sequence[dict[str, Any]], t: Texts, most: int = 20) 
         # The whole row is no place within it.
         place = " · ".join(part for part in (line, str(finding.get("path", "")), code) if part not in ("", "$"))
         items.append(
-            '<li class="tb-finding">'
-            f'<span class="tb-badge tb-{escape(action)}">{escape(words.get(action, action))}</span>'
+            f'<li class="tb-finding">{badge(action, code, t)}'
             f"<div>{said(code, message, t)} <code>{escape(change)}</code>"
             f'<div class="tb-dim">{escape(place)}</div></div></li>'
         )

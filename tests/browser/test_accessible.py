@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.run import Run
+from tests.browser.test_board import choose, until
 from tests.conftest import small
 
 pytestmark = pytest.mark.browser
@@ -116,12 +117,15 @@ def test_texts_stand_out_in_light_and_dark(page: Any, server: Any, finished: Run
     assert walk(page, FAINT) == {}
 
 
-def test_dark_and_the_open_tab_stay_over_a_reload_and_another_language(chromium: Any, server: Any) -> None:
+def test_dark_the_dataset_and_the_open_tab_stay_over_a_reload_and_another_language(chromium: Any, server: Any) -> None:
     # A context of its own: what a page is still working on when it is left is said as an error, and is none.
     context = chromium.new_context(locale="en-GB", color_scheme="light")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_S * 1000)
     page.goto(server.url)
+    page.wait_for_selector("#data-marked mark")
+    choose(page, "#data-dataset", "tools_openai")
+    until(lambda: "tools_openai" in page.locator("#data-head").inner_text(), "the dataset")
     page.get_by_role("button", name="Dark colours").click()
     page.get_by_role("tab", name="Train", exact=True).click()
     page.reload()
@@ -132,6 +136,9 @@ def test_dark_and_the_open_tab_stay_over_a_reload_and_another_language(chromium:
     page.wait_for_selector("#train-start:visible")
     assert page.locator("body.dark").count() == 1
     assert page.locator("#train-start").inner_text() == "开始训练"
+    page.get_by_role("tab", name="数据", exact=True).click()
+    until(lambda: "tools_openai" in page.locator("#data-head").inner_text(), "the dataset in the other language")
+    page.get_by_role("tab", name="训练", exact=True).click()
     page.get_by_role("button", name="深色").click()
     assert page.locator("body.dark").count() == 0
     context.close()

@@ -26,6 +26,7 @@ from webui.account import code_html, codes_html, formats_html, summary_html
 from webui.checks import Job, exported
 from webui.lengths import enough, lengths_html
 from webui.mapping import Fold, column_labels, seen_in, tag_labels
+from webui.markup import amount
 from webui.roots import Roots
 from webui.tabs.data import NOTHING, DataTab, stepped
 from webui.texts import Texts
@@ -313,7 +314,7 @@ def test_a_window_that_is_not_known_yet_is_not_compared_with(tab: Any, work: Pat
     assert values[tab.form.components["auto_length"]] is True
     assert "more than the window" not in tab.show(values)[0]
     values |= {tab.form.components["max_length"]: 1024, tab.form.components["auto_length"]: False}
-    assert "more than the window of 1024; samples that training makes of it: " in tab.show(values)[0]
+    assert f"more than the window of {amount(1024)}; samples that training makes of it: " in tab.show(values)[0]
 
 
 def test_a_window_is_offered_only_where_it_is_larger(tab: Any, work: Path) -> None:
@@ -399,6 +400,23 @@ def test_a_code_shows_where_its_first_finding_is_and_what_was_changed(tab: Any) 
     html = codes_html(report_of(tab), T)
     assert "<code>rows.jsonl:2</code> role &quot;bot&quot; read as &quot;assistant&quot;" in html
     assert '<div class="tb-change"><del>bot</del> → <ins>assistant</ins></div>' in html
+
+
+def test_of_what_is_kept_information_comes_last(tab: Any, work: Path) -> None:
+    rows = [ROWS[0], {**ROWS[0], "quality": 1}, {"messages": [{"role": "user", "content": "a"}]}]
+    (work / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    html = codes_html(report_of(tab, "some.jsonl"), T)
+    assert html.index("RO211") < html.index('data-code="DS905"') < html.index('data-code="SH107"')
+    assert html.count("tb-info") > 0
+    assert "tb-info" not in html[: html.rindex("tb-warning")]
+
+
+def test_a_row_says_as_the_report_does_whether_to_look_at_it(tab: Any, work: Path) -> None:
+    tool = {"name": "f", "parameters": {"type": "object", "properties": {}}}
+    call = {"id": "1", "type": "function", "function": {"name": "g", "arguments": "{}"}}
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [call]}]
+    (work / "call.jsonl").write_text(json.dumps({"messages": talk, "tools": [tool]}) + "\n", encoding="utf-8")
+    assert "kept, look at it" in tab.show(values_of(tab, "call.jsonl"))[0]
 
 
 def test_what_is_only_taken_away_needs_no_arrow(tab: Any, work: Path) -> None:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from core.config import TrainConfig
-from core.conversation import Row
 from core.errors import UserError
-from core.preview import Preview, first_rows, preview, row_number
+from core.preview import first_rows, preview, row_number
 from core.report import Report
 from webui.account import code_html, codes_html, formats_html, summary_html
 from webui.board import LIGHT, QUIET, Board, sent_with
 from webui.checks import AT_ONCE_BYTES, Job, export_folder, size_of
 from webui.form import Form
 from webui.lengths import enough, lengths_html
-from webui.live import findings_html
 from webui.mapping import MappingForm, Seen, seen_in
-from webui.marks import MOST_CHARACTERS, ON_OPEN, samples_html
-from webui.markup import amount, beginning, empty, escape, indented, links, note, title, waiting
+from webui.marks import ON_OPEN, samples_html
+from webui.markup import amount, empty, links, note, title, waiting
+from webui.row import conversation_html, head_html, raw_html
 from webui.switch import panel, put_switch
-from webui.talk import chat_html, tools_html
-from webui.texts import Texts
 from webui.told import wrong
 from webui.uploads import MIB, accepted, keep
 from webui.window import listen_to_numbers
@@ -34,7 +29,9 @@ from webui.window import listen_to_numbers
 READERS, CHECKERS = 2, 2
 FIELDS = (
     *("model_name_or_path", "template", "dataset_dir", "max_length", "auto_length", "overlong"),
-    *("train_on", "profile"),
+    *("train_on", "profile", "drop_duplicates"),
+    # What findings name as a remedy.
+    *("tool_dialect", "inline_reasoning", "swallowed"),
 )
 # What leaves a report as it is.
 NOTHING = (gr.skip(),) * 12
@@ -49,6 +46,8 @@ element.addEventListener('click', (event) => {
   if (panels.getBoundingClientRect().top < 0) panels.scrollIntoView();
 });
 """
+REMEMBER = "(name) => { sessionStorage.setItem('tuneboard-dataset', name ?? ''); return 1; }"
+RECALL = "(name) => sessionStorage.getItem('tuneboard-dataset') || name"
 # The arrows on the buttons are keys too, where no control needs them.
 KEYS = """
 const buttons = {ArrowLeft: 'data-previous', ArrowRight: 'data-next'};
@@ -174,8 +173,9 @@ class DataTab:
         views = [self.head, self.talk, self.text, self.tokens, self.raw]
         changes = [self.board.page.load, *(part.change for part in asked)]
         everything = {*asked, self.number, self.report, self.opened}
-        # In the browser, at once: a row of that number may not be there.
-        self.dataset.change(None, None, self.number, js="() => 1", **quick)
+        # In the browser, at once: a row of that number may not be there. A reload shows the same dataset again.
+        self.dataset.change(None, self.dataset, self.number, js=REMEMBER, **quick)
+        self.board.page.load(None, self.dataset, self.dataset, js=RECALL, **quick)
         # The report comes later than the first row, and knows how many there are.
         others = [self.number.change, self.report.change, self.opened.change]
         gr.on([*changes, *others], self.show, everything, views, **slow)
@@ -353,36 +353,6 @@ def windowed(config: TrainConfig, report: Report | None) -> TrainConfig:
     """With the window of the report, once it is there."""
     tokens = report.stats.get("tokens") if report is not None else None
     return config.model_copy(update={"max_length": tokens["window"], "auto_length": False}) if tokens else config
-
-
-def head_html(shown: Preview, number: int, report: Report | None, config: TrainConfig, t: Texts) -> str:
-    """Where the row stands, what became of it, and what was found in it."""
-    words = {"kept": t("kept"), "repaired": t("repaired"), "dropped": t("dropped")}
-    place = t("row {n} of {all}", n=number, all=report.rows["in"]) if report else t("row {n}", n=number)
-    where = f"{Path(shown.row.file).name}:{shown.row.line}"
-    made = (
-        t("{n} tokens are more than the window of {most}; samples that training makes of it: {parts}.",
-          n=shown.longest, most=config.max_length, parts=len(shown.samples))
-        if shown.longest > config.max_length and not config.auto_length
-        else ""
-    )  # fmt: skip
-    fate = f'<span class="tb-badge tb-{shown.fate}">{escape(words[shown.fate])}</span>'
-    found = findings_html([asdict(finding) for finding in shown.findings], t)
-    line = f'<div class="tb-facts"><span>{escape(place)} · <code>{escape(where)}</code></span>{fate}</div>'
-    return f"{line}{note(made, 'warn')}{found}"
-
-
-def raw_html(row: Row, t: Texts) -> str:
-    """The row as it stands in the file."""
-    text = row.text if row.unreadable else indented(row.data)
-    return f'<pre class="tb-raw">{beginning(text, MOST_CHARACTERS, t)}</pre>'
-
-
-def conversation_html(shown: Preview, t: Texts) -> str:
-    """The conversation in a row as a chat."""
-    if shown.conversation is None:
-        return note(t("This row is dropped."), "bad")
-    return tools_html(shown.conversation.tools, t) + chat_html(shown.conversation.messages, t)
 
 
 def stepped(by: int, number: float | None, report: Report | None) -> int:
