@@ -97,7 +97,8 @@ def _of_the_whole(sums: Part, source: Source, job: Job, tokenizer: Any) -> Itera
     file = sums.report.file
     yield from _unused(sums.ignored)
     yield from mixed_formats(source, sums.report.formats)
-    yield from sums.facts.findings(file, each_answer=job.options.train_on != "last_turn")
+    if sums.report.rows["in"]:
+        yield from sums.facts.findings(file, each_answer=job.options.train_on != "last_turn")
     yield from drawn_note(source.num_samples, len(sums.facts.prompts), source.name)
     if job.template is not None:
         yield from sums.measure.findings(file, job.options, job.template, tokenizer)

@@ -71,13 +71,15 @@ def test_tables_that_grow_too_large_when_they_are_unpacked_are_refused(
     monkeypatch.setattr("core.datasets.tables.MOST_UNPACKED", 1 << 20)
     file = tmp_path / "a.parquet.gz"
     file.write_bytes(gzip.compress(b"PAR1" + bytes(3 << 20)))
-    assert stops(report_of(file)) == {("SH114", "unpacked it is larger than 1 MB")}
+    assert stops(report_of(file)) == {
+        ("SH114", "unpacked it is larger than 1 MB — unpack it, or give it as JSON Lines")
+    }
     book = io.BytesIO()
     with zipfile.ZipFile(book, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", bytes(3 << 20))
     sheet = tmp_path / "a.xlsx"
     sheet.write_bytes(book.getvalue())
-    assert stops(report_of(sheet)) == {("SH114", "unpacked it is larger than 1 MB")}
+    assert stops(report_of(sheet)) == {("SH114", "unpacked it is larger than 1 MB — save it as CSV")}
 
 
 def test_formulas_without_values_are_named(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_two_columns_of_which_one_is_a_number_or_empty(tmp_path: Path) -> None:
 def test_utf16_without_a_mark_is_named(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_bytes(GOOD.encode("utf-16-le"))
-    assert stops(report_of(file)) == {("IO002", "looks like UTF-16 without a byte order mark")}
+    assert stops(report_of(file)) == {("IO002", "looks like UTF-16 without a byte order mark — save it as UTF-8")}
 
 
 def test_what_is_no_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,5 +269,5 @@ def test_what_is_wrong_in_a_list_is_pointed_at_in_its_line(before: str, tmp_path
 def test_where_a_file_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes("question,answer\nWhere?,In the café.\n".encode("latin-1"))
-    said = 'is not UTF-8: cannot decode byte 0xe9 behind "question,answer Where?,In the caf"'
+    said = 'is not UTF-8: cannot decode byte 0xe9 behind "question,answer Where?,In the caf" — save it as UTF-8'
     assert stops(report_of(file)) == {("IO002", said)}

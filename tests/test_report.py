@@ -491,3 +491,14 @@ def test_a_cut_that_leaves_no_answer_is_told_with_its_lengths(tmp_path: Path) ->
     report = check_dataset(str(file), TrainConfig(max_length=32, overlong="truncate"), with_model=True)
     [message] = (finding.message for finding in report.findings if finding.code == "MK701")
     assert re.fullmatch(r"nothing to train in the first 32 tokens of 2\d\d", message)
+
+
+def test_the_report_on_a_file_that_is_no_data_says_what_to_do_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.jsonl.bz2"
+    file.write_bytes(b"BZh9")
+    code, out, _ = run(["data", "check", str(file)], capsys)
+    assert code == 2
+    assert "is bzip2 — unpack it, or pack it with gzip or zstd" in " ".join(out.split())
+    assert "DS905" not in out, "that there are no rows is no news"

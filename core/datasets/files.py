@@ -75,7 +75,7 @@ class UnusableError(UserError):
 
     def __init__(self, code: str, message: str, file: Path | str, line: int = 0, remedy: str = "") -> None:
         super().__init__(message, file=file, line=line or None, remedy=f"{remedy} [{code}]".strip())
-        self.finding = Finding(code, "stopped", message, str(file), line)
+        self.finding = Finding(code, "stopped", f"{message} — {remedy}" if remedy else message, str(file), line)
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def advice(code: str, action: str) -> str:
 
 _RULES = [
     Rule("IO001", "D/E", "A line is not valid JSON. In a JSON array or object the whole file is unusable.",
-         "The message names line and column.", "a Python literal ({'a': 1}) is read"),
+         "Mend what the message names, or give the rows in another form.", "a Python literal ({'a': 1}) is read"),
     Rule("IO002", "R/D/E", "The file begins with a byte order mark or is UTF-16 (read as such), or holds bytes that are"
          " no UTF-8: a bad line of JSON Lines is dropped, another bad file stops.", "Save the file as UTF-8."),
     Rule("IO003", "W", "An object has the same key twice; the last value is used.", "Remove one of the two."),
@@ -280,7 +280,7 @@ _RULES = [
     Rule("DS904", "W", "A row asks what a set asks that is kept for measuring (--benchmarks). Training asks before it"
          " uses such rows.", "Take them out; --profile strict drops them."),
     Rule("DS905", "W/E", "There are fewer than 50 usable rows. Where there is none, the dataset stops.",
-         "Collect more, or train longer.", strict="W/E"),
+         "Collect more, or train longer; where there is none, mend what the other findings name.", strict="W/E"),
     Rule("DS906", "W", "One answer is more than 30 % of all final answers.", strict="W"),
     Rule("DS907", "W", "Rows hold what looks like keys, cards or addresses. Counted only; nothing is shown.",
          strict="W"),
