@@ -33,6 +33,10 @@ _BETWEEN = re.compile(r"\s*</tool_response>\s*<tool_response>\s*")
 _TOOLS_BLOCK = re.compile(r"<tools>\s*(.*?)\s*</tools>", re.DOTALL)
 
 
+# What Kimi's template writes around tools, and sets made with it have in their rows.
+_KIMIS_MARKS = re.compile(r"<\|im_system\|>tool_declare<\|im_middle\|>\s*<\|im_end\|>")
+
+
 def tools_out_of_the_system_prompt(row: Row, conversation: Conversation) -> Conversation:
     """TL401, TL408: tools pasted into the system prompt are read there, or removed when the row has them anyway."""
     first = conversation.messages[0] if conversation.messages else None
@@ -52,7 +56,7 @@ def tools_out_of_the_system_prompt(row: Row, conversation: Conversation) -> Conv
         return conversation
     if not conversation.tools and not has_calls:
         return conversation
-    text = (first.content[: place[0]] + first.content[place[1] :]).strip()
+    text = _KIMIS_MARKS.sub("", first.content[: place[0]] + first.content[place[1] :]).strip()
     if conversation.tools:
         said = "tools appear twice in the prompt; the pasted copy is removed"
         row.repaired("TL408", "messages[0].content", said, first.content[place[0] : place[1]])
