@@ -60,7 +60,7 @@ def no_two_users_in_a_row(row: Row, conversation: Conversation) -> Conversation:
     merged: list[Message] = []
     for index, message in enumerate(conversation.messages):
         if message.role == "user" and merged and merged[-1].role == "user":
-            said = f"merged user messages {index - 1},{index}"
+            said = "merged with the user message before it"
             row.repaired("RO204", f"messages[{index}]", said, message.content)
             merged[-1] = replace(merged[-1], content=merged[-1].content + "\n\n" + message.content)
         else:
@@ -79,7 +79,7 @@ def no_two_assistants_in_a_row(row: Row, conversation: Conversation) -> Conversa
             row.kept("RO205", f"messages[{index}]", "two assistant messages in a row, kept apart")
             merged.append(message)
         else:
-            said = f"merged assistant messages {index - 1},{index}"
+            said = "merged with the assistant message before it"
             row.repaired("RO205", f"messages[{index}]", said, message.content)
             merged[-1] = _joined(last, message)
     return conversation if len(merged) == len(conversation.messages) else replace(conversation, messages=tuple(merged))
