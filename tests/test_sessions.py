@@ -287,6 +287,36 @@ def test_openhands_sdk(tmp_path: Path) -> None:
     assert conversation.messages[3].tool_call_id == conversation.messages[2].tool_calls[0].id
 
 
+def test_claude_code_as_a_stream(tmp_path: Path) -> None:
+    named = {"session_id": "s", "parent_tool_use_id": None}
+    kept = [event for event in CLAUDE if event["type"] in ("user", "assistant") and "isCompactSummary" not in event]
+    stream = [{"type": kept[at]["type"], "message": kept[at]["message"], "uuid": str(at), **named} for at in (0, 2, 3)]
+    stream.append({"type": "user", "message": {"role": "user", "content": result("t1", "tide.py")}, **named})
+    stream.append({"type": "assistant", "message": {"role": "assistant", "content": "In a helper."}, **named})
+    stream[-1]["parent_tool_use_id"] = "t1"
+    said_last = {"role": "assistant", "content": [{"type": "text", "text": "Only tide.py."}]}
+    stream += [{"type": "assistant", "message": said_last, **named}, {"type": "result", "result": "x", **named}]
+    main = loaded(tmp_path, [{"type": "system", "subtype": "init", "session_id": "s"}, *stream]).conversations[0]
+    assert said(main) == [
+        ("user", "Which files?", []),
+        ("assistant", "", ["Bash"]),
+        ("tool", "tide.py", []),
+        ("assistant", "Only tide.py.", []),
+    ]
+
+
+def test_cursor(tmp_path: Path) -> None:
+    contents: list[tuple[str, list[Event]]] = [
+        ("user", [{"type": "text", "text": "Which files?"}]),
+        ("assistant", [{"type": "tool_use", "name": "shell", "input": {"command": "ls"}}]),
+        ("user", [{"type": "tool_result", "content": "tide.py"}]),
+        ("assistant", [{"type": "text", "text": "Only tide.py."}]),
+    ]
+    events: list[Event] = [{"role": role, "message": {"content": content}} for role, content in contents]
+    [conversation] = loaded(tmp_path, [*events, {"type": "turn_ended"}]).conversations
+    assert said(conversation) == [*TALK, ("assistant", "Only tide.py.", [])]
+
+
 def test_silly_tavern(tmp_path: Path) -> None:
     lines = [("Ann", False, "Hello."), ("You", True, "Which files?"), ("Ann", False, "Only tide.py.")]
     events: list[Event] = [{"user_name": "You", "character_name": "Ann", "chat_metadata": {}}]

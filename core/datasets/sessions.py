@@ -47,13 +47,18 @@ def sessions(rows: Iterable[Row], notes: list[Finding]) -> Iterator[Row]:
         part += event.get("type") in ("session_meta", "session") or event.get("isCompactSummary") is True
         if _says_nothing(event):
             continue
-        name = (part, str(event.get("sessionId")), bool(event.get("isSidechain")), str(event.get("agentId")))
+        session, agent = (event.get(key) or event.get(other) for key, other in _NAMED)
+        name = (part, str(session), bool(event.get("isSidechain")), str(agent))
         if name not in found:
             found[name] = Row({EVENTS: []}, row.file, row.line, lenient=row.lenient)
         found[name].data[EVENTS].append(event)
     said = f"each row is an event; those of one session are a conversation: {len(found)} in all"
     notes.append(Finding("SH115", "kept", said, file))
     yield from found.values()
+
+
+# What Claude Code calls a session and an agent, in its logs and in what it writes as a stream.
+_NAMED = (("sessionId", "session_id"), ("agentId", "parent_tool_use_id"))
 
 
 def _says_nothing(event: JsonObject) -> bool:

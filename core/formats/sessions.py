@@ -27,6 +27,7 @@ _ITEMS |= {"custom_tool_call", "custom_tool_call_output"}
 
 
 _ITEM_PARTS = ("input_text", "output_text")
+_OF_CURSOR = frozenset({"role", "message", "id", "timestamp"})
 _GOOSE_PARTS = ("toolRequest", "toolResponse")
 _NAMES = frozenset({"conversation_id", "session_id", "thread_id"})
 
@@ -53,7 +54,16 @@ def _has_part(event: JsonObject, kinds: tuple[str, ...]) -> bool:
 
 
 def _is_of_claude_code(event: JsonObject) -> bool:
-    return isinstance(event.get("type"), str) and {"parentUuid", "sessionId"} <= event.keys()
+    logged = {"parentUuid", "sessionId"} <= event.keys()
+    # What it writes for other programs, as a stream.
+    streamed = {"parent_tool_use_id", "session_id"} <= event.keys() and isinstance(event.get("message"), dict)
+    return isinstance(event.get("type"), str) and (logged or streamed)
+
+
+def _is_of_cursor(event: JsonObject) -> bool:
+    message = event.get("message")
+    listed = isinstance(message, dict) and isinstance(message.get("content"), list)
+    return listed and event.get("role") in ("user", "assistant") and event.keys() <= _OF_CURSOR
 
 
 def _is_of_pi(event: JsonObject) -> bool:
@@ -79,6 +89,12 @@ def _read_codex(row: Row, column: str, events: list[JsonObject]) -> Conversation
 
 def _read_claude_code(row: Row, column: str, events: list[JsonObject]) -> Conversation:
     messages = _claude_code(row, column, events)
+    return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
+
+
+def _read_cursor(row: Row, column: str, events: list[JsonObject]) -> Conversation:
+    said = [event for event in events if isinstance(event.get("message"), dict)]
+    messages = [{"role": event.get("role"), "content": event["message"].get("content")} for event in said]
     return read_anthropic(replace(row, data={"messages": messages}), Layout("anthropic"))
 
 
@@ -127,10 +143,10 @@ def _branch(row: Row, column: str, events: list[JsonObject], own: str, parent: s
 def _claude_code(row: Row, column: str, events: list[JsonObject]) -> list[JsonObject]:
     """The messages of the main conversation, or of a subagent's where there is no other."""
     said = [e for e in events if e.get("type") in ("user", "assistant") and isinstance(e.get("message"), dict)]
-    main = [event for event in said if not event.get("isSidechain")] or said
+    main = [e for e in said if not (e.get("isSidechain") or e.get("parent_tool_use_id"))] or said
     if len(main) < len(said):
         row.kept("SH107", column, f"{counted(len(said) - len(main), 'message')} of subagents: not read")
-    sound = [event for event in main if not event.get("isApiErrorMessage")]
+    sound = [event for event in main if not (event.get("isApiErrorMessage") or event.get("error"))]
     if len(sound) < len(main):
         row.kept("SH107", column, f"{counted(len(main) - len(sound), 'message')} about errors of the service: not read")
     messages: list[JsonObject] = []
@@ -147,6 +163,8 @@ def _claude_code(row: Row, column: str, events: list[JsonObject]) -> list[JsonOb
 
 def _gone_on_with(row: Row, column: str, events: list[JsonObject], main: list[JsonObject]) -> list[JsonObject]:
     """The messages that lead to the last one, with all blocks of their answers and the results of all their calls."""
+    if not any("parentUuid" in event for event in events):
+        return main
     parents = {event["uuid"]: event.get("parentUuid") for event in events if isinstance(event.get("uuid"), str)}
     at: Any = main[-1].get("uuid") if main else None
     chain = set[str]()
@@ -272,6 +290,7 @@ _PROGRAMS: dict[str, tuple[Callable[[JsonObject], bool], Callable[[Row, str, lis
     "Codex": (_is_of_codex, _read_codex),
     "Claude Code": (_is_of_claude_code, _read_claude_code),
     "Pi": (_is_of_pi, _read_pi),
+    "Cursor": (_is_of_cursor, _read_cursor),
     "Gemini CLI": (lambda event: event.get("type") == "gemini" and "content" in event, _read_gemini),
     "OpenHands": (is_of_openhands, _read_openhands),
     "SillyTavern": (lambda event: {"is_user", "mes", "name"} <= event.keys(), _read_tavern),

@@ -32,7 +32,6 @@ from core.rules.schema import problems
 _BETWEEN = re.compile(r"\s*</tool_response>\s*<tool_response>\s*")
 _TOOLS_BLOCK = re.compile(r"<tools>\s*(.*?)\s*</tools>", re.DOTALL)
 
-
 # What Kimi's template writes around tools, and sets made with it have in their rows.
 _KIMIS_MARKS = re.compile(r"<\|im_system\|>tool_declare<\|im_middle\|>\s*<\|im_end\|>")
 
