@@ -26,6 +26,8 @@ CASES: list[tuple[Any, str]] = [
     ({"events": [{"n": 1, "payload": {}}]}, "Column events is a list of objects with n, payload"),
     ({"instruction": "Greet."}, "Closest: alpaca (missing output)"),
     ({"messages": {"a": 1}}, "Closest: openai, but its value is of another type"),
+    ({"data": {"chats": [{"prompt": "a", "completion": "b"}]}, "v": 2}, "jq -c '.data.chats[]'"),
+    ({"my-store": {"s": {"rows": [{"text": "a"}]}}}, "jq -c '.[\"my-store\"].s.rows[]'"),
     ({"foo": 1}, "No format has these keys"),
     (7, "A row is an object"),
 ]

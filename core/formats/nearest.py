@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from core.conversation import JsonObject
+from core.conversation import JsonObject, json_text
+from core.formats.detect import recognise
 from core.formats.layout import Layout
 from core.formats.names import PAIRS, our_name
 from core.formats.roles import role_word
@@ -40,6 +42,9 @@ _ABOUT = (
     "name",
 )
 _MOST_NAMED = 6
+# How deep rows are looked for, and which names jq takes as they are.
+_DEEPEST = 3
+_PLAIN = re.compile(r"[A-Za-z_]\w*")
 
 
 def nearest(record: Any) -> str:
@@ -55,7 +60,9 @@ def nearest_options(record: Any) -> dict[str, Any]:
 def _hint(record: Any) -> Hint:
     if not isinstance(record, dict) or not record:
         return "A row is an object with columns, for instance " + '{"messages": [{"role": …, "content": …}, …]}', {}
-    return _of_a_list(record) or _of_texts(record) or (_closest(record) or "No format has these keys", {})
+    found = _of_a_list(record) or _of_texts(record) or _deeper(record)
+    closest = "" if found else _closest(record)
+    return found or (closest, {}) if closest else found or _of_a_text(record) or ("No format has these keys", {})
 
 
 def lacking(record: JsonObject) -> Layout | None:
@@ -122,6 +129,27 @@ def _of_texts(record: JsonObject) -> Hint | None:
         said = f"If {asked} is asked and {answered} is the answer to learn: {mapped}"
         return said, {"columns": {"prompt": asked, "response": answered}}
     return f"Say which column is asked and which is the answer: {mapped} (texts: {', '.join(texts[:_MOST_NAMED])})", {}
+
+
+def _of_a_text(record: JsonObject) -> Hint | None:
+    """The only column of words, which may be all that there is to learn."""
+    texts = [str(key) for key, value in record.items() if isinstance(value, str) and value and not _is_about(str(key))]
+    if len(texts) != 1:
+        return None
+    said = f"If {texts[0]} is text to train on as it is: --formatting text --columns '{{text: {texts[0]}}}'"
+    return said, {"formatting": "text", "columns": {"text": texts[0]}}
+
+
+def _deeper(record: JsonObject, path: str = "", depth: int = 0) -> Hint | None:
+    """Rows in a list that lies in objects within objects: how to take them out."""
+    for key, value in record.items():
+        here = f"{path}.{key}" if _PLAIN.fullmatch(str(key)) else f"{path or '.'}[{json_text(key)}]"
+        if isinstance(value, dict) and depth < _DEEPEST and (found := _deeper(value, here, depth + 1)):
+            return found
+        first = value[0] if depth and isinstance(value, list) and value else None
+        if isinstance(first, dict) and recognise(first).layout is not None:
+            return f"Its rows lie deeper; write each of them on a line of its own: jq -c '{here}[]'", {}
+    return None
 
 
 def _is_about(name: str) -> bool:

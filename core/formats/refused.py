@@ -38,6 +38,20 @@ def _has_instances(record: JsonObject) -> bool:
     return (isinstance(instances, list) and len(instances) > 1) or {"Definition", "Positive Examples"} <= record.keys()
 
 
+def _has_intents(record: JsonObject) -> bool:
+    """What is said in several ways, and what may be answered, as makers of chat bots keep it."""
+    listed = record.get("intents")
+    first = listed[0] if isinstance(listed, list) and listed else record
+    return "rasa_nlu_data" in record or (isinstance(first, dict) and {"patterns", "responses"} <= first.keys())
+
+
+def _has_paragraphs(record: JsonObject) -> bool:
+    """SQuAD's questions, nested in paragraphs of articles."""
+    listed = record.get("data")
+    first = listed[0] if isinstance(listed, list) and listed else record
+    return isinstance(first, dict) and not {"paragraphs", "qas"}.isdisjoint(first)
+
+
 def _describes_datasets(record: JsonObject) -> bool:
     """LLaMA-Factory's dataset_info.json: each of its entries says where the rows are."""
     described = (isinstance(entry, dict) and not _DATASET.isdisjoint(entry) for entry in record.values())
@@ -55,6 +69,8 @@ _BENCHMARK = "this is a benchmark, held out: it is never trained on"
 _DATASET = frozenset({"file_name", "hf_hub_url", "ms_hub_url", "om_hub_url", "script_url"})
 _WHEN_NOTHING_FITS: tuple[tuple[Callable[[JsonObject], bool], str], ...] = (
     (_are_several, "several conversations in one row; write one conversation a row"),
+    (_has_intents, "intents with their phrasings; write one row for each question, with its answer"),
+    (_has_paragraphs, "questions within paragraphs; write one row for each question, with its paragraph and answer"),
     (_has_instances, "several instances of one task in a row; write one row for each"),
     (
         _has_any(
