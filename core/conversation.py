@@ -166,8 +166,16 @@ class Row:
 def snippet(value: Any, length: int = 60) -> str:
     """A value as one short line, for messages."""
     text = value[: 4 * length] if isinstance(value, str) else json_text(value)[: 4 * length]
-    text = " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+    text = " ".join(text.split()).translate(_CONTROLS).encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, other than tabs and the ends of lines, are written out: terminals obey them."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 
 
 def json_text(value: Any) -> str:

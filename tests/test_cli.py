@@ -168,3 +168,16 @@ def test_data_show_marks_nothing_behind_the_cut(tmp_path: Path, capsys: pytest.C
     assert span["kind"] == "text", "no stop token is learned there"
     assert main(cut) == 0
     assert capsys.readouterr().out.rstrip().endswith("yo⟧")
+
+
+def test_no_row_commands_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = [{"role": "user", "content": "\x1b]0;mine\x07 hi"}, {"role": "assistant", "content": "a\x9b2Jb\tc"}]
+    rows = [{"messages": talk, "\x1b[2J": 1}, {"messages": [{**talk[0], "role": "\x1b[1mme"}, talk[1]]}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for words in (["check"], ["show"], ["show", "--row", "2"]):
+        main(["data", words[0], str(tmp_path / "a.jsonl"), *words[1:]])
+        said = capsys.readouterr().out
+        assert not set("\x1b\x07\x9b") & set(said), words
+    assert "unknown role \\x1b[1mme" in said
+    main(["data", "show", str(tmp_path / "a.jsonl")])
+    assert "a\\x9b2Jb\tc" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from core.config import TrainConfig, add_arguments
-from core.conversation import Finding, Message
+from core.conversation import Finding, Message, printable
 
 Function = Callable[[argparse.Namespace], int]
 Declare = Callable[[argparse.ArgumentParser], None]
@@ -34,16 +34,16 @@ def train_options(parser: argparse.ArgumentParser, *names: str) -> None:
 def message_lines(message: Message) -> Iterator[str]:
     """A message for the terminal: who, what, with its reasoning before it and each call on a line of its own."""
     if message.reasoning:
-        yield f"reasoning: {message.reasoning}"
+        yield f"reasoning: {printable(message.reasoning)}"
     if message.content or not message.tool_calls:
-        yield f"{message.role:>9}: {message.content}"
+        yield f"{message.role:>9}: {printable(message.content)}"
     for call in message.tool_calls:
-        yield f"{message.role:>9}: → {call.name}({json.dumps(call.arguments, ensure_ascii=False)})"
+        yield printable(f"{message.role:>9}: → {call.name}({json.dumps(call.arguments, ensure_ascii=False)})")
 
 
 def print_findings(findings: Sequence[Finding], most: int = 10, file: IO[str] | None = None) -> None:
     """The first findings, one a line."""
     for finding in findings[:most]:
-        print(finding, file=file or sys.stderr)
+        print(printable(str(finding)), file=file or sys.stderr)
     if len(findings) > most:
         print(f"… and {len(findings) - most} more findings", file=file or sys.stderr)

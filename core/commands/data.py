@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.commands.command import command, message_lines, print_findings, train_options
 from core.config import TrainConfig, config_from_arguments
+from core.conversation import printable
 from core.errors import UserError, counted, did_you_mean
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def data_check(arguments: argparse.Namespace) -> int:
         use_cache=not arguments.no_cache,
     )
     over = exceeds(report, arguments.fail_on)
-    print(json.dumps(report.to_json()) if arguments.json else terminal(report))
+    print(json.dumps(report.to_json()) if arguments.json else printable(terminal(report)))
     if report.stopped:
         return EXIT_UNUSABLE
     if over:
@@ -200,7 +201,7 @@ def data_show(arguments: argparse.Namespace) -> int:
         print(json.dumps(shown.to_json(), default=str))
         return 0
     print(f"── {shown.row.file or shown.source.file}, row {arguments.row} (line {shown.row.line}) ──")
-    print(shown.row.text or json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str))
+    print(printable(shown.row.text or json.dumps(shown.row.data, ensure_ascii=False, indent=1, default=str)))
     print_findings(shown.findings, file=sys.stdout)
     if shown.conversation is not None:
         print("\n── conversation ──")
@@ -209,7 +210,7 @@ def data_show(arguments: argparse.Namespace) -> int:
     for number, (sample, example) in enumerate(zip(shown.samples, shown.examples, strict=True), start=1):
         counts = f"{len(example.ids)} tokens, {example.trained} trained"
         print(f"\n── sample {number} of {len(shown.samples)}: {counts} ──")
-        print(sample.marked())
+        print(printable(sample.marked()))
     return 0
 
 
