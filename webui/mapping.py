@@ -5,7 +5,7 @@ row is recognised the form opens by itself, and a button fills it in as the find
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from core.formats.names import MESSAGE_KEYS
 from webui.board import LIGHT, QUIET
 from webui.texts import Texts
 
-ROLE_KEYS = {keys[0] for keys in MESSAGE_KEYS}
+ROLE_KEYS = frozenset(keys[0] for keys in MESSAGE_KEYS)
 LONGEST_ROLE, MOST_SEEN, LONGEST_ON_BUTTON = 40, 40, 32
 OURS = ("user", "assistant", "tool", "system")
 
@@ -31,8 +31,8 @@ class Seen:
     roles: list[str]
 
 
-def seen_in(rows: Iterable[Row]) -> Seen:
-    """The names in some rows, in the order in which they come."""
+def seen_in(rows: Iterable[Row], role_keys: Collection[str] = ROLE_KEYS) -> Seen:
+    """The names in some rows, in the order in which they come; those of roles stand under `role_keys`."""
     columns: dict[str, None] = {}
     keys: dict[str, None] = {}
     roles: dict[str, None] = {}
@@ -42,7 +42,7 @@ def seen_in(rows: Iterable[Row]) -> Seen:
         columns.update(dict.fromkeys(map(str, row.data)))
         for message in _messages(row.data.values()):
             keys.update(dict.fromkeys(map(str, message)))
-            roles.update(dict.fromkeys(_role_names(message)))
+            roles.update(dict.fromkeys(_role_names(message, role_keys)))
     return Seen(*(list(names)[:MOST_SEEN] for names in (columns, keys, roles)))
 
 
@@ -53,8 +53,8 @@ def _messages(values: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
             yield from (item for item in listed if isinstance(item, dict))
 
 
-def _role_names(message: Mapping[str, Any]) -> Iterable[str]:
-    named = (message[key] for key in message if key in ROLE_KEYS)
+def _role_names(message: Mapping[str, Any], keys: Collection[str]) -> Iterable[str]:
+    named = (message[key] for key in message if key in keys)
     return [name for name in named if isinstance(name, str) and len(name) <= LONGEST_ROLE]
 
 
@@ -160,7 +160,8 @@ class MappingForm:
 
     def read(self, values: Mapping[Any, Any]) -> dict[str, Any]:
         """The options in what Gradio hands a listener."""
-        roles = {name: role for role, part in self.roles.items() for name in values[part] or []}
+        # An Enter in an empty field makes a name of no letters.
+        roles = {name: role for role, part in self.roles.items() for name in values[part] or [] if name}
         return {
             "formatting": values[self.formatting] or "",
             "columns": {word: str(values[part]) for word, part in self.columns.items() if values[part]},

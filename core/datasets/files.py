@@ -74,7 +74,8 @@ class UnusableError(UserError):
     """A file or dataset that cannot be used as a whole; `finding` has its code and place."""
 
     def __init__(self, code: str, message: str, file: Path | str, line: int = 0, remedy: str = "") -> None:
-        super().__init__(message, file=file, line=line or None, remedy=f"{remedy} [{code}]".strip())
+        said = message if remedy else f"{message} [{code}]"
+        super().__init__(said, file=file, line=line or None, remedy=remedy and f"{remedy} [{code}]")
         self.finding = Finding(code, "stopped", f"{message} — {remedy}" if remedy else message, str(file), line)
 
 

@@ -141,13 +141,17 @@ def test_names_in_the_first_rows_can_be_mapped(tab: Any, work: Path) -> None:
     values = values_of(tab, "odd.jsonl")
     values |= {tab.mapping.columns["messages"]: "talk"}
     values |= {tab.mapping.tags["role_tag"]: "role", tab.mapping.tags["content_tag"]: "content"}
-    values |= {tab.mapping.roles["user"]: ["customer"], tab.mapping.roles["assistant"]: ["agent"]}
+    values |= {tab.mapping.roles["user"]: ["customer", ""], tab.mapping.roles["assistant"]: ["agent"]}
     report = list(tab.account(values))[-1][0]
     assert report.rows["kept"] + report.rows["repaired"] == 1
     _, handed = tab.handed_over(values)
     assert handed["dataset"] == ["odd.jsonl"]
     assert handed["roles"] == {"customer": "user", "agent": "assistant"}
     TrainConfig(**handed)
+    # The names that stand under another key are offered as soon as it is said to hold the speakers.
+    values |= {tab.mapping.tags["role_tag"]: "content"}
+    assert [update["choices"] for update in tab.speakers(values)] == [["a", "b"]] * 4
+    assert tab.speakers(values | {tab.mapping.tags["role_tag"]: None}) == [gr.skip()] * 4
     # Another dataset begins with nothing mapped.
     _, formatting, *others = tab.chosen(values)
     assert formatting["value"] == ""
@@ -393,6 +397,7 @@ def test_why_training_would_not_start_stands_above_the_rows(tab: Any, work: Path
     (work / "none.jsonl").write_bytes(b"")
     report = report_of(tab, "none.jsonl")
     assert "the file is empty" in formats_html(report, T)
+    assert "none.jsonl: the file is empty [IO005]" in tab.show(values_of(tab, "none.jsonl"))[0]
     assert summary_html(report, T) == ""
 
 

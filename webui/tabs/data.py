@@ -186,6 +186,8 @@ class DataTab:
         self.mapping.listen()
         fresh = [self.problem, *self.mapping.parts]
         gr.on([self.board.page.load, self.dataset.change], self.chosen, {*asked}, fresh, **slow)
+        speaker = self.mapping.tags["role_tag"]
+        speaker.change(self.speakers, {*asked}, [*self.mapping.roles.values()], **slow)
         self.findings.select(self.pick, {*asked, self.report}, [self.findings, self.number], **slow)
         folder = self.form.components["dataset_dir"]
         gr.on([folder.change, self.dataset.focus], self.offered, folder, self.dataset, **quick)
@@ -312,6 +314,16 @@ class DataTab:
         except UserError:
             seen = Seen([], [], [])
         return ["", *self.mapping.fresh(seen)]
+
+    def speakers(self, values: Mapping[Any, Any]) -> list[Any]:
+        """Another key holds the speakers: their names are there to choose from."""
+        key = values[self.mapping.tags["role_tag"]]
+        try:
+            name, config = self.read(values)
+            names = seen_in(first_rows(name, config), {key}).roles if key else []
+        except UserError:
+            names = []
+        return [gr.update(choices=names) if names else gr.skip() for _ in self.mapping.roles]
 
     def uploaded(self, file: str, folder: str) -> tuple[Any, str]:
         """A file has come: keep it and show it, or say why not."""
