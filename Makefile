@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help quickstart webui test lint format types check ray knobs bench screenshots starter samples clean
+.PHONY: help quickstart webui test lint format types check ray knobs random bench screenshots starter samples clean
 
 help:
 	@echo "make quickstart   set up, teach the starter model to call tools, show the result (minutes, no GPU)"
@@ -14,6 +14,7 @@ help:
 	@echo "make check        lint, types and tests: what CI runs"
 	@echo "make ray          install Ray and test on a real local cluster of two workers"
 	@echo "make knobs        a training of a few steps with every value of every option (minutes)"
+	@echo "make random       the property tests on examples that no run has seen before (minutes)"
 	@echo "make bench        the quickstart's training against TRL's defaults, side by side"
 	@echo "make screenshots  remake the README screenshots, of the last quickstart run"
 	@echo "make samples      remake the sample data       make starter   retrain the starter model"
@@ -50,6 +51,9 @@ ray: $(VENV)/.dev
 # Each choice and both ends of each bound, and options together: refused in one line, or trained with finite losses.
 knobs: $(VENV)/.dev
 	$(BIN)/python -m pytest -m knobs tests/test_knobs.py
+
+random: $(VENV)/.dev
+	TUNEBOARD_RANDOM=1 $(BIN)/python -m pytest $$(grep -rl "import.* given" tests)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -308,7 +308,7 @@ def _slowly(sample: Rendered, tokenizer: Any) -> tuple[list[int], list[int], lis
 @pytest.mark.parametrize("strip", [False, True])
 @pytest.mark.parametrize("kind", sorted(KINDS_OF_TOKENIZERS))
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pieces_that_are_known_make_no_difference(kind: str, strip: bool, data: st.DataObject) -> None:
     """Texts of control tokens, words, spaces and characters of several bytes, with spans anywhere, in batches."""
     tokenizer = _tokenizer_once(kind, strip)

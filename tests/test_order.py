@@ -36,7 +36,7 @@ def steps(lengths: list[int], batch_size: int, accumulation: int, processes: int
     return [set(rows) for rows in found]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.booleans(), st.booleans())
 def test_the_same_steps_however_they_are_cut(lengths: list[int], shuffled: bool, grouped: bool) -> None:
     options = {"seed": 3, "shuffled": shuffled, "grouped": grouped}

@@ -86,7 +86,7 @@ PARTS = [
 @pytest.mark.parametrize("composed", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_words_make_no_difference(kind: str, composed: bool, trim: bool, data: st.DataObject) -> None:
     """Texts of anything, with a control token before them or not: the same tokens, and the same places."""
     bare = once(kind, composed, trim)
@@ -109,7 +109,7 @@ def test_words_make_no_difference(kind: str, composed: bool, trim: bool, data: s
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_known_of_a_beginning_holds_for_all_texts_with_it(kind: str, data: st.DataObject) -> None:
     words = words_of(once(kind, False, True))
     assert words is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.check import check
@@ -48,7 +48,7 @@ ROWLIKE = st.fixed_dictionaries({}, optional={
     "tools": JSON, "system": JSON, "contents": JSON, "instruction": JSON, "output": JSON, "segments": JSON,
     "query": JSON, "answers": JSON, "prompt": JSON, "completion": JSON, "text": JSON, "chat": WORDS, "input": JSON,
 })  # fmt: skip
-QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=200)
 
 
 @given(JSON | ROWLIKE, st.sampled_from(["strict", "default", "lenient"]))
@@ -101,7 +101,7 @@ def _containers(value: Any) -> list[Any]:
 
 
 @given(st.sampled_from(KNOWN), st.integers(0, 2**32))
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 def test_disfigured_rows_of_known_sets_never_raise(known: Any, seed: int) -> None:
     row = Row(disfigured(known, seed), "x", 1)
     fate, conversation = convert_row(row, None)
@@ -137,7 +137,7 @@ SAMPLES = [name for name in KINDS if name not in ("b.csv", "a.ndjson")]
 @given(seed=st.integers(0, 2**32))
 # An Arrow stream that says of a part of it that it is larger than any memory.
 @example(seed=232004888)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_damaged_files_never_raise_and_counts_add_up(name: str, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
