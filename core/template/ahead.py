@@ -15,6 +15,7 @@ from core.template.cuts import ASK, Cut, written, written_attributes
 from core.template.limits import BoundedEnvironment
 from core.template.loops import Asked, bound_by, free
 from core.template.pure import FIXED_PLACES, Scope, Test, any_behind, pure_test
+from core.template.scans import offset, scanned
 
 # What `loop` tells that only depends on what stands before.
 BACKWARD = FIXED_PLACES | {"previtem"}
@@ -83,16 +84,24 @@ class Tests(Asked):
     """Asks by number the tests that look ahead, or at what is fresh, and at nothing that the loop itself sets."""
 
     reach = Reach()
+    scans = False
     least = 1
     cut: Cut
     names: set[str]
     unsafe: frozenset[tuple[str, str]]
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  jinja2's name
-        """A loop that does nothing but find out whether there is a message of some kind behind is a test."""
+        """A loop that does nothing but find out whether there is a message of some kind behind is a test.
+
+        Others over the messages before and behind are rewritten so that what they see is noted.
+        """
         only = node.body[0]
         test = self._behind(node, only) if isinstance(only, nodes.If) and _only_notes(node) else None
         if test is None or not isinstance(only, nodes.If):
+            if self.scope.target and (name := scanned(node, self.scope.watched)):
+                self.names.add(name)
+                self.scans = True
+                self.reach = self.reach.and_(Reach(ahead=1, everywhere=True))
             return super().visit_For(node)
         return nodes.If(self.asked(test), only.body, [], [])
 
@@ -105,7 +114,7 @@ class Tests(Asked):
         assert isinstance(rest.node, nodes.Name)
         assert isinstance(node.target, nodes.Name)
         test = any_behind(rest.node.name, part.start, node.target.name, only.test, self.scope)
-        if test is None or _offset(part.start) != 1:
+        if test is None or offset(part.start) != 1:
             return None
         own = _names(name for one in (part.start, only.test) for name in [one, *one.find_all(nodes.Name)])
         self.names |= (own | {rest.node.name}) - {"loop", node.target.name, self.scope.target}
@@ -175,10 +184,10 @@ class Tests(Asked):
         if isinstance(index, nodes.Const) and isinstance(index.value, int) and index.value >= 0:
             self.least = max(self.least, self.cut.shift + index.value + 1)
             return Reach()
-        offset = _offset(index)
-        if offset is None:
+        far = offset(index)
+        if far is None:
             return Reach(everywhere=True)
-        return Reach(max(-offset, 0), max(offset + self.cut.shift, 0))
+        return Reach(max(-far, 0), max(far + self.cut.shift, 0))
 
 
 def _all(body: Iterable[nodes.Node], kind: type[nodes.Node]) -> list[nodes.Node]:
@@ -202,14 +211,3 @@ def _sets_constant(statement: nodes.Node) -> bool:
 
 def _is_list(node: nodes.Node | None, cut: Cut) -> bool:
     return isinstance(node, nodes.Name) and node.name in cut.lists
-
-
-def _offset(index: nodes.Node) -> int | None:
-    """How far `loop.index0 + 1` and the like are from the iteration's own place."""
-    if isinstance(index, nodes.Getattr) and isinstance(index.node, nodes.Name) and index.node.name == "loop":
-        return {"index0": 0, "index": 1}.get(index.attr)
-    if isinstance(index, (nodes.Add, nodes.Sub)) and isinstance(index.right, nodes.Const):
-        inner, number = _offset(index.left), index.right.value
-        if inner is not None and isinstance(number, int):
-            return inner + number if isinstance(index, nodes.Add) else inner - number
-    return None

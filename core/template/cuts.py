@@ -130,11 +130,28 @@ def written(parts: Sequence[nodes.Node]) -> set[str]:
 
 def written_attributes(parts: Sequence[nodes.Node]) -> set[tuple[str, str]]:
     """The attributes of namespaces that are set; of macros, those of namespaces that are not their own."""
-    found = set()
+    found: set[tuple[str, str]] = set()
     for part in parts:
-        own = [one for one in part.body if isinstance(one, nodes.Assign)] if isinstance(part, nodes.Macro) else []
-        found |= {(ref.name, ref.attr) for ref in part.find_all(nodes.NSRef) if ref.name not in _stored(own)}
+        found |= _of_others(part.body, set()) if isinstance(part, nodes.Macro) else _refs(part)
     return found
+
+
+def _of_others(body: Sequence[nodes.Node], own: set[str]) -> set[tuple[str, str]]:
+    """The attributes that statements set, but for those of `own` namespaces and of such as they make themselves."""
+    own, found = set(own), set()
+    for statement in body:
+        if isinstance(statement, (nodes.If, nodes.For)):
+            branches = statement.elif_ if isinstance(statement, nodes.If) else []
+            for inner in (statement.body, branches, statement.else_):
+                found |= _of_others(inner, own)
+        else:
+            own |= _stored([statement])
+            found |= {ref for ref in _refs(statement) if ref[0] not in own}
+    return found
+
+
+def _refs(part: nodes.Node) -> set[tuple[str, str]]:
+    return {(ref.name, ref.attr) for ref in part.find_all(nodes.NSRef)}
 
 
 def _prepares(statement: nodes.Node, walk: Walk) -> bool:

@@ -21,6 +21,9 @@ from core.template.sandbox import Template, TemplateLimitError, TemplateRefusedE
 _AT_ONCE = 32
 # The values of what iterations set, or of what is fresh.
 Snapshot = tuple[Any, ...]
+# What an iteration asks: a test by number, or what stands at a place of a list of messages.
+Asked = int | tuple[str, int]
+MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,15 @@ class Part:
             self._state = (*[names[name] for name in cut.fresh], *spaces, names.get(ASK))
         return self._state
 
-    def answer(self, number: int, index: int) -> Any:
-        """How a test comes out in an iteration. Raises `TemplateRefusedError`."""
+    def item(self, name: str, place: int) -> Any:
+        """What a list of messages has at a place; `MISSING` where it ends before."""
+        items = self.names[name]
+        return items[place] if place < len(items) else MISSING
+
+    def answer(self, number: Asked, index: int) -> Any:
+        """How a test comes out in an iteration, or what stands at a place. Raises `TemplateRefusedError`."""
+        if isinstance(number, tuple):
+            return self.item(*number)
         if (number, index) not in self._answers:
             place = Place(self.items, index)
             try:

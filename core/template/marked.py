@@ -20,6 +20,7 @@ from core.template.limits import BoundedEnvironment
 from core.template.loops import TEST, asks_only, free, seen_by_macros
 from core.template.pure import Test
 from core.template.sandbox import compiled, compiled_tree, parsed
+from core.template.scans import AT, BEHIND
 from core.template.silent import Brief, silent
 
 # A private character; what content holds is refused before anything is rendered (`core.template.protect`).
@@ -82,14 +83,16 @@ def marked(source: str) -> Marked | None:
     made = stored(one for one in tree.body[: cut.place] if not isinstance(one, nodes.Macro)) - stored(loop.body)
     sets = [one for one in sorted(written_attributes([*loop.body, *macros.values()])) if one[0] in made]
     # Asked at the beginning of an iteration, with what is set: whether what it writes here is known.
-    steps = bool(asked.tests) or cut.sums_up
-    known = nodes.Filter(_read("loop", "index0"), _STEP, [_read(*one) for one in sets], [], None, None)
+    asks = bool(asked.tests) or asked.scans
+    steps = asks or cut.sums_up
+    spaces_set = [nodes.Name(name, "load") for name, _ in sets]
+    known = nodes.Filter(_read("loop", "index0"), _STEP, [*spaces_set], [], None, None)
     skip = [nodes.If(known, [nodes.Continue()], [], [])] if steps else []
     loop.body[:0] = [*skip, _text(MARK)]
     assert isinstance(loop.iter, nodes.Filter)
     assert loop.iter.node is not None
     begins = _output(loop.iter.node, _BEGIN, [nodes.Name(name, "load") for name in names])
-    ends = [_output(nodes.Const(-1), _STEP, [_read(*one) for one in sets])] if steps else []
+    ends = [_output(nodes.Const(-1), _STEP, spaces_set)] if steps else []
     found = tuple(sorted(cut.fresh | cut.spaces))
     before, behind = tree.body[: cut.place], tree.body[cut.place + 1 :]
     # Of what is only found out for tests, `state` tells; what is set stays.
@@ -115,7 +118,7 @@ def marked(source: str) -> Marked | None:
         harmless,
         fixed,
         _late(before, free([loop], set()) | set(names), behind, macros),
-        not asked.tests and not asides,
+        not asks and not asides,
     )
 
 
@@ -185,7 +188,7 @@ def _environment(source: str) -> BoundedEnvironment:
     def told(name: str) -> Callable[..., Any]:
         return lambda *given: getattr(budget.recorder, name)(*given)
 
-    names = {_BEGIN: "begin", _STEP: "step", _STATE: "state", TEST: "test"}
+    names = {_BEGIN: "begin", _STEP: "step", _STATE: "state", TEST: "test", BEHIND: "behind", AT: "at"}
     env.filters = {**plain.filters, **{name: told(method) for name, method in names.items()}}
     return env
 

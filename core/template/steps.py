@@ -7,14 +7,18 @@ Where not, iterations are run as if the conversation ended with them, which give
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from itertools import count as counted
 from typing import Any
 
+from jinja2.utils import Namespace
+
 from core.conversation import JsonObject
-from core.template.fresh import Begun, Finder, Forms, Part, Snapshot
+from core.template.fresh import MISSING, Asked, Begun, Finder, Forms, Part, Snapshot
 from core.template.marked import MARK, Marked, told
+from core.template.pure import attribute
 from core.template.record import same
 from core.template.sandbox import Template, TemplateRefusedError
 
@@ -100,9 +104,13 @@ class Steps:
                 return written
         return None
 
+    def before(self, index: int) -> Snapshot:
+        """What is set before an iteration over all messages."""
+        return self._variants[index][0].before
+
     def _begin(self) -> None:
         """All messages, rendered."""
-        run = _Run(self, None, ask=False)
+        run = _Run(self, None, ask=False, learns=False)
         try:
             pieces = self._forms.rendered(self.marked.whole, run, self._forms.messages, ask=False).split(MARK)
         except TemplateRefusedError as error:
@@ -213,7 +221,7 @@ class _Written:
     """What an iteration wrote, the tests that it asked and how they came out, and what is set before and behind it."""
 
     before: Snapshot
-    asked: list[tuple[int, Any]] = field(default_factory=list)
+    asked: list[tuple[Asked, Any]] = field(default_factory=list)
     after: Snapshot = ()
     text: str = ""
 
@@ -234,8 +242,8 @@ def _holds(written: _Written, part: Part, index: int) -> bool:
 class _Run:
     """A rendering while it goes on: as the conversation is, or as if it ended `left` messages from each iteration."""
 
-    def __init__(self, steps: Steps, left: int | None, *, ask: bool) -> None:
-        self._steps, self._left, self.ask = steps, left, ask
+    def __init__(self, steps: Steps, left: int | None, *, ask: bool, learns: bool = True) -> None:
+        self._steps, self._left, self._learns, self.ask = steps, left, learns, ask
         self.written: dict[int, _Written] = {}
         self._count = self._index = 0
         self._open: _Written | None = None
@@ -247,30 +255,36 @@ class _Run:
         self._steps.begin(items, given)
         return ""
 
-    def step(self, index: int, *given: Any) -> bool | str:
-        """An iteration begins, with what others have set. Whether it need not run; nothing when the loop is done."""
+    def step(self, index: int, *spaces: Any) -> bool | str:
+        """An iteration begins, with the namespaces that others have set. Whether it need not run; at -1 they end."""
+        sets = self._steps.marked.sets
+        given = tuple([attribute(space, name) for space, (_, name) in zip(spaces, sets, strict=True)])
         if self._open is not None:
             self._open.after = given
         if index < 0:
             return ""
-        self._index = index
-        if self._left is not None:
-            self._seen = None
-            if self._need_not_run(given):
+        self._index, self._seen = index, None if self._left is not None else self._seen
+        if self._learns:
+            # As it stands after those before it in all messages, whatever these were as the last.
+            before = given if self._left is None else self._steps.before(index)
+            known = self._known(before)
+            after = before if known is None else known.after
+            for space, (_, name), value, has in zip(spaces, sets, after, given, strict=True):
+                if value is not has and isinstance(space, Namespace):
+                    space[name] = value
+            if known is not None:
+                self._open = None
                 return True
+            given = before
         self._open = self.written[index] = _Written(given)
         return False
 
-    def _need_not_run(self, given: Snapshot) -> bool:
-        """Whether it is known that the present iteration sets nothing anew, and what it writes.
-
-        Or the template refuses a conversation like this.
-        """
+    def _known(self, before: Snapshot) -> _Written | None:
+        """What the present iteration is known to write, or nothing at all where the template refuses such a part."""
         try:
-            known = self._steps.find(self._part(), self._index, given)
+            return self._steps.find(self._part(), self._index, before)
         except TemplateRefusedError:
-            return not given
-        return known is not None and same(known.after, given)
+            return _Written(before, after=before)
 
     def test(self, number: int) -> Any:
         """How a test comes out in the present iteration."""
@@ -278,6 +292,20 @@ class _Run:
         answer = self._part().answer(number, self._index)
         self._open.asked.append((number, answer))
         return answer
+
+    def behind(self, start: int, name: str) -> Iterator[int]:
+        """The places of a list of messages from `start` on, as far as they are looked at; that is noted."""
+        assert self._open is not None
+        for place in counted(start):
+            item = self._part().item(name, place)
+            self._open.asked.append(((name, place), item))
+            if item is MISSING:
+                return
+            yield place
+
+    def at(self, place: int, name: str) -> Any:
+        """What a list of messages has at a place, which is known to be there."""
+        return self._part().item(name, place)
 
     def _part(self) -> Part:
         """What the present iteration sees."""
