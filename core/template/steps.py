@@ -258,7 +258,7 @@ class _Run:
     def step(self, index: int, *spaces: Any) -> bool | str:
         """An iteration begins, with the namespaces that others have set. Whether it need not run; at -1 they end."""
         sets = self._steps.marked.sets
-        given = tuple([attribute(space, name) for space, (_, name) in zip(spaces, sets, strict=True)])
+        given = tuple([attribute(space, name) for space, (_, name) in zip(spaces, sets, strict=True)]) if sets else ()
         if self._open is not None:
             self._open.after = given
         if index < 0:
