@@ -232,3 +232,23 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["values"]["lora_r"] == 32
     assert main(["train", str(theirs)]) == 2
     assert f"is a config of axolotl — core-cli import {theirs}" in capsys.readouterr().err
+
+
+def test_what_a_dataset_of_axolotl_says_besides_is_named() -> None:
+    asked = {
+        "drop_system_message": True,
+        "split_thinking": True,
+        "field_thinking": "cot",
+        "message_field_training": "train",
+        "message_property_mappings": {"role": "from", "content": "value", "tool_calls": "calls"},
+        "made_up": 1,
+    }
+    config = AXOLOTL | {"datasets": [{"path": "org/talks", "type": "chat_template", **asked}]}
+    different = translate(config).different
+    said = {name.removeprefix("datasets: org/talks: "): why for name, why in different.items() if "org/talks" in name}
+    assert said == {
+        "drop_system_message": "system prompts are kept; take them out of the data",
+        "field_thinking": "rename the key cot of the messages to reasoning_content",
+        "message_property_mappings": "rename the key calls of the messages to tool_calls",
+        "made_up": "has no counterpart here",
+    }

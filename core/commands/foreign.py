@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.commands.command import command
 from core.config import read_yaml
-from core.errors import UserError
+from core.errors import UserError, counted
 from core.foreign import TOOLS, Translation, translate
 from core.paths import resolve_file, typed
 
@@ -60,7 +60,8 @@ def _account(translation: Translation, output: str | None) -> None:
     """How many options became what, and each that is different: beside a printed config on stderr."""
     file = sys.stdout if output else sys.stderr
     counts = f"{len(translation.values)} options, {len(translation.settled)} need nothing"
-    end = f"{len(translation.different)} are different:" if translation.different else "nothing is different."
+    different = counted(len(translation.different), "is different", "are different")
+    end = f"{different}:" if translation.different else "nothing is different."
     print(f"{translation.tool}: {counts}, {end}", file=file)
     for name, why in translation.different.items():
         print(f"  {name}: {why}", file=file)

@@ -39,6 +39,19 @@ _COLUMNS = {
     "message_field_role": ("tags", "role_tag"),
     "message_field_content": ("tags", "content_tag"),
 }
+# Keys of messages that axolotl lets a config name, and under which names they are read here.
+_OWN_KEYS = {
+    "field_thinking": ("reasoning_content", "reasoning", "thinking"),
+    "message_field_training": ("train", "training", "weight"),
+    "message_field_training_detail": ("train_detail", "training_detail", "message_field_training_detail"),
+}
+# What else a dataset may say and is looked at, or happens here anyway.
+_LOOKED_AT = {
+    *("path", "type", "name", "split", "revision", "data_files", "ds_type", "message_property_mappings", "roles"),
+    *("roles_to_train", "train_on_eos", "chat_template", "shards", "split_thinking", "drop_system_message"),
+    *_COLUMNS,
+    *_OWN_KEYS,
+}
 _PLAIN = {"completion": "text", "pretrain": "text"}
 _OWN_TEMPLATE = ("tokenizer_default", "tokenizer_default_fallback_chatml")
 
@@ -125,6 +138,22 @@ def _remarks(sheet: Sheet, name: str, item: Mapping[str, Any]) -> None:
         _template(sheet, f"{where}: chat_template", item["chat_template"])
     if item.get("shards"):
         sheet.differ(f"{where}: shards", "max_samples uses a number of rows of each dataset")
+    if item.get("drop_system_message"):
+        sheet.differ(f"{where}: drop_system_message", "system prompts are kept; take them out of the data")
+    _keys_of_messages(sheet, where, item)
+    for key in item.keys() - _LOOKED_AT:
+        if not is_empty(item[key]):
+            sheet.differ(f"{where}: {key}", "has no counterpart here")
+
+
+def _keys_of_messages(sheet: Sheet, where: str, item: Mapping[str, Any]) -> None:
+    """The names that a dataset gives to keys of its messages, where they are read under others."""
+    for key, ours in _OWN_KEYS.items():
+        if item.get(key) and item[key] not in ours:
+            sheet.differ(f"{where}: {key}", f"rename the key {item[key]} of the messages to {ours[0]}")
+    for word, named in (item.get("message_property_mappings") or {}).items():
+        if word not in ("role", "content", named):
+            sheet.differ(f"{where}: message_property_mappings", f"rename the key {named} of the messages to {word}")
 
 
 def _template(sheet: Sheet, name: str, value: Any) -> None:
