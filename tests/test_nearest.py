@@ -28,6 +28,7 @@ CASES: list[tuple[Any, str]] = [
     ({"messages": {"a": 1}}, "Closest: openai, but its value is of another type"),
     ({"data": {"chats": [{"prompt": "a", "completion": "b"}]}, "v": 2}, "jq -c '.data.chats[]'"),
     ({"my-store": {"s": {"rows": [{"text": "a"}]}}}, "jq -c '.[\"my-store\"].s.rows[]'"),
+    ({"talk": "Ann: Tide?", "n": 1}, "--formatting text --columns '{text: talk}'"),
     ({"foo": 1}, "No format has these keys"),
     (7, "A row is an object"),
 ]

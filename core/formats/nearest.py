@@ -136,8 +136,8 @@ def _of_a_text(record: JsonObject) -> Hint | None:
     texts = [str(key) for key, value in record.items() if isinstance(value, str) and value and not _is_about(str(key))]
     if len(texts) != 1:
         return None
-    said = f"If {texts[0]} is text to train on as it is: --formatting text --columns '{{text: {texts[0]}}}'"
-    return said, {"formatting": "text", "columns": {"text": texts[0]}}
+    # No options: whether such words are a text to train on is for a person to say.
+    return f"If {texts[0]} is text to train on as it is: --formatting text --columns '{{text: {texts[0]}}}'", {}
 
 
 def _deeper(record: JsonObject, path: str = "", depth: int = 0) -> Hint | None:
