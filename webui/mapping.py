@@ -120,10 +120,11 @@ class MappingForm:
 
     def listen(self) -> None:
         """Tie the components to the functions below."""
-        quick: dict[str, Any] = {"concurrency_limit": LIGHT, **QUIET}
-        self.panel.expand(Fold.expanded, self.fold, None, **quick)
-        self.panel.collapse(Fold.collapsed, self.fold, None, **quick)
-        self.offer.click(self.filled, self.offered, self.parts, **quick)
+        # One after the other: what was told last is how it is.
+        in_order: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "fold", **QUIET}
+        self.panel.expand(Fold.expanded, self.fold, None, **in_order)
+        self.panel.collapse(Fold.collapsed, self.fold, None, **in_order)
+        self.offer.click(self.filled, self.offered, self.parts, concurrency_limit=LIGHT, **QUIET)
 
     @property
     def parts(self) -> list[Any]:
