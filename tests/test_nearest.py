@@ -29,6 +29,7 @@ CASES: list[tuple[Any, str]] = [
     ({"data": {"chats": [{"prompt": "a", "completion": "b"}]}, "v": 2}, "jq -c '.data.chats[]'"),
     ({"my-store": {"s": {"rows": [{"text": "a"}]}}}, "jq -c '.[\"my-store\"].s.rows[]'"),
     ({"talk": "Ann: Tide?", "n": 1}, "--formatting text --columns '{text: talk}'"),
+    ({"talk": "Tide?", "data": {"at": "06:12"}}, "No format has these keys"),
     ({"foo": 1}, "No format has these keys"),
     (7, "A row is an object"),
 ]

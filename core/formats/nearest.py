@@ -134,7 +134,7 @@ def _of_texts(record: JsonObject) -> Hint | None:
 def _of_a_text(record: JsonObject) -> Hint | None:
     """The only column of words, which may be all that there is to learn."""
     texts = [str(key) for key, value in record.items() if isinstance(value, str) and value and not _is_about(str(key))]
-    if len(texts) != 1:
+    if len(texts) != 1 or any(isinstance(value, dict | list) and value for value in record.values()):
         return None
     # No options: whether such words are a text to train on is for a person to say.
     return f"If {texts[0]} is text to train on as it is: --formatting text --columns '{{text: {texts[0]}}}'", {}
