@@ -8,6 +8,7 @@ a whole is shown up to one of its turns.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -45,12 +46,13 @@ def windows(
     """
     found: list[Window[T]] = []
     hopeless: list[int] = []
+    parts = _Parts(conversation, attempt, too_long)
     left = _by_exchange(conversation, turns)
     while left:
         count = _known_to_fit(left, too_long)
-        first = _cut(conversation, 0, _turns(left[:count]), attempt, too_long) if count else None
+        first = parts.cut(0, _turns(left[:count])) if count else None
         if first is None:
-            count, first = 1, _longest(conversation, left[0], attempt, too_long)
+            count, first = 1, parts.longest(left[0], found[-1] if found else None)
         if first is None:
             if len(left[0]) == 1:
                 hopeless += left.pop(0)
@@ -59,7 +61,7 @@ def windows(
                 left = [*([turn] for turn in left[0]), *left[1:]]
             continue
         while count < len(left):
-            more = _cut(conversation, first.dropped, _turns(left[: count + 1]), attempt, too_long)
+            more = parts.cut(first.dropped, _turns(left[: count + 1]))
             if more is None:
                 break
             first, count = more, count + 1
@@ -90,7 +92,7 @@ def last_window(
     too_long: TooLong = _unknown,
 ) -> Window[T] | None:
     """The window that ends with the last turn and has as much history as fits; it trains the turns that are in it."""
-    return _longest(conversation, turns, attempt, too_long)
+    return _Parts(conversation, attempt, too_long).longest(turns)
 
 
 def exchanges(conversation: Conversation) -> list[int]:
@@ -112,37 +114,45 @@ def without_oldest(conversation: Conversation, dropped: int) -> Conversation:
     return replace(conversation, messages=head + conversation.messages[exchanges(conversation)[dropped] :])
 
 
-def _longest(
-    conversation: Conversation, turns: Sequence[int], attempt: Callable[[Conversation], T | None], too_long: TooLong
-) -> Window[T] | None:
-    """The window with the fewest exchanges dropped that ends with the last of `turns`."""
-    starts = exchanges(conversation)
-    least, most = 0, sum(start <= turns[-1] for start in starts) - 1
-    best: Window[T] | None = None
-    while least <= most:
-        middle = (least + most) // 2
-        inside = [turn for turn in turns if turn >= starts[middle]]
-        tried = _cut(conversation, middle, inside, attempt, too_long)
-        if tried is None:
-            least = middle + 1
-        else:
-            best, most = tried, middle - 1
-    return best
+class _Parts(Generic[T]):
+    """Parts of a conversation that begin with one of its exchanges."""
 
+    def __init__(
+        self, conversation: Conversation, attempt: Callable[[Conversation], T | None], too_long: TooLong
+    ) -> None:
+        self.conversation, self.attempt, self.too_long = conversation, attempt, too_long
+        self.starts = exchanges(conversation)
+        self.head = conversation.messages[: system_messages(conversation)]
 
-def _cut(
-    conversation: Conversation,
-    dropped: int,
-    turns: Sequence[int],
-    attempt: Callable[[Conversation], T | None],
-    too_long: TooLong,
-) -> Window[T] | None:
-    """The window from exchange `dropped` to the last of `turns`, which alone are trained."""
-    if not dropped and too_long(turns[-1]):
-        return None
-    messages = tuple(
-        replace(message, train=index in turns) if message.role == "assistant" else message
-        for index, message in enumerate(conversation.messages[: turns[-1] + 1])
-    )
-    made = attempt(without_oldest(replace(conversation, messages=messages), dropped))
-    return None if made is None else Window(made, tuple(turns), dropped)
+    def longest(self, turns: Sequence[int], like: Window[T] | None = None) -> Window[T] | None:
+        """The window with the fewest exchanges dropped that ends with the last of `turns`.
+
+        It is looked for from its end, beginning with as many exchanges as are in the window `like` it: to try what is
+        far too long costs more than all that fits.
+        """
+        last = self._exchange_of(turns[-1])
+        least, most, best = 0, last, None
+        size = self._exchange_of(like.turns[-1]) + 1 - like.dropped if like is not None else 1
+        while least <= most:
+            dropped = max(least, last + 1 - size) if size else (least + most) // 2
+            tried = self.cut(dropped, [turn for turn in turns if turn >= self.starts[dropped]])
+            if tried is None:
+                least, size = dropped + 1, 0
+            else:
+                best, most, size = tried, dropped - 1, 2 * size
+        return best
+
+    def cut(self, dropped: int, turns: Sequence[int]) -> Window[T] | None:
+        """The window from exchange `dropped` to the last of `turns`, which alone are trained."""
+        if not dropped and self.too_long(turns[-1]):
+            return None
+        begin, trained = self.starts[dropped], set(turns)
+        shown = tuple(
+            replace(message, train=index in trained) if message.role == "assistant" else message
+            for index, message in enumerate(self.conversation.messages[begin : turns[-1] + 1], start=begin)
+        )
+        made = self.attempt(replace(self.conversation, messages=self.head + shown))
+        return None if made is None else Window(made, tuple(turns), dropped)
+
+    def _exchange_of(self, turn: int) -> int:
+        return bisect_right(self.starts, turn) - 1

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import core.overlong
+import core.window
 from core.config import DataOptions, TrainConfig
 from core.conversation import Conversation, Message, ToolCall
 from core.encode import make, prepare
@@ -179,3 +180,21 @@ def test_what_is_known_to_be_too_long_need_not_be_tried(
         assert one.notes == other.notes
         assert one.refusal == other.refusal
         assert one.counts == other.counts
+
+
+@pytest.mark.parametrize("exchanges", [30, 300])
+def test_what_is_tried_for_a_window_is_of_its_size_and_not_of_the_conversations(exchanges: int) -> None:
+    tried: list[int] = []
+
+    def attempt(part: Conversation) -> int | None:
+        tried.append(len(part.messages))
+        return len(part.messages) if len(part.messages) <= 21 else None
+
+    long = Conversation(tuple(Message(role, "x") for _ in range(exchanges) for role in ("user", "assistant")))  # type: ignore[arg-type]
+    turns = range(1, 2 * exchanges, 2)
+    found, hopeless = core.window.windows(long, turns, attempt, lambda turn: turn > 20)
+    assert [turn for window in found for turn in window.turns] == list(turns)
+    assert all(window.made in (20, 21) for window in found)
+    assert hopeless == []
+    assert max(tried) <= 2 * 21
+    assert len(tried) < 8 * len(found)
