@@ -131,17 +131,18 @@ def _check_parts(
     calls = body[reasoning[1] :] if reasoning else body
     if content:
         calls = body[reasoning[1] if reasoning else 0 : content[0]] + body[content[1] :]
-    names = [call.name for call in message.tool_calls]
-    for name, count in Counter(names).items() if len(names) > 1 else ((names[0], 1),):
-        written = calls.count(name)
-        if written == 0:
-            reason = f"the template does not write the call {name}"
-            if name in behind:
-                reason = f"the template writes the call {name} behind a stop token, where the model has stopped"
-            raise RowRefusedError(Finding("MK705", "dropped", reason, *where))
-        if written < count:
-            reason = f"template allows one call per turn; this one has {len(message.tool_calls)}"
-            raise RowRefusedError(Finding("TC516", "dropped", reason, *where))
+    wanted = Counter(call.name for call in message.tool_calls)
+    written = {name: calls.count(name) for name in wanted}
+    missing = next((name for name, count in wanted.items() if written[name] < count), None)
+    if missing is None:
+        return
+    if any(written.values()):
+        reason = f"template allows one call per turn; this one has {len(message.tool_calls)}"
+        raise RowRefusedError(Finding("TC516", "dropped", reason, *where))
+    reason = f"the template does not write the call {missing}"
+    if missing in behind:
+        reason = f"the template writes the call {missing} behind a stop token, where the model has stopped"
+    raise RowRefusedError(Finding("MK705", "dropped", reason, *where))
 
 
 def _place(body: str, part: str, start: int) -> tuple[int, int] | None:
