@@ -140,15 +140,15 @@ class Row:
     def repaired(self, code: str, path: str, message: str, before: Any = "", after: Any = "") -> None:
         """Note a repair, with a short before and after."""
         change = (snippet(before), snippet(after)) if before != "" or after != "" else ("", "")
-        self.findings.append(Finding(code, "repaired", message, self.file, self.line, path, *change))
+        self.findings.append(Finding(code, "repaired", _short(message), self.file, self.line, path, *change))
 
     def kept(self, code: str, path: str, message: str) -> None:
         """Note something odd that stays as it is."""
-        self.findings.append(Finding(code, "kept", message, self.file, self.line, path))
+        self.findings.append(Finding(code, "kept", _short(message), self.file, self.line, path))
 
     def refuse(self, code: str, path: str, message: str) -> RowRefusedError:
         """The exception to raise when the row cannot be kept."""
-        return RowRefusedError(Finding(code, "dropped", message, self.file, self.line, path))
+        return RowRefusedError(Finding(code, "dropped", _short(message), self.file, self.line, path))
 
     def stop(self, code: str, path: str, message: str) -> RowRefusedError:
         """The exception to raise when the whole dataset must not be used as it is."""
@@ -159,8 +159,18 @@ class Row:
         if not self.lenient:
             raise self.refuse(code, path, message)
         self.findings.append(
-            Finding(code, "repaired", f"{message}; {repair}", self.file, self.line, path, snippet(before), repair)
+            Finding(
+                code, "repaired", _short(f"{message}; {repair}"), self.file, self.line, path, snippet(before), repair
+            )
         )
+
+
+def _short(message: str) -> str:
+    """A message, whatever the names in it: a row may have any as a key, a role or a tool."""
+    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
+
+
+_LONGEST_MESSAGE = 1000
 
 
 def snippet(value: Any, length: int = 60) -> str:

@@ -453,3 +453,15 @@ def test_tools_that_a_provider_runs_are_left_out(hosted: Any) -> None:
     assert (fate, codes) == ("repaired", {"TL402"})
     assert conversation is not None
     assert [tool["function"]["name"] for tool in conversation.tools] == ["f"]
+
+
+def test_a_message_stays_short_whatever_is_named_in_it() -> None:
+    long = "L" * 50_000
+    for data in ({long: 1}, talk({**USER, long: 1}, ANSWER), talk(USER, call(name=long), RESULT, ANSWER)):
+        row = Row(data)
+        convert_row(row, detect(data))
+        assert row.findings
+        assert all(len(finding.message) <= 1000 for finding in row.findings)
+    row = Row(talk(USER, said("yo" + "</s>" * 5000)))
+    convert_row(row, detect(row.data))
+    assert [finding.message for finding in row.findings] == [f"removed leaked {'</s>' * 14}</s…"]

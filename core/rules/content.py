@@ -199,7 +199,9 @@ def _without_stop(row: Row, index: int, message: Message) -> Message:
         return message
     token = leaked.group().strip()
     text = message.content[: leaked.start()]
-    row.repaired("CT307", f"messages[{index}].content", f"removed leaked {token}", message.content[-60:], text[-40:])
+    row.repaired(
+        "CT307", f"messages[{index}].content", f"removed leaked {snippet(token)}", message.content[-60:], text[-40:]
+    )
     return replace(message, content=text)
 
 
