@@ -28,7 +28,7 @@ from core.formats.names import (
 from core.formats.programs import kept_by
 from core.formats.refused import refusal, refusal_when_nothing_fits
 from core.formats.reshape import candidates
-from core.formats.roles import messages_in_text
+from core.formats.roles import answering_system, messages_in_text
 from core.formats.sessions import EVENTS, logged_by
 from core.formats.spans import span_in
 from core.formats.text import parse_object_text
@@ -173,7 +173,13 @@ def _message_column(record: JsonObject, column: str) -> Recognition | None:
     columns = {} if column == "messages" else {"messages": column}
     if "system" not in record:
         columns |= _system_column(record)
-    return _message_list(record, column, listed, columns, f"column {column}" + (" (JSON text)" if as_text else ""))
+    where = f"column {column}" + (" (JSON text)" if as_text else "")
+    found = _message_list(record, column, listed, columns, where)
+    system = answering_system(listed)
+    if found is None or found.layout is None or not system:
+        return found
+    said = f'{found.evidence}, role "system" as the assistant'
+    return replace(found, layout=replace(found.layout, roles={system: "assistant"}), evidence=said)
 
 
 def _message_list(

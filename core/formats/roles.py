@@ -154,6 +154,16 @@ def _newest_first(messages: list[JsonObject]) -> bool:
     return falls and role_word(str(messages[-1].get("role"))) == "user"
 
 
+def answering_system(listed: list[Any]) -> str:
+    """The name of the system that answers the user, as in sets of task dialogues; empty where others speak, too."""
+    first, second = (one if isinstance(one, dict) else {} for one in [*listed[:2], {}][:2])
+    key = "role" if "role" in first else "from"
+    if str(first.get(key)).lower() != "user" or str(second.get(key)).lower() != "system":
+        return ""
+    names = {str(one.get(key)).lower() if isinstance(one, dict) else "" for one in listed}
+    return str(second[key]) if names == {"user", "system"} else ""
+
+
 def messages_in_text(value: Any) -> list[JsonObject]:
     """The messages (one, or a list of them) that a text is the JSON of; none when it is anything else."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{") or '"role"' not in value.replace("'", '"'):
