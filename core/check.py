@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from core.conversation import Finding, snippet
+from core.conversation import Finding
 from core.copies import firsts_of_copies
 from core.crew import parts
 from core.datasets import Source, UnusableError, mixed_formats
@@ -109,7 +109,7 @@ def _unused(ignored: dict[str, set[str]]) -> Iterator[Finding]:
     """SH107 for each file with columns that nothing looks at."""
     for file, names in ignored.items():
         if names:
-            shown = ", ".join(snippet(name) for name in sorted(names)[:20])
+            shown = ", ".join(name[:60] for name in sorted(names)[:20])
             yield Finding("SH107", "kept", f"columns that are not used: {shown}", file)
 
 

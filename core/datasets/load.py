@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.config import DataOptions, ModelOptions
-from core.conversation import Conversation, Finding, Row, RowRefusedError, snippet
+from core.conversation import Conversation, Finding, Row, RowRefusedError
 from core.datasets.chains import chained, grouped, message_columns
 from core.datasets.files import Kind, UnusableError, kind_of
 from core.datasets.folders import files_to_read
@@ -165,7 +165,7 @@ def convert_rows(
         yield done
     for file, names in ignored.items():
         if names:
-            shown = ", ".join(snippet(name) for name in sorted(names)[:20])
+            shown = ", ".join(name[:60] for name in sorted(names)[:20])
             notes.append(Finding("SH107", "kept", f"columns that are not used: {shown}", file))
 
 
