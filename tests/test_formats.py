@@ -573,6 +573,15 @@ def test_numbers_in_a_column_are_no_question_and_answer() -> None:
     assert recognise({"id": "e3", "told": {"input": "Tide at Ely?", "output": 6}}).layout is not None
 
 
+def test_bedrocks_lists_that_are_none_are_no_exception() -> None:
+    call = {"toolUse": {"toolUseId": "t", "name": "tide", "input": {"port": "Ely"}}}
+    talk: list[dict[str, Any]] = [{"role": "user", "content": [{"text": "Tide?"}]}]
+    talk += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [{"toolResult": {"content": True}}]}]
+    done = converted(Row({"messages": talk, "toolConfig": {"tools": 7}}), None)
+    assert done.layout == Layout("bedrock")
+    assert done.row.findings[-1].code == "SH109"
+
+
 def test_two_lists_of_messages_are_ambiguous() -> None:
     data = {"messages": [{"role": "user", "content": "a"}], "conversations": [{"from": "human", "value": "a"}]}
     assert [layout.formatting for layout in recognise(data).also] == ["sharegpt"]

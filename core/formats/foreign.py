@@ -154,7 +154,8 @@ def read_bedrock(row: Row, layout: Layout) -> Conversation:
     ]
     config = row.data.get("toolConfig")
     listed = config.get("tools") if isinstance(config, dict) else None
-    specs = [tool.get("toolSpec") for tool in listed or [] if isinstance(tool, dict)]
+    given = listed if isinstance(listed, list) else []
+    specs = [tool.get("toolSpec") for tool in given if isinstance(tool, dict)]
     tools = [
         {"name": s.get("name"), "description": s.get("description", ""), "input_schema": _json_of(s.get("inputSchema"))}
         for s in specs
@@ -178,7 +179,8 @@ def _bedrock_block(row: Row, path: str, part: Any) -> JsonObject:
             "input": inner.get("input"),
         }
     if isinstance(inner, dict) and kind == "toolResult":
-        parts = [_result_part(row, path, one) for one in inner.get("content") or []]
+        content = inner.get("content") or []
+        parts = [_result_part(row, path, one) for one in (content if isinstance(content, list) else [content])]
         return {"type": "tool_result", "tool_use_id": inner.get("toolUseId"), "content": parts}
     if isinstance(inner, dict) and kind == "reasoningContent":
         said = inner.get("reasoningText")

@@ -55,15 +55,16 @@ def _of_server(event: JsonObject, answers: set[str], before: list[JsonObject]) -
     if action in _SILENT or observed in _SILENT or not (action or observed):
         return
     if observed:
-        calls = [call for message in before[-1:] for call in message.get("tool_calls", ())]
+        called = before[-1].get("tool_calls") if before else None
+        calls = [object_in(call) for call in called] if isinstance(called, list) else []
         if before and (calls or before[-1]["role"] == "tool"):
             identity = metadata.get("tool_call_id") or (f"call_{event['cause']}" if event.get("cause") else "")
             content = event.get("content") or event.get("message") or ""
             yield {"role": "tool", "tool_call_id": identity or (calls or [{}])[-1].get("id"), "content": content}
     elif action in ("system", "message"):
-        role = "system" if action == "system" else "user" if event["source"] == "user" else "assistant"
+        role = "system" if action == "system" else "user" if event.get("source") == "user" else "assistant"
         yield {"role": role, "content": said}
-    elif event["source"] == "agent":
+    elif event.get("source") == "agent":
         yield from _acts(event, str(action), given, object_in(metadata.get("model_response")), answers)
 
 
@@ -72,7 +73,7 @@ def _acts(
 ) -> Iterator[JsonObject]:
     """The answer that an action came of, once for all its actions; or the action itself, as a call."""
     choices = response.get("choices")
-    answer = object_in(choices[0].get("message")) if isinstance(choices, list) and choices else {}
+    answer = object_in(object_in(choices[0]).get("message")) if isinstance(choices, list) and choices else {}
     if answer.get("tool_calls"):
         if str(response.get("id")) not in answers:
             yield {key: answer[key] for key in ("role", "content", "tool_calls", "reasoning_content") if key in answer}

@@ -96,8 +96,8 @@ def _with_results(parts: Iterable[JsonObject]) -> list[JsonObject]:
     """Parts in which a result stands with its call, found by its id, or as the next one."""
     whole: list[JsonObject] = []
     for part in parts:
-        open_calls = [one for one in whole if one["type"] == "tool-call" and "output" not in one]
-        if part["type"] == "tool-result" and open_calls:
+        open_calls = [one for one in whole if one.get("type") == "tool-call" and "output" not in one]
+        if part.get("type") == "tool-result" and open_calls:
             named = (one for one in open_calls if one.get("toolCallId") == part.get("toolCallId"))
             next(named, open_calls[0])["output"] = part.get("output")
         else:
@@ -192,17 +192,23 @@ def read_ai_studio(row: Row, layout: Layout) -> Conversation:
     for index, chunk in enumerate(_objects(object_in(row.data["chunkedPrompt"]).get("chunks"))):
         if any(key.startswith(("drive", "inline", "youtube")) for key in chunk):
             raise row.refuse("SH109", f"{path}[{index}]", _NEEDS_MORE)
-        text = chunk.get("text") or "".join(str(part.get("text") or "") for part in _objects(chunk.get("parts")))
+        text = _said(chunk)
         if chunk.get("isThought"):
             thought += text
         elif text:
             raw = {"role": "user" if chunk.get("role") == "user" else "assistant", "content": text}
             raws.append((index, raw | ({"reasoning_content": thought} if thought else {})))
             thought = ""
-    given = object_in(row.data.get("systemInstruction"))
-    system = given.get("text") or "".join(str(part.get("text") or "") for part in _objects(given.get("parts")))
+    system = _said(object_in(row.data.get("systemInstruction")))
     first = [(0, {"role": "system", "content": system})] if system else []
     return _conversation(row, path, [*first, *raws])
+
+
+def _said(chunk: JsonObject) -> str:
+    """The text of a chunk, or of its parts."""
+    text = chunk.get("text")
+    parts = "".join(str(part.get("text") or "") for part in _objects(chunk.get("parts")))
+    return text if isinstance(text, str) and text else parts
 
 
 @reads("copilot_chat", "requests", "responderUsername", "requesterUsername", "initialLocation", "version", "sessionId")
