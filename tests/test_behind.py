@@ -94,7 +94,7 @@ def test_an_answer_is_trained_behind_what_the_model_is_given(source: str, plain:
         assert {span.message for sample in samples for span in sample.spans} == {1, 3}
         assert samples[0].marked().endswith("[user]Sure?</s>[assistant]" + last)
         assert samples[-1].marked().startswith("[user]q</s>[assistant]" + last)
-        assert {note.code for sample in samples for note in sample.notes} - {"MK702"} <= {"RS607", "RS604"}
+        assert {note.code for sample in samples for note in sample.notes} - {"MK702"} <= {"RS609", "RS604"}
         for sample in samples:
             turn = [span for span in sample.spans if span.message == sample.spans[-1].message]
             start, end = turn[0].start, turn[-1].end

@@ -232,9 +232,10 @@ _RULES = [
          " --inline-reasoning it is written as text in tags."),
     Rule("RS605", "I", "The chat template hides the reasoning of earlier turns, as it does at chat time; see MK702."),
     Rule("RS606", "R", "Encrypted or redacted reasoning is removed."),
-    Rule("RS607", "I", "Some answers have reasoning and others do not, or the prompt ends with reasoning that the"
-         " template leaves out of its text: each answer is trained behind what the model is given for it."),
+    Rule("RS607", "I", "Some answers have reasoning and others do not."),
     Rule("RS608", "W", "A message has reasoning and neither answer nor call; it is not trained."),
+    Rule("RS609", "I", "The prompt ends with words that the chat template leaves out of its text, as an opened"
+         " reasoning: the answer is trained behind the prompt that the model is given, and its reasoning is closed."),
     Rule("MK701", "D", "Nothing in the row is trained: every answer is empty, switched off or cut off.",
          "Give the row an answer that is trained; what is cut off may fit a larger --max-length."),
     Rule("MK702", "I/D", "The template shows history differently later on: the conversation becomes several samples, or"

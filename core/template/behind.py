@@ -40,12 +40,12 @@ def behind_another_text(history: History, seen: str, text: str, index: int) -> t
     if any(end > begin and end > start for other, (start, end) in regions.items() if other != index):
         reason = "the template writes earlier messages behind later ones"
         raise history.refusal("MK703", f"messages[{index}]", reason)
-    start = _whole_tokens(text, shared(seen, text), history.template)
+    start = whole_tokens(text, shared(seen, text), history.template)
     if start >= begin:
         for given in _prompts(history, seen, index):
             if composed := _put_together(history, given, text, begin, index):
                 said = f"trained behind {given[start:]!r}, with which the prompt ends and the template's text does not"
-                return composed, begin, len(given), [history.note("RS607", f"messages[{index}]", said)]
+                return composed, begin, len(given), [history.note("RS609", f"messages[{index}]", said)]
         opens, written = seen[start:][:30], text[start:][:30]
         reason = f"template opens {opens!r} at chat time but training text has {written!r}"
         return text, begin, start, [history.note("MK703", f"messages[{index}]", reason)]
@@ -75,7 +75,7 @@ def _put_together(history: History, given: str, text: str, begin: int, index: in
     reasoning, words = message.reasoning.strip(), message.content.strip()
     # The words of the turn may begin as those of the prompt do.
     starts = [text.find(part, begin) for part in (reasoning, words) if part]
-    at = _whole_tokens(text, shared(given, text), history.template)
+    at = whole_tokens(text, shared(given, text), history.template)
     at = min([at, *(place for place in starts if place >= 0)])
     extra, rest = given[at:], text[at:]
     opened = _OPENED.fullmatch(extra)
@@ -127,7 +127,7 @@ def _closing(opened: re.Match[str]) -> str:
     return opened.group(1)[0] + "/" + opened.group(1)[1:]
 
 
-def _whole_tokens(text: str, at: int, template: Template) -> int:
+def whole_tokens(text: str, at: int, template: Template) -> int:
     """`at`, or the beginning of the control token or the tag that it would cut."""
     cuts = [
         at - length

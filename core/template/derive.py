@@ -14,6 +14,8 @@ from typing import Any
 
 from core.conversation import Conversation, JsonObject, Message, RowRefusedError, ToolCall
 from core.template import marks
+from core.template.behind import shared, whole_tokens
+from core.template.history import History
 from core.template.sandbox import Template
 from core.template.shapes import call_shape
 from core.template.spans import prompt, render
@@ -37,20 +39,20 @@ def answer_syntax(template: Template) -> AnswerSyntax:
 @lru_cache(maxsize=64)
 def _answer_syntax(source: str, special: Any, variables: Any, stop: Any, control: Any, name: str) -> AnswerSyntax:
     template = Template(source, dict(special), stop, control, name, dict(variables))
-    opened, close = _around_answer(template)
+    before, opened, close = _around_answer(template)
     syntax = AnswerSyntax(answer_opens=(opened,), answer_close=close.strip())
     given, thought = _turn(template, Message("assistant", ANSWER, _THOUGHT))
     if _THOUGHT in thought:
         syntax = _with_reasoning(syntax, thought, opened)
     else:
         given, syntax = _reasoning_before_calls(template, syntax)
-    asked, before = _asked(template), _turn(template, Message("assistant", ANSWER))[0]
+    asked = _asked(template)
     syntax = _closed_at_once(syntax, asked)
     if not syntax.reasoning_close:
         syntax = _with_unwritten(syntax, opened, unwritten_tags(template, opened, before))
     elif not syntax.reasoning_open:
         syntax = replace(syntax, reasoning_open=_opened_by(template, given, before, asked, syntax))
-    with_tools, _ = _around_answer(template, (sentinel_tool(),))
+    _, with_tools, _ = _around_answer(template, (sentinel_tool(),))
     opens = [mark.strip() for mark in (*syntax.answer_opens, _without_reasoning(with_tools, syntax))]
     syntax = replace(
         syntax,
@@ -60,11 +62,27 @@ def _answer_syntax(source: str, special: Any, variables: Any, stop: Any, control
     return _with_calls(template, _with_channel(syntax))
 
 
-def _around_answer(template: Template, tools: Sequence[JsonObject] = ()) -> tuple[str, str]:
-    """What stands before and behind the words of an answer, in what the model writes."""
-    plain = _turn(template, Message("assistant", ANSWER), tools)[1] or ANSWER
-    opened, _, closed = plain.partition(ANSWER)
-    return opened, closed
+def _around_answer(template: Template, tools: Sequence[JsonObject] = ()) -> tuple[str, str, str]:
+    """What stands before an answer, and before and behind its words in what the model writes."""
+    before, plain = _turn(template, Message("assistant", ANSWER), tools)
+    opened, _, closed = (plain or ANSWER).partition(ANSWER)
+    return *(_opened_in_text(template, tools) or (before, opened)), closed
+
+
+def _opened_in_text(template: Template, tools: Sequence[JsonObject]) -> tuple[str, str] | None:
+    """The first two of these in the template's own text, where answers are put together with their prompt."""
+    conversation = Conversation((Message("user", QUESTION), Message("assistant", ANSWER)), tuple(tools))
+    try:
+        notes = [note.code for sample in render(conversation, template) for note in sample.notes]
+    except RowRefusedError:
+        return None
+    if "RS609" not in notes:
+        return None
+    history = History(conversation, template)
+    text = history.text(2)
+    at = whole_tokens(text, shared(history.text(1, ask=True), text), template)
+    opened, answer, _ = text[at:].partition(ANSWER)
+    return (text[:at], opened) if answer else None
 
 
 def _with_reasoning(syntax: AnswerSyntax, thought: str, opened: str) -> AnswerSyntax:

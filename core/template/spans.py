@@ -144,7 +144,7 @@ def _turn(history: History, whole: str, index: int) -> _Turn:
         start = begin = len(seen)
         if closed := closed_reasoning(history, seen, text[:end], index):
             text, end = closed, None
-            notes.append(history.note("RS607", f"messages[{index}]", "the reasoning that the prompt opens is closed"))
+            notes.append(history.note("RS609", f"messages[{index}]", "the reasoning that the prompt opens is closed"))
     else:
         text, begin, start, note = behind_another_text(history, seen, text, index)
         end = None
