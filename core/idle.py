@@ -35,6 +35,12 @@ def _reasons(config: TrainConfig) -> Iterator[tuple[Sequence[str], str]]:
         yield ("freeze_trainable_layers",), "that is for finetuning_type freeze"
     if config.launcher != "ray":
         yield _RAY, "that is for launcher ray"
+    yield from _reasons_of_data(config)
+    if config.lr_scheduler_type == "constant":
+        yield ("warmup_ratio",), "lr_scheduler_type constant has no warm-up: constant_with_warmup has"
+
+
+def _reasons_of_data(config: TrainConfig) -> Iterator[tuple[Sequence[str], str]]:
     if len(config.dataset) < 2:
         yield ("mix_strategy", "interleave_probs"), "there is one dataset"
     elif config.mix_strategy == "concat":
@@ -43,5 +49,5 @@ def _reasons(config: TrainConfig) -> Iterator[tuple[Sequence[str], str]]:
         yield ("val_size",), "eval_dataset or split_file says what is held out"
     elif config.val_size == 0:
         yield _MEASURING, "with val_size 0 and no eval_dataset nothing is held out"
-    if config.lr_scheduler_type == "constant":
-        yield ("warmup_ratio",), "lr_scheduler_type constant has no warm-up: constant_with_warmup has"
+    if config.overlong != "windows":
+        yield ("window_overlap",), "that is for overlong windows"

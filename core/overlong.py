@@ -47,7 +47,8 @@ def shortened(
         raise _refusal(conversation, too_long)
     if conversation.plain:
         return _cut_text(conversation, samples, too_long, pieces, config)
-    attempt, hopeless_at_once = _attempts(template, pieces, config), _known_lengths(samples, pieces, config.max_length)
+    attempt = _attempts(template, pieces, config, config.max_length)
+    hopeless_at_once = _known_lengths(samples, pieces, config.max_length)
     turns = trained_turns(conversation, config.train_on)
     if config.overlong == "drop_oldest":
         window = last_window(conversation, turns, attempt, hopeless_at_once)
@@ -56,7 +57,9 @@ def shortened(
         said = f"{too_long}; {counted(window.dropped, 'oldest exchange')} removed"
         note = _finding(conversation, "LN801", said, "repaired")
         return Shortened(window.made, [note], Counter(oldest_dropped=1))
-    found, hopeless = windows(conversation, turns, attempt, hopeless_at_once)
+    shown_again = int(config.max_length * config.window_overlap)
+    history = _attempts(template, pieces, config, shown_again) if shown_again < config.max_length else None
+    found, hopeless = windows(conversation, turns, attempt, hopeless_at_once, history)
     if not found:
         raise _refusal(conversation, f"{too_long}, and so is every exchange of it")
     notes = [_finding(conversation, "LN801", f"{too_long}; {counted(len(found), 'window')}", "repaired")]
@@ -83,8 +86,10 @@ def _cut_text(
     return Shortened(cut, [note], Counter(windowed=1, windows=len(cut)))
 
 
-def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callable[[Conversation], list[Sample] | None]:
-    """A function that makes the samples of a part of a conversation, or None when one of them is too long."""
+def _attempts(
+    template: Template, pieces: Pieces, config: DataOptions, most: int
+) -> Callable[[Conversation], list[Sample] | None]:
+    """A function that makes the samples of a part of a conversation, or None when one has more than `most` tokens."""
 
     def attempt(part: Conversation) -> list[Sample] | None:
         calls_keep_their_results(part)
@@ -93,7 +98,7 @@ def _attempts(template: Template, pieces: Pieces, config: DataOptions) -> Callab
         if config.append_stop:
             samples = [with_stop(sample, template) for sample in samples]
         examples = encode_all(samples, pieces)
-        fits = all(len(example.ids) <= config.max_length for example in examples)
+        fits = all(len(example.ids) <= most for example in examples)
         return list(zip(samples, examples, strict=True)) if fits else None
 
     return attempt

@@ -39,20 +39,25 @@ def windows(
     turns: Sequence[int],
     attempt: Callable[[Conversation], T | None],
     too_long: TooLong = _unknown,
+    history: Callable[[Conversation], T | None] | None = None,
 ) -> tuple[list[Window[T]], list[int]]:
-    """Windows in which each of `turns` is trained once, behind as much history as fits; and the turns that never fit.
+    """Windows in which each of `turns` is trained once, and the turns that never fit.
 
-    `attempt` makes something of a part of the conversation, or returns None when the part is too long.
+    `attempt` makes something of a part of the conversation, or returns None when the part is too long; so does
+    `history` when it is too long to be shown again before new turns. Without it, as much is shown as fits.
     """
     found: list[Window[T]] = []
     hopeless: list[int] = []
     parts = _Parts(conversation, attempt, too_long)
+    again = _Parts(conversation, history or attempt, _unknown)
     left = _by_exchange(conversation, turns)
     while left:
-        count = _known_to_fit(left, too_long)
+        count = 0 if found else _known_to_fit(left, too_long)
         first = parts.cut(0, _turns(left[:count])) if count else None
         if first is None:
-            count, first = 1, parts.longest(left[0], found[-1] if found else None)
+            like = found[-1] if found else None
+            least = again.first_before(left[0][0], like) if history is not None else 0
+            count, first = 1, parts.longest(left[0], like, least)
         if first is None:
             if len(left[0]) == 1:
                 hopeless += left.pop(0)
@@ -60,11 +65,14 @@ def windows(
                 # The exchange as a whole is too long: its turns one by one, each behind what came before it.
                 left = [*([turn] for turn in left[0]), *left[1:]]
             continue
-        while count < len(left):
-            more = parts.cut(first.dropped, _turns(left[: count + 1]))
-            if more is None:
-                break
-            first, count = more, count + 1
+        step, grows = 1, True
+        while step and count < len(left):
+            reach = min(count + step, len(left))
+            more = parts.cut(first.dropped, _turns(left[:reach]))
+            grows = grows and more is not None
+            step = 2 * step if grows else step // 2
+            if more is not None:
+                first, count = more, reach
         found.append(first)
         left = left[count:]
     return found, hopeless
@@ -124,14 +132,22 @@ class _Parts(Generic[T]):
         self.starts = exchanges(conversation)
         self.head = conversation.messages[: system_messages(conversation)]
 
-    def longest(self, turns: Sequence[int], like: Window[T] | None = None) -> Window[T] | None:
-        """The window with the fewest exchanges dropped that ends with the last of `turns`.
+    def first_before(self, turn: int, like: Window[T] | None) -> int:
+        """The first exchange that is shown before the one of `turn`: the fewest are dropped that can be."""
+        own = self._exchange_of(turn)
+        roles = enumerate(self.conversation.messages[: self.starts[own]])
+        answers = [index for index, message in roles if message.role == "assistant"]
+        window = self.longest(answers[-1:], like) if answers else None
+        return own if window is None else window.dropped
+
+    def longest(self, turns: Sequence[int], like: Window[T] | None = None, least: int = 0) -> Window[T] | None:
+        """The window with the fewest exchanges dropped, and at least so many, that ends with the last of `turns`.
 
         It is looked for from its end, beginning with as many exchanges as are in the window `like` it: to try what is
         far too long costs more than all that fits.
         """
         last = self._exchange_of(turns[-1])
-        least, most, best = 0, last, None
+        most, best = last, None
         size = self._exchange_of(like.turns[-1]) + 1 - like.dropped if like is not None else 1
         while least <= most:
             dropped = max(least, last + 1 - size) if size else (least + most) // 2

@@ -198,3 +198,40 @@ def test_what_is_tried_for_a_window_is_of_its_size_and_not_of_the_conversations(
     assert hopeless == []
     assert max(tried) <= 2 * 21
     assert len(tried) < 8 * len(found)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.3, 0.5, 1.0])
+def test_windows_show_again_so_much_at_most(tokenizer: Any, overlap: float) -> None:
+    """Each turn is trained once; more history makes more windows, and what is new fills the rest."""
+    template = choose_template("auto", tokenizer)
+    long, most = talk(40), 900
+    made = prepare([long], template, tokenizer, options(max_length=most, window_overlap=overlap))
+    assert not made.findings
+    assert all(len(example.input_ids) <= most for example in made.examples)
+    texts = [trained_text(example, tokenizer) for example in made.examples]
+    assert all(sum(f"azq{number} " in text for text in texts) == 1 for number in range(40))
+    every = prepare([long], template, tokenizer, options(max_length=most, window_overlap=1.0))
+    assert made.counts["windows"] <= every.counts["windows"]
+    if overlap <= 0.5:
+        assert made.counts["windows"] < every.counts["windows"] * 0.7
+
+
+def test_what_a_window_shows_again_is_measured() -> None:
+    """Of windows of ten messages four may be old: two exchanges, then three new ones."""
+
+    def fitting(most: int) -> Any:
+        return lambda part: part if len(part.messages) <= most else None
+
+    turns = range(1, 60, 2)
+    long = Conversation(tuple(Message(role, f"{n}") for n in range(30) for role in ("user", "assistant")))  # type: ignore[arg-type]
+    found, hopeless = core.window.windows(long, turns, fitting(10), history=fitting(4))
+    assert hopeless == []
+    assert [turn for window in found for turn in window.turns] == list(turns)
+    assert [len(window.turns) for window in found] == [5, *[3] * 8, 1]
+    assert [window.dropped for window in found] == [0, *range(3, 28, 3)]
+    alone, _ = core.window.windows(long, turns, fitting(10), history=fitting(0))
+    assert [len(window.turns) for window in alone] == [5] * 6
+    # An exchange that is larger than what is left beside so much history has less of it.
+    wide = [message for n in range(6) for message in (Message("user", "x"), *[Message("assistant", "y")] * 4)]
+    tall, _ = core.window.windows(Conversation(tuple(wide)), [4, 9, 14, 19, 24, 29], fitting(12), history=fitting(9))
+    assert [(len(window.turns), window.dropped) for window in tall] == [(2, 0), (1, 1), (1, 2), (1, 3), (1, 4)]

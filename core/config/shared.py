@@ -81,6 +81,14 @@ class DataOptions(Config):
         "that fit, no conversation, the first max_length tokens, or an error.",
         "data",
     )
+    window_overlap: float = knob(
+        0.5,
+        "With overlong windows: how much of a window at most shows again what stands before its new turns. 1 puts each "
+        "turn behind as much history as fits, in many more windows.",
+        "data",
+        ge=0.0,
+        le=1.0,
+    )
     append_stop: bool = knob(
         True,
         "Where a conversation ends in an answer without a stop token (the template writes it only before the next "
