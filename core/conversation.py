@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -145,6 +146,14 @@ class Row:
     def kept(self, code: str, path: str, message: str) -> None:
         """Note something odd that stays as it is."""
         self.findings.append(Finding(code, "kept", _short(message), self.file, self.line, path))
+
+    def ignored(self, path: str, raw: JsonObject, known: AbstractSet[str]) -> None:
+        """SH107: note the keys of an object that hold something and that nobody reads."""
+        if raw.keys() <= known:
+            return
+        unknown = sorted(str(key) for key in raw.keys() - known if raw[key] not in (None, "", [], {}))
+        if unknown:
+            self.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
 
     def refuse(self, code: str, path: str, message: str) -> RowRefusedError:
         """The exception to raise when the row cannot be kept."""

@@ -465,3 +465,19 @@ def test_a_message_stays_short_whatever_is_named_in_it() -> None:
     row = Row(talk(USER, said("yo" + "</s>" * 5000)))
     convert_row(row, detect(row.data))
     assert [finding.message for finding in row.findings] == [f"removed leaked {'</s>' * 14}</s…"]
+
+
+@pytest.mark.parametrize(
+    ("row", "path", "key"),
+    [
+        (talk(USER, said("yo", refusal="no")), "messages[1]", "refusal"),
+        (talk(USER, said("yo", annotations=[{"url": "u"}])), "messages[1]", "annotations"),
+        (talk(USER, said([{"type": "text", "text": "yo", "citations": ["c"]}])), "messages[1].content[0]", "citations"),
+        (talk(USER, call(cost=1), RESULT, ANSWER, **TOOLED), "messages[1].tool_calls[0]", "cost"),
+        ({"segments": [{"label": True, "text": "yo", "source": "s"}]}, "segments[0]", "source"),
+    ],
+)
+def test_no_key_is_ignored_in_silence(row: dict[str, Any], path: str, key: str) -> None:
+    read = Row(row, "x", 1)
+    convert_row(read, None)
+    assert [(f.path, f.message) for f in read.findings if f.code == "SH107"] == [(path, f"ignored keys: {key}")]

@@ -12,6 +12,8 @@ _ROUNDS = 3
 # Under which keys a call has its name and its arguments.
 _NAMES = ("name", "tool_name", "toolName")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "kwargs")
+_IDS = ("id", "tool_call_id", "call_id", "toolCallId")
+_CALL_KEYS = frozenset({*_NAMES, *_ARGUMENTS, *_IDS, "function", "type", "part_kind", "index"})
 
 
 def calls_from_text(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
@@ -37,6 +39,11 @@ def call_list(row: Row, path: str, value: Any) -> tuple[ToolCall, ...]:
         return calls_from_text(row, path, value)
     if not isinstance(value, list):
         raise row.refuse("TC505", path, f"tool_calls must be a list, got {type_name(value)}")
+    for index, call in enumerate(value):
+        if isinstance(call, dict):
+            inner = call.get("function")
+            row.ignored(f"{path}[{index}]", call, _CALL_KEYS)
+            row.ignored(f"{path}[{index}].function", inner if isinstance(inner, dict) else {}, _CALL_KEYS)
     return tuple(read_call(row, f"{path}[{index}]", call) for index, call in enumerate(value))
 
 
@@ -53,8 +60,8 @@ def read_call(row: Row, path: str, call: Any) -> ToolCall:
         raise row.refuse("TC506", path, "tool call without a name")
     key = next((key for key in _ARGUMENTS if key in function), "arguments")
     arguments = arguments_of(row, f"{path}.function.{key}" if inner else f"{path}.{key}", function.get(key))
-    identity = call.get("id") or call.get("tool_call_id") or call.get("call_id") or call.get("toolCallId")
-    return ToolCall(name.strip(), arguments, str(identity or ""))
+    identity = next((call[key] for key in _IDS if call.get(key)), "")
+    return ToolCall(name.strip(), arguments, str(identity))
 
 
 def arguments_of(row: Row, path: str, value: Any) -> JsonObject:

@@ -38,8 +38,6 @@ _MESSAGE_KEYS = {
     "function_calls",
     "tool_call_id",
     "refusal",
-    "annotations",
-    "audio",
 }
 _MESSAGE_KEYS |= {
     *REASONING_KEYS,
@@ -308,17 +306,16 @@ def _reasoning(row: Row, path: str, raw: JsonObject) -> str:
 
 def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mapping[str, str]) -> None:
     others_call = role != "assistant" and "tool_calls" in raw
-    if raw.keys() <= _MESSAGE_KEYS and not others_call:
+    # Only one of the two is read.
+    refuses = bool(raw.get("refusal") and raw.get("content"))
+    if raw.keys() <= _MESSAGE_KEYS and not others_call and not refuses:
         return
     known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
     known |= _CALL_WITH_RESULT if role == "tool" and raw.keys() >= _CALL_WITH_RESULT else set()
-    known -= {"tool_calls"} if others_call else set()
+    known -= {key for key, is_read in (("tool_calls", not others_call), ("refusal", not refuses)) if not is_read}
     if role == "system" and not row.data.get("tools"):
         known |= {"tools", "functions"}
-    if not raw.keys() <= known:
-        unknown = sorted(str(key) for key in raw if key not in known and raw[key] not in (None, "", [], {}))
-        if unknown:
-            row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
+    row.ignored(path, raw, known)
 
 
 def conversation_of(row: Row, columns: Mapping[str, str], messages: list[Message]) -> Conversation:

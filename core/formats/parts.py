@@ -15,6 +15,10 @@ from core.formats.text import is_text_part, parse_text, part_text, text_of
 
 _REASONING = ("reasoning", "thinking", "reasoning_text", "summary_text")
 _CALLS = ("tool_call", "function_call", "tool_use")
+_TEXT_KEYS = frozenset(
+    {"type", "block_type", "part_kind", "text", "content", "value", "refusal", "document"}
+    | {"cache_control", "train", "weight", "id", "index"}
+)
 _HIDDEN = ("redacted_thinking", "encrypted_reasoning")
 
 
@@ -45,6 +49,8 @@ def _add(row: Row, path: str, part: JsonObject | str, to: Parts) -> None:
     kind = part.get("type") if isinstance(part, dict) else "text"
     if isinstance(part, str) or kind not in (*_REASONING, *_CALLS, *_HIDDEN, "python", "python_output"):
         to.text += part_text(row, path, part)
+        if isinstance(part, dict):
+            row.ignored(path, part, _TEXT_KEYS)
     elif kind in _HIDDEN:
         row.repaired("RS606", path, "redacted reasoning removed")
     elif kind in _REASONING:

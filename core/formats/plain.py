@@ -97,6 +97,9 @@ def read_text(row: Row, layout: Layout) -> Conversation:
     return Conversation((message,), (), row.file, row.line, plain=True)
 
 
+_SEGMENT_KEYS = frozenset({"label", "text"})
+
+
 @reads("segments", "segments")
 def read_segments(row: Row, layout: Layout) -> Conversation:
     """`{"segments": [{"label": bool, "text"}]}`: pieces of one text; those with `label` are trained."""
@@ -108,6 +111,7 @@ def read_segments(row: Row, layout: Layout) -> Conversation:
             raise row.refuse("SH106", f"{path}.label", "label must be true or false")
         if not isinstance(segment.get("text"), str):
             raise row.refuse("SH106", f"{path}.text", f"text is {type_name(segment.get('text'))}, expected text")
+        row.ignored(path, segment, _SEGMENT_KEYS)
         messages.append(Message("assistant", segment["text"], train=segment["label"], place=path))
     return Conversation(tuple(messages), (), row.file, row.line, plain=True)
 
@@ -135,9 +139,7 @@ def read_turn_pairs(row: Row, layout: Layout) -> Conversation:
     messages: list[Message] = []
     for index, turn in enumerate(message_list(row, column)):
         path = f"{column}[{index}]"
-        unknown = sorted(str(key) for key in turn.keys() - {"system", user, assistant} if turn[key])
-        if unknown:
-            row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
+        row.ignored(path, turn, {"system", user, assistant})
         if turn.get("system"):
             messages.append(Message("system", text_of(row, f"{path}.system", turn["system"]), place=f"{path}.system"))
         for key, role in ((user, "user"), (assistant, "assistant")):

@@ -44,9 +44,7 @@ def read_anthropic(row: Row, layout: Layout) -> Conversation:
 
 def _anthropic_result(row: Row, path: str, block: JsonObject) -> Message:
     text = result_text(row, f"{path}.content", block.get("content", ""))
-    unknown = sorted(str(key) for key in block.keys() - _RESULT_KEYS if block[key])
-    if unknown:
-        row.kept("SH107", path, f"ignored keys: {', '.join(unknown)}")
+    row.ignored(path, block, _RESULT_KEYS)
     return Message("tool", text, tool_call_id=str(block.get("tool_use_id") or ""), place=path)
 
 
