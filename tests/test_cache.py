@@ -35,6 +35,7 @@ OTHERWISE: dict[str, Any] = {
     "tags": {"role_tag": "who"},
     "train_on": "last_turn",
     "unstable_history": "last_turn",
+    "window_overlap": 0.25,
 }
 # How datasets are put together changes none of their rows.
 OF_THE_MIXTURE = {"dataset", "dataset_dir", "mix_strategy", "interleave_probs"}

@@ -6,9 +6,9 @@
 a file as a stream and shows its first page (--mb 1000 is the file of a gigabyte); `peer` prepares the same file with
 LLaMA-Factory, by the Python that has it (or $TUNEBOARD_PEER_PYTHON), and is skipped where there is none.
 
-Measured on two idle cores: `encoding` at 32 MB 0.85 for tool conversations (0.89 by the clock), 1.13 for long chats,
-and 0.69 to 0.72 where no two rows have a tool in common; a file of 8 MB gives 0.66, for the start of the helpers takes
-0.7 s. Rows are prepared at 2.0 times LLaMA-Factory 0.9.5's pace from 4 MB (2,309 rows) and at 2.6 times from 16 MB,
+Measured on two idle cores: `encoding` at 32 MB 0.84 for tool conversations (0.88 by the clock), 1.13 for long chats,
+and 0.68 to 0.72 where no two rows have a tool in common; a file of 8 MB gives 0.66, for the start of the helpers takes
+0.7 s. Rows are prepared at 2.1 times LLaMA-Factory 0.9.5's pace from 4 MB (2,309 rows) and at 2.7 times from 16 MB,
 both sides' start included. A file of 1,045 MB (562,861 rows) is checked in 68 s by a process that takes 159 MB at its
 peak and two helpers that take 63 MB each, and a second time in 1.3 s; checked and encoded in 153 s (259 MB, and 138 MB
 each), a second time in 3.0 s. Its first row shows after 0.93 s, imports counted.
