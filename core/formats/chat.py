@@ -30,15 +30,7 @@ _FLAG_KEYS = ("weight", "loss_weight", "train", "training", "loss", "masked")
 _DETAIL_KEYS = ("train_detail", "training_detail", "message_field_training_detail")
 _SAYS_LOSS = frozenset({*_FLAG_KEYS, *_DETAIL_KEYS})
 _OPENAI_NAMES = OWN_NAMES | {"function"}
-_MESSAGE_KEYS = {
-    "role",
-    "content",
-    "tool_calls",
-    "function_call",
-    "function_calls",
-    "tool_call_id",
-    "refusal",
-}
+_MESSAGE_KEYS = {"role", "content", "tool_calls", "function_call", "function_calls", "tool_call_id", "refusal"}
 _MESSAGE_KEYS |= {
     *REASONING_KEYS,
     *_FLAG_KEYS,
@@ -312,7 +304,7 @@ def _note_unknown(row: Row, path: str, raw: JsonObject, role: Role, tags: Mappin
         return
     known = _MESSAGE_KEYS | set(tags.values()) | ({"name"} if role == "tool" else set())
     known |= _CALL_WITH_RESULT if role == "tool" and raw.keys() >= _CALL_WITH_RESULT else set()
-    known -= {key for key, is_read in (("tool_calls", not others_call), ("refusal", not refuses)) if not is_read}
+    known -= {key for key, unread in (("tool_calls", others_call), ("refusal", refuses)) if unread}
     if role == "system" and not row.data.get("tools"):
         known |= {"tools", "functions"}
     row.ignored(path, raw, known)
