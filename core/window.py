@@ -135,9 +135,9 @@ class _Parts(Generic[T]):
     def first_before(self, turn: int, like: Window[T] | None) -> int:
         """The first exchange that is shown before the one of `turn`: the fewest are dropped that can be."""
         own = self._exchange_of(turn)
-        roles = enumerate(self.conversation.messages[: self.starts[own]])
-        answers = [index for index, message in roles if message.role == "assistant"]
-        window = self.longest(answers[-1:], like) if answers else None
+        before = range(self.starts[own] - 1, -1, -1)
+        answer = next((index for index in before if self.conversation.messages[index].role == "assistant"), None)
+        window = None if answer is None else self.longest([answer], like)
         return own if window is None else window.dropped
 
     def longest(self, turns: Sequence[int], like: Window[T] | None = None, least: int = 0) -> Window[T] | None:

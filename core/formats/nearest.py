@@ -61,8 +61,11 @@ def _hint(record: Any) -> Hint:
     if not isinstance(record, dict) or not record:
         return "A row is an object with columns, for instance " + '{"messages": [{"role": …, "content": …}, …]}', {}
     found = _of_a_list(record) or _of_texts(record) or _deeper(record)
-    closest = "" if found else _closest(record)
-    return found or (closest, {}) if closest else found or _of_a_text(record) or ("No format has these keys", {})
+    if found:
+        return found
+    if closest := _closest(record):
+        return closest, {}
+    return _of_a_text(record) or ("No format has these keys", {})
 
 
 def lacking(record: JsonObject) -> Layout | None:

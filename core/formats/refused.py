@@ -215,18 +215,8 @@ _FLATTEN = "; give those of one conversation the same conversation_id, or write 
 # Without one of these columns a row is none of the following.
 _TELLING = frozenset(
     {
-        *(
-            "chosen",
-            "chosen_response",
-            "kto_tag",
-            "label",
-            "text",
-            "prompt",
-            "chat",
-            "custom_id",
-            "question",
-            "Question",
-        ),
+        *("chosen", "chosen_response", "kto_tag", "label", "text", "prompt", "chat", "custom_id"),
+        *("question", "Question"),
         *("content", "value", "utterance", "mes", "jsonrpc", "choices"),
         *("epoch", "filtered_resps", "question_id", "ground_truth", "correct_answer", *MEDIA),
         *("responses", "completions", "outputs", *_GRADES, *_COMPARED),

@@ -6,7 +6,7 @@ gone on with, without what the program notes for itself. What is left out of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,6 @@ EVENTS = "traces"
 _CODEX = frozenset({"session_meta", "response_item", "event_msg", "turn_context", "compacted"})
 _ITEMS = frozenset({"message", "reasoning", "function_call", "function_call_output", "local_shell_call"})
 _ITEMS |= {"custom_tool_call", "custom_tool_call_output"}
-
-
 _ITEM_PARTS = ("input_text", "output_text")
 _OF_CURSOR = frozenset({"role", "message", "id", "timestamp"})
 _GOOSE_PARTS = ("toolRequest", "toolResponse")
@@ -128,16 +126,20 @@ def _as_openai(row: Row, messages: list[JsonObject], tools: Any = None) -> Conve
 
 def _branch(row: Row, column: str, events: list[JsonObject], own: str, parent: str) -> list[JsonObject]:
     """The events that lead to the last one, by their parents; how many others have messages is noted."""
-    by_id = {event[own]: event for event in events}
-    at: Any = events[-1][own] if events else None
-    chain = dict[str, None]()
-    while isinstance(at, str) and at in by_id and at not in chain:
-        chain[at] = None
-        at = by_id[at].get(parent)
+    chain = _chain(events[-1][own] if events else None, {event[own]: event.get(parent) for event in events})
     left = sum("message" in event and event[own] not in chain for event in events)
     if left:
         row.kept("SH107", column, f"{counted(left, 'message')} on branches that were left: not read")
     return [event for event in events if event[own] in chain]
+
+
+def _chain(last: Any, parents: Mapping[str, Any]) -> set[str]:
+    """The names that lead to the last one, and that, as far as their parents are known."""
+    chain = set[str]()
+    while isinstance(last, str) and last in parents and last not in chain:
+        chain.add(last)
+        last = parents[last]
+    return chain
 
 
 def _claude_code(row: Row, column: str, events: list[JsonObject]) -> list[JsonObject]:
@@ -166,11 +168,7 @@ def _gone_on_with(row: Row, column: str, events: list[JsonObject], main: list[Js
     if not any("parentUuid" in event for event in events):
         return main
     parents = {event["uuid"]: event.get("parentUuid") for event in events if isinstance(event.get("uuid"), str)}
-    at: Any = main[-1].get("uuid") if main else None
-    chain = set[str]()
-    while isinstance(at, str) and at in parents and at not in chain:
-        chain.add(at)
-        at = parents[at]
+    chain = _chain(main[-1].get("uuid") if main else None, parents)
     on_it = [str(event.get("uuid")) in chain for event in main]
     answers = {str(event["message"].get("id") or "") for event, on in zip(main, on_it, strict=True) if on} - {""}
     kept = [on or str(event["message"].get("id")) in answers for event, on in zip(main, on_it, strict=True)]

@@ -72,17 +72,8 @@ _TOOL_CODE = re.compile(r"```tool_code\s*\n(.*?)\s*```", re.DOTALL)
 _CALL = re.compile(r"\A\s*Call:\s*([A-Za-z_][\w.]*\(.*\))\s*(?:<bot_end>.*)?\Z", re.DOTALL)
 # One look at the text decides whether any of the patterns can match at all.
 _MARKS = (
-    *(
-        "<tool_call",
-        "<TOOLCALL>",
-        "<function",
-        "<invoke ",
-        "<|tool_call",
-        "<|python_tag|>",
-        "<｜tool▁call",
-        "<|action_start|>",
-    ),
-    *("[TOOL_CALLS]", "Action:", "functools", "```tool_code", "Call:"),
+    *("<tool_call", "<TOOLCALL>", "<function", "<invoke ", "<|tool_call", "<|python_tag|>", "<｜tool▁call"),
+    *("<|action_start|>", "[TOOL_CALLS]", "Action:", "functools", "```tool_code", "Call:"),
 )
 # Patterns that find nothing behind the last of these.
 _CLOSING = {

@@ -92,14 +92,15 @@ def _put_together(history: History, given: str, text: str, begin: int, index: in
 
 def closed_reasoning(history: History, seen: str, text: str, index: int) -> str:
     """The turn with its reasoning closed, if the prompt `seen` opens one and `text` goes on without closing it."""
-    opened = _OPENED_LAST.search(seen[-_LONGEST_TAG:])
-    if opened is None or _closing(opened) in text[len(seen) :] or _closing(opened) not in history.template.source:
+    opened, rest = _OPENED_LAST.search(seen[-_LONGEST_TAG:]), text[len(seen) :]
+    close = _closing(opened) if opened is not None else ""
+    if opened is None or close in rest or close not in history.template.source:
         return ""
     # What every answer is opened with is its role.
     asked = [Message("user", QUESTION), Message("assistant", ANSWER), Message("user", QUESTION)]
     if opened.group(1) in (try_render(history.template, style_of(history.template), asked) or ""):
         return ""
-    return _closed(history, seen, len(seen), text[len(seen) :], index, opened)
+    return _closed(history, seen, len(seen), rest, index, opened)
 
 
 def _closed(history: History, given: str, at: int, rest: str, index: int, opened: re.Match[str] | None) -> str:
@@ -115,10 +116,10 @@ def _closed(history: History, given: str, at: int, rest: str, index: int, opened
             return given + before[len(given) :] + behind
         if thought and before == given[:at]:
             return given + behind
-    if opened is None or _closing(opened) not in history.template.source:
+    close = _closing(opened) if opened is not None else ""
+    if opened is None or close not in history.template.source:
         return ""
     # The way of those that begin on a line of their own, and of those that do not.
-    close = _closing(opened)
     ends = f"\n{close}\n\n" if "\n" in opened.group(2) else close
     return f"{given}{reasoning}{ends}{rest.removeprefix(close)}"
 
@@ -141,4 +142,8 @@ def whole_tokens(text: str, at: int, template: Template) -> int:
 
 def shared(a: str, b: str) -> int:
     """How many characters two texts begin with in common."""
-    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if a[low:middle] == b[low:middle] else (low, middle - 1)
+    return low

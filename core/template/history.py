@@ -23,6 +23,7 @@ class History:
         self.messages: list[JsonObject] = styled_messages(template, self.conversation.messages)
         self._replay = Replay(template, self.messages, self.conversation.tools)
         self._texts: dict[tuple[int, bool], str] = {}
+        self._asked: dict[tuple[int, bool], str] = {}
         self._regions: dict[int, Regions | None] = {}
 
     def whole(self) -> str:
@@ -38,7 +39,9 @@ class History:
 
     def asked(self, count: int, thinking: bool) -> str:
         """The first `count` messages and the generation prompt with thinking switched on or off."""
-        return self._replay.text(count, ask=True, enable_thinking=thinking)
+        if (count, thinking) not in self._asked:
+            self._asked[count, thinking] = self._replay.text(count, ask=True, enable_thinking=thinking)
+        return self._asked[count, thinking]
 
     def text(self, count: int, *, ask: bool = False) -> str:
         """The first `count` messages; with `ask`, and the generation prompt."""
